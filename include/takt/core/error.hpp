@@ -1,0 +1,89 @@
+/// error.hpp - the errors that errno cannot say, and the one helper behind every throwing overload.
+///
+/// A cold function of takt that can fail comes in two forms, as in std::filesystem: `f(args)` throws std::system_error,
+/// `f(args, std::error_code&)` sets the code and returns an empty value. Errors of the kernel keep their errno
+/// in std::system_category(); only what errno has no word for is in takt's own category. Without exceptions the first
+/// form does not exist.
+#pragma once
+#include <takt/core/config.hpp>
+#include <string>
+#include <system_error>
+
+namespace takt::inline TAKT_ABI {
+
+// synopsis
+enum class errc {
+  malformed_text = 1,   ///< a file of the kernel does not have the form its documentation gives it
+  malformed_image = 2,  ///< an ELF image contradicts itself or points outside itself
+  symbol_not_found = 3, ///< the image is sound and does not export the symbol in that version
+  no_effect = 4,        ///< the kernel takes the setting and ignores it
+};
+
+[[nodiscard]] const std::error_category& error_category() noexcept;
+[[nodiscard]] std::error_code make_error_code(errc e) noexcept;
+
+// definitions
+namespace detail {
+
+class category final : public std::error_category {
+public:
+  constexpr category() noexcept = default;
+  const char* name() const noexcept override { return "takt"; }
+  std::string message(int value) const override {
+    switch (static_cast<errc>(value)) {
+    case errc::malformed_text: return "malformed text";
+    case errc::malformed_image: return "malformed ELF image";
+    case errc::symbol_not_found: return "symbol not found";
+    case errc::no_effect: return "accepted by the kernel but without effect";
+    }
+    return "unknown error";
+  }
+};
+
+/// Constant-initialised and never destroyed, so that it serves before main and after static destruction.
+union immortal_category {
+  category value;
+  constexpr immortal_category() noexcept : value() {}
+  immortal_category(const immortal_category&) = delete;
+  immortal_category& operator=(const immortal_category&) = delete;
+  ~immortal_category() {}
+};
+inline constinit immortal_category the_category;
+
+} // namespace detail
+
+/// Returns: the category of takt::errc, the same object for the whole life of the program.
+inline const std::error_category& error_category() noexcept { return detail::the_category.value; }
+
+inline std::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), error_category()}; }
+
+namespace detail {
+
+/// A value of errno as an error code.
+[[nodiscard]] inline std::error_code errno_code(int value) noexcept { return {value, std::system_category()}; }
+
+#if TAKT_EXCEPTIONS
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_error(std::error_code ec, const std::string& what) {
+  throw std::system_error(ec, what);
+}
+
+/// The throwing overload of a function in terms of its error_code overload: `call(ec)` does the work, `what()` names
+/// what was read or called and what the caller can do about a failure; it is evaluated on failure only.
+template <class Call, class What> decltype(auto) or_throw(Call&& call, What&& what) {
+  std::error_code ec;
+  if constexpr (std::is_void_v<decltype(call(ec))>) {
+    call(ec);
+    if (ec) throw_error(ec, what());
+  } else {
+    decltype(auto) result = call(ec);
+    if (ec) throw_error(ec, what());
+    return result;
+  }
+}
+#endif
+
+} // namespace detail
+
+} // namespace takt::inline TAKT_ABI
+
+template <> struct std::is_error_code_enum<takt::errc> : std::true_type {};

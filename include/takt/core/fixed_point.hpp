@@ -1,0 +1,93 @@
+/// fixed_point.hpp - multiplication by a positive constant ratio: one widening multiply and one shift.
+///
+/// The ratio is kept as `multiplier / 2^shift` with the largest shift from 0 to 63 for which the multiplier still fits
+/// into 64 bits. Claims, all of them tested:
+///   - Representation: rounding the ratio costs at most 2^-(shift+1) in absolute terms. A ratio of one or more fills the
+///     multiplier, so its relative error is at most 2^-64; below one the shift is 63.
+///   - Result: `f(x)` is floor(x * multiplier / 2^shift) exactly, for every x up to `f.max_input()`; that is every
+///     64-bit x when the ratio is at most one.
+///   - Together: where the shift is 63, `f(x)` differs from the floor of the true product by at most one.
+///
+/// Does not promise: anything about `f(x)` beyond `max_input()`; `saturating(x)` is the total form.
+#pragma once
+#include <takt/core/config.hpp>
+#include <bit>
+#include <cstdint>
+
+namespace takt::inline TAKT_ABI {
+
+class fixed_point {
+public:
+  /// The ratio 0.
+  constexpr fixed_point() noexcept = default;
+
+  /// The ratio multiplier / 2^shift as it stands. Precondition: shift < 64.
+  constexpr fixed_point(std::uint64_t multiplier, unsigned shift) noexcept : multiplier_(multiplier), shift_(shift) {}
+
+  /// Returns: the ratio numerator / denominator, rounded to nearest. Precondition: denominator > 0; a denominator of
+  /// zero gives the largest ratio there is.
+  [[nodiscard]] static constexpr fixed_point from_ratio(std::uint64_t numerator, std::uint64_t denominator) noexcept;
+
+  /// Returns: the ratio nearest to `ratio`; 0 for what is not positive (a NaN included), the largest ratio there is,
+  /// 2^64 - 1, for what is larger.
+  [[nodiscard]] static constexpr fixed_point from_double(double ratio) noexcept;
+
+  /// Returns: floor(x * multiplier() / 2^shift()). Precondition: x <= max_input(); beyond it the low 64 bits of the
+  /// result. Costs one multiplication and one shift.
+  [[nodiscard]] constexpr std::uint64_t operator()(std::uint64_t x) const noexcept {
+    return static_cast<std::uint64_t>((static_cast<detail::uint128>(x) * multiplier_) >> (shift_ & 63));
+  }
+
+  /// Returns: the same for every x, stopping at 2^64 - 1.
+  [[nodiscard]] constexpr std::uint64_t saturating(std::uint64_t x) const noexcept {
+    const detail::uint128 whole = (static_cast<detail::uint128>(x) * multiplier_) >> (shift_ & 63);
+    return whole > ~std::uint64_t{0} ? ~std::uint64_t{0} : static_cast<std::uint64_t>(whole);
+  }
+
+  /// Returns: the largest x whose result fits into 64 bits.
+  [[nodiscard]] constexpr std::uint64_t max_input() const noexcept {
+    if (multiplier_ >> shift_ == 0) return ~std::uint64_t{0}; // a ratio below one never outgrows its input
+    const detail::uint128 end = static_cast<detail::uint128>(1) << 64 << shift_; // shift <= 63: fits
+    const detail::uint128 most = (end - 1) / multiplier_;
+    return most > ~std::uint64_t{0} ? ~std::uint64_t{0} : static_cast<std::uint64_t>(most);
+  }
+
+  [[nodiscard]] constexpr std::uint64_t multiplier() const noexcept { return multiplier_; }
+  [[nodiscard]] constexpr unsigned shift() const noexcept { return shift_; }
+  friend constexpr bool operator==(fixed_point, fixed_point) noexcept = default;
+
+private:
+  std::uint64_t multiplier_ = 0;
+  unsigned shift_ = 0;
+};
+
+constexpr fixed_point fixed_point::from_ratio(std::uint64_t numerator, std::uint64_t denominator) noexcept {
+  constexpr std::uint64_t full = ~std::uint64_t{0};
+  if (denominator == 0) return {full, 0};
+  for (unsigned shift = 63; shift > 0; --shift) {
+    const detail::uint128 scaled = static_cast<detail::uint128>(numerator) << shift;
+    const detail::uint128 rounded = scaled / denominator + (scaled % denominator >= denominator - denominator / 2);
+    if (rounded <= full) return {static_cast<std::uint64_t>(rounded), shift};
+  }
+  return {numerator / denominator + (numerator % denominator >= denominator - denominator / 2), 0};
+}
+
+constexpr fixed_point fixed_point::from_double(double ratio) noexcept {
+  constexpr std::uint64_t full = ~std::uint64_t{0};
+  if (!(ratio > 0)) return {};
+  if (ratio >= 0x1p64) return {full, 0};
+  // A normal double is mantissa * 2^exponent with 53 bits of mantissa; smaller ones are below every multiplier anyway.
+  const auto bits = std::bit_cast<std::uint64_t>(ratio);
+  const std::uint64_t mantissa = (bits & ((std::uint64_t{1} << 52) - 1)) | (std::uint64_t{1} << 52);
+  const int exponent = static_cast<int>(bits >> 52) - 1075;
+  // mantissa * 2^11 fills the 64 bits: ratio = (mantissa << 11) * 2^(exponent - 11), so the shift would be 11 - exponent.
+  int shift = 11 - exponent;
+  if (shift <= 63) return {mantissa << 11, static_cast<unsigned>(shift)};
+  shift -= 63; // too small to fill the multiplier: keep shift 63 and round the rest away
+  if (shift > 64) return {0, 63};
+  const detail::uint128 wide = static_cast<detail::uint128>(mantissa << 11);
+  const detail::uint128 half = static_cast<detail::uint128>(1) << (shift - 1);
+  return {static_cast<std::uint64_t>((wide + half) >> shift), 63};
+}
+
+} // namespace takt::inline TAKT_ABI

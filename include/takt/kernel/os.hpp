@@ -1,0 +1,196 @@
+/// os.hpp - the one place where takt touches Linux: a stateless policy of static functions.
+///
+/// Everything above takes the policy as a template parameter, `class Os = linux_os`, so that a test can put
+/// testing::fake_os in its place. A function here is one system call or the few that belong together; it judges nothing.
+/// Unless said otherwise it returns 0 or a value of errno (never -1), leaves its output untouched on failure and retries
+/// after a signal. Clocks, auxiliary vector and scheduling are async-signal-safe; what takes a std::string allocates.
+///
+/// This is also the only header of takt that includes more than the C++ standard library and <time.h>.
+/// Sources: syscalls(2), prctl(2), getauxval(3), syslog(2), seccomp(2), vdso(7).
+#pragma once
+#include <takt/core/config.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/klog.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+namespace takt::inline TAKT_ABI {
+
+struct linux_os {
+  /// The type of the vDSO's clock_gettime: 0, or a negative errno as a system call returns it inside the kernel.
+  using clock_gettime_function = int (*)(clockid_t, timespec*);
+
+  // clocks, always by system call
+  [[nodiscard]] static int clock_gettime(clockid_t id, timespec& out) noexcept {
+    return ::syscall(SYS_clock_gettime, id, &out) == 0 ? 0 : errno;
+  }
+  [[nodiscard]] static int clock_getres(clockid_t id, timespec& out) noexcept {
+    return ::syscall(SYS_clock_getres, id, &out) == 0 ? 0 : errno;
+  }
+
+  /// Returns: the address of the vDSO's ELF header, null if the kernel gave this process none.
+  [[nodiscard]] static const void* vdso_base() noexcept {
+    return reinterpret_cast<const void*>(::getauxval(AT_SYSINFO_EHDR)); // NOLINT: an address by contract of getauxval
+  }
+
+  /// Calls `f(id)` in a thread of its own that may not make the system call clock_gettime (seccomp answers EPERM).
+  /// Returns: 0 with `answered` telling whether f succeeded nevertheless, or why the experiment could not be made.
+  [[nodiscard]] static int without_system_call(clock_gettime_function f, clockid_t id, bool& answered) noexcept;
+
+  // this thread
+  /// Returns: 0 with the slack in nanoseconds. By raw system call: glibc's prctl returns an int, in which 2.2 s is the most.
+  [[nodiscard]] static int timer_slack(std::uint64_t& out) noexcept {
+    const long slack = ::syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    if (slack == -1) return errno;
+    out = static_cast<std::uint64_t>(slack);
+    return 0;
+  }
+  [[nodiscard]] static int set_timer_slack(std::uint64_t nanoseconds) noexcept {
+    return ::syscall(SYS_prctl, PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0) == 0 ? 0 : errno;
+  }
+  /// Returns: 0 with the scheduling policy of a thread (0: the calling one), SCHED_RESET_ON_FORK taken off.
+  [[nodiscard]] static int scheduling_policy(pid_t id, int& out) noexcept {
+    const long policy = ::syscall(SYS_sched_getscheduler, id);
+    if (policy < 0) return errno;
+    out = static_cast<int>(policy) & ~SCHED_RESET_ON_FORK;
+    return 0;
+  }
+  /// Returns: 0 with whether this thread may execute rdtsc (PR_GET_TSC); EINVAL where there is no such switch.
+  [[nodiscard]] static int counter_allowed(bool& out) noexcept {
+    int mode = 0;
+    if (::prctl(PR_GET_TSC, &mode) != 0) return errno;
+    out = mode == PR_TSC_ENABLE;
+    return 0;
+  }
+
+  // files
+  /// Returns: 0 with the whole content, EFBIG when it has more than `limit` bytes. Never waits for a writer of a FIFO.
+  [[nodiscard]] static int read_file(const char* path, std::string& out, std::size_t limit);
+  /// Writes `text` in one write(2), as sysfs wants it. Neither creates nor truncates the file.
+  [[nodiscard]] static int write_file(const char* path, const std::string& text) noexcept;
+  /// Returns: 0 with the names in a directory but "." and "..", in no particular order.
+  [[nodiscard]] static int list_directory(const char* path, std::vector<std::string>& out);
+  /// Returns: 0 with what the kernel's log buffer holds; EPERM where kernel.dmesg_restrict forbids it.
+  [[nodiscard]] static int kernel_log(std::string& out);
+};
+
+// definitions
+
+inline int linux_os::read_file(const char* path, std::string& out, std::size_t limit) {
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0) return errno;
+  struct closer {
+    int fd;
+    ~closer() { ::close(fd); }
+  } const guard{fd};
+  std::string content;
+  for (;;) {
+    const std::size_t before = content.size();
+    content.resize(before + (before < 4096 ? 4096 : before)); // st_size means nothing in /proc
+    const ssize_t n = ::read(fd, content.data() + before, content.size() - before);
+    if (n < 0 && errno != EINTR) return errno;
+    content.resize(before + static_cast<std::size_t>(n > 0 ? n : 0));
+    if (content.size() > limit) return EFBIG;
+    if (n == 0) break;
+  }
+  out = std::move(content);
+  return 0;
+}
+
+inline int linux_os::write_file(const char* path, const std::string& text) noexcept {
+  const int fd = ::open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0) return errno;
+  ssize_t n = 0;
+  do n = ::write(fd, text.data(), text.size());
+  while (n < 0 && errno == EINTR);
+  const int error = n < 0 ? errno : static_cast<std::size_t>(n) < text.size() ? EIO : 0;
+  return ::close(fd) != 0 && error == 0 ? errno : error;
+}
+
+inline int linux_os::list_directory(const char* path, std::vector<std::string>& out) {
+  DIR* const directory = ::opendir(path);
+  if (directory == nullptr) return errno;
+  struct closer {
+    DIR* directory;
+    ~closer() { ::closedir(directory); }
+  } const guard{directory};
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = ::readdir(directory);
+    if (entry == nullptr) break;
+    std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(std::move(name));
+  }
+  if (errno != 0) return errno;
+  out = std::move(names);
+  return 0;
+}
+
+inline int linux_os::kernel_log(std::string& out) {
+  constexpr int read_all = 3, size_of_buffer = 10; // SYSLOG_ACTION_*, which no header of the C library names
+  const int size = ::klogctl(size_of_buffer, nullptr, 0);
+  if (size < 0) return errno;
+  std::string content(static_cast<std::size_t>(size), '\0');
+  const int n = ::klogctl(read_all, content.data(), size);
+  if (n < 0) return errno;
+  content.resize(static_cast<std::size_t>(n));
+  out = std::move(content);
+  return 0;
+}
+
+inline int linux_os::without_system_call(clock_gettime_function f, clockid_t id, bool& answered) noexcept {
+  // A filter binds the thread that installs it and whatever that starts: the caller's own threads stay free.
+  struct experiment {
+    clock_gettime_function f;
+    clockid_t id;
+    int error;
+    bool answered;
+    static void* run(void* argument) {
+      auto& self = *static_cast<experiment*>(argument);
+      constexpr auto number = static_cast<std::uint32_t>(offsetof(seccomp_data, nr));
+      sock_filter steps[] = {
+          BPF_STMT(BPF_LD | BPF_W | BPF_ABS, number),
+          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(SYS_clock_gettime), 0, 1),
+          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      };
+      const sock_fprog program{sizeof(steps) / sizeof(steps[0]), steps};
+      timespec ts{};
+      if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+          ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) {
+        self.error = errno;
+      } else if (::syscall(SYS_clock_gettime, self.id, &ts) == 0) {
+        self.error = ENOTSUP; // something (an emulator) ignores the filter: the experiment would prove nothing
+      } else {
+        self.answered = self.f(self.id, &ts) == 0;
+      }
+      return nullptr;
+    }
+  };
+  experiment e{f, id, 0, false};
+  pthread_t thread{};
+  if (const int error = ::pthread_create(&thread, nullptr, &experiment::run, &e); error != 0) return error;
+  ::pthread_join(thread, nullptr);
+  if (e.error == 0) answered = e.answered;
+  return e.error;
+}
+
+} // namespace takt::inline TAKT_ABI
