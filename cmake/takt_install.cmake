@@ -1,0 +1,22 @@
+# Installing, and being found: by find_package from an install or from this build tree, and by pkg-config.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(takt_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/takt)
+install(TARGETS takt EXPORT takt-targets FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT takt-targets NAMESPACE takt:: DESTINATION ${takt_cmake_dir})
+export(EXPORT takt-targets NAMESPACE takt:: FILE takt-targets.cmake)
+
+configure_file(cmake/takt-config.cmake.in takt-config.cmake COPYONLY)
+write_basic_package_version_file(takt-config-version.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/takt-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/takt-config-version.cmake
+  DESTINATION ${takt_cmake_dir})
+
+# An absolute CMAKE_INSTALL_INCLUDEDIR is legal; the .pc file must not put the prefix in front of it.
+set(takt_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+  set(takt_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+configure_file(cmake/takt.pc.in takt.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/takt.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,0 +1,30 @@
+# What takt's own programs are built with. None of it is exported: a user's warnings are the user's.
+include_guard()
+
+add_library(takt_own INTERFACE)
+target_link_libraries(takt_own INTERFACE takt::takt)
+target_compile_options(takt_own INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror)
+if(TAKT_SANITIZE)
+  target_compile_options(takt_own INTERFACE -fsanitize=${TAKT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  target_link_options(takt_own INTERFACE -fsanitize=${TAKT_SANITIZE})
+endif()
+
+# takt_dependency(NAME TARGET [FetchContent arguments...]): an installed package first, the network only on request.
+function(takt_dependency name target)
+  if(TARGET ${target})
+    return()
+  endif()
+  find_package(${name} QUIET)
+  if(TARGET ${target})
+    set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
+    return()
+  endif()
+  if(NOT TAKT_FETCH_DEPENDENCIES)
+    message(FATAL_ERROR "takt: ${name} was not found. Install it (Debian, Ubuntu: see cmake/packages.sh), or configure with "
+      "-DTAKT_FETCH_DEPENDENCIES=ON to download it.")
+  endif()
+  include(FetchContent)
+  FetchContent_Declare(${name} ${ARGN})
+  FetchContent_MakeAvailable(${name})
+endfunction()

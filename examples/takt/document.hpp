@@ -1,0 +1,69 @@
+/// document.hpp - what a subcommand found out, said once and printed for people or for programs.
+///
+/// A document is a list of sections; a section holds facts (a name, a value, where it came from), or a table, or remarks.
+/// Each value carries the text a person reads and the data a program does, so `--json` cannot tell other facts than the screen.
+#pragma once
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tool {
+
+using json = nlohmann::ordered_json;
+
+struct value {
+  std::string text;
+  json data;
+};
+
+[[nodiscard]] value not_told();                                   // "not told", null
+[[nodiscard]] value word(std::string_view text);
+[[nodiscard]] value yes_no(std::optional<bool> b);                // "yes", "no" or "not told"
+[[nodiscard]] value number(double x, int decimals);               // NaN is "not told"
+[[nodiscard]] value count(unsigned long long n);                  // with thousands separated
+[[nodiscard]] value list(const std::vector<std::string>& words);  // "a, b"; "none" when empty
+[[nodiscard]] value nanoseconds(double ns);                       // "22.6 ns", "50 us", "4 ms"; the data in ns
+[[nodiscard]] value hertz(std::optional<double> hz);              // "2596.146 MHz"; the data in Hz
+
+struct fact {
+  std::string key;
+  std::string label;
+  tool::value value;
+  std::string source;
+};
+
+struct column {
+  std::string key;
+  std::string heading;
+  bool right = false; // numbers stand right
+};
+
+struct table {
+  std::vector<column> columns;
+  std::vector<std::vector<value>> rows;
+};
+
+struct section {
+  std::string key;
+  std::string title;
+  std::vector<fact> facts;
+  std::optional<tool::table> table; // its rows are the array `rows` of the section in JSON
+  std::vector<std::string> remarks;
+
+  void add(std::string fact_key, std::string label, tool::value v, std::string source = {});
+};
+
+struct document {
+  std::vector<section> sections;
+};
+
+[[nodiscard]] json to_json(const document& d);
+/// Prints for people, no wider than `width` columns where words can be wrapped.
+void print_text(const document& d, std::FILE* out, unsigned width);
+/// Prints `d` as the flag --json asks.
+void print(const document& d);
+
+} // namespace tool
