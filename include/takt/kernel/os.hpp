@@ -28,6 +28,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,6 +90,8 @@ struct linux_os {
   [[nodiscard]] static int list_directory(const char* path, std::vector<std::string>& out);
   /// Returns: 0 with what the kernel's log buffer holds; EPERM where kernel.dmesg_restrict forbids it.
   [[nodiscard]] static int kernel_log(std::string& out);
+  /// Returns: 0 with the release of the running kernel, "6.1.0-18-amd64".
+  [[nodiscard]] static int kernel_release(std::string& out);
 };
 
 // definitions
@@ -153,6 +156,13 @@ inline int linux_os::kernel_log(std::string& out) {
   if (n < 0) return errno;
   content.resize(static_cast<std::size_t>(n));
   out = std::move(content);
+  return 0;
+}
+
+inline int linux_os::kernel_release(std::string& out) {
+  utsname names{};
+  if (::uname(&names) != 0) return errno;
+  out = names.release;
   return 0;
 }
 

@@ -29,6 +29,7 @@ template <class Tag> struct fake_os {
     std::map<clockid_t, answer<timespec>> clocks;         ///< what clock_gettime answers
     std::map<clockid_t, answer<timespec>> resolutions;    ///< what clock_getres answers
     answer<std::string> log{{}, EPERM};                   ///< the kernel's log
+    answer<std::string> release{"6.1.0-test", 0};         ///< of the kernel
     answer<std::uint64_t> slack{50'000, 0};               ///< of the calling thread, in nanoseconds
     answer<int> policy{SCHED_OTHER, 0};                   ///< of every thread
     answer<bool> counter{true, 0};                        ///< PR_GET_TSC
@@ -88,6 +89,7 @@ template <class Tag> struct fake_os {
     return 0;
   }
   [[nodiscard]] static int kernel_log(std::string& out) { return give(now.log, out); }
+  [[nodiscard]] static int kernel_release(std::string& out) { return give(now.release, out); }
 
 private:
   template <class T> static int give(const answer<T>& a, T& out) {

@@ -1,0 +1,88 @@
+/// clock_event.hpp - the devices that wake the CPUs when a timer is due.
+///
+/// Each CPU has one; the broadcast device wakes CPUs whose own device stops in a deep idle state. Whether that matters
+/// is for cpu/features.hpp to say (ARAT).
+///
+/// Does not promise: a list of one instant; a CPU may go offline while it is read, and is then left out.
+/// Sources: Linux 6.12 kernel/time/clockevents.c current_device_show, clockevents_init_sysfs.
+#pragma once
+#include <takt/core/error.hpp>
+#include <takt/kernel/os.hpp>
+#include <takt/kernel/text.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace takt::inline TAKT_ABI::clock_event {
+
+// synopsis
+inline constexpr char directory[] = "/sys/devices/system/clockevents";
+
+struct device {
+  std::optional<unsigned> cpu; ///< the CPU it wakes; empty: the broadcast device
+  std::string name;            ///< "lapic-deadline", "hpet", "arch_sys_timer"
+  friend bool operator==(const device&, const device&) = default;
+};
+
+template <class Os = linux_os> [[nodiscard]] std::vector<device> devices(std::error_code& ec);
+
+/// Returns: the name in the text of a current_device; empty where the CPU has none at the moment, and on malformed_text.
+[[nodiscard]] std::string parse_current_device(std::string_view text, std::error_code& ec);
+
+// definitions
+
+inline std::string parse_current_device(std::string_view text, std::error_code& ec) {
+  ec.clear();
+  if (text.empty()) return {};
+  const std::string_view name = detail::trimmed(detail::only_line(text).value_or(std::string_view()));
+  if (name.empty()) ec = errc::malformed_text;
+  return std::string(name);
+}
+
+/// Returns: the device of each CPU in ascending order, then the broadcast device if there is one; on error none. A CPU
+/// without a device, as one that is offline, is left out.
+/// Errors: those of reading the directory and the files; malformed_text. Reads one small file a CPU.
+template <class Os> std::vector<device> devices(std::error_code& ec) {
+  ec.clear();
+  std::vector<std::string> entries;
+  if (const int error = Os::list_directory(directory, entries); error != 0) {
+    ec = detail::errno_code(error);
+    return {};
+  }
+  std::map<unsigned, std::string> of_cpu;
+  std::string broadcast;
+  for (const std::string& entry : entries) {
+    constexpr std::string_view prefix = "clockevent";
+    std::optional<unsigned> cpu;
+    if (entry.compare(0, prefix.size(), prefix) == 0) {
+      cpu = detail::parse_number<unsigned>(std::string_view(entry).substr(prefix.size()));
+    }
+    if (!cpu && entry != "broadcast") continue; // the directory holds power/ and uevent too
+    const std::string path = std::string(directory) + "/" + entry + "/current_device";
+    const std::string text = detail::read_text<Os>(path, detail::sysfs_file_limit, ec);
+    if (ec == std::errc::no_such_file_or_directory) continue; // gone since the directory was read
+    std::string name = ec ? std::string() : parse_current_device(text, ec);
+    if (ec) return {};
+    (cpu ? of_cpu[*cpu] : broadcast) = std::move(name);
+  }
+  ec.clear();
+  std::vector<device> all;
+  for (auto& [cpu, name] : of_cpu) {
+    if (!name.empty()) all.push_back({cpu, std::move(name)});
+  }
+  if (!broadcast.empty()) all.push_back({std::nullopt, std::move(broadcast)});
+  return all;
+}
+
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] std::vector<device> devices() {
+  return detail::or_throw([](std::error_code& ec) { return devices<Os>(ec); },
+                          [] { return std::string(directory) + ": is /sys mounted?"; });
+}
+#endif
+
+} // namespace takt::inline TAKT_ABI::clock_event

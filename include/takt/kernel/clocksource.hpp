@@ -1,0 +1,110 @@
+/// clocksource.hpp - the counters the kernel can keep time by, and the one it uses.
+///
+/// Does not promise: that the source stays. The kernel's watchdog may leave it a moment later, root may select another.
+/// Sources: Linux 6.12 kernel/time/clocksource.c current_clocksource_show, current_clocksource_store,
+/// available_clocksource_show, sysfs_get_uname.
+#pragma once
+#include <takt/core/error.hpp>
+#include <takt/kernel/os.hpp>
+#include <takt/kernel/text.hpp>
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace takt::inline TAKT_ABI::clocksource {
+
+// synopsis
+inline constexpr char current_path[] = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+inline constexpr char available_path[] = "/sys/devices/system/clocksource/clocksource0/available_clocksource";
+
+template <class Os = linux_os> [[nodiscard]] std::string current(std::error_code& ec);
+template <class Os = linux_os> [[nodiscard]] std::vector<std::string> available(std::error_code& ec);
+template <class Os = linux_os> void select(std::string_view name, std::error_code& ec);
+
+[[nodiscard]] std::string parse_current(std::string_view text, std::error_code& ec);
+[[nodiscard]] std::vector<std::string> parse_available(std::string_view text, std::error_code& ec);
+
+// definitions
+
+/// Returns: the name in the text of current_clocksource; on malformed_text empty.
+inline std::string parse_current(std::string_view text, std::error_code& ec) {
+  ec.clear();
+  std::string_view rest = detail::only_line(text).value_or(std::string_view());
+  const std::string_view name = detail::next_word(rest);
+  if (!name.empty() && detail::trimmed(rest).empty()) return std::string(name);
+  ec = errc::malformed_text;
+  return {};
+}
+
+/// Returns: the names in the text of available_clocksource, in the kernel's order, the best first; on malformed_text
+/// none.
+inline std::vector<std::string> parse_available(std::string_view text, std::error_code& ec) {
+  ec.clear();
+  std::vector<std::string> names;
+  const auto line = detail::only_line(text);
+  if (!line) {
+    ec = errc::malformed_text;
+    return names;
+  }
+  std::string_view rest = *line;
+  for (auto name = detail::next_word(rest); !name.empty(); name = detail::next_word(rest)) names.emplace_back(name);
+  return names;
+}
+
+/// Returns: the name of the clock source in use, "tsc"; on error empty.
+/// Errors: those of reading the file; malformed_text. Reads one file of sysfs.
+template <class Os> std::string current(std::error_code& ec) {
+  const std::string text = detail::read_text<Os>(current_path, detail::sysfs_file_limit, ec);
+  return ec ? std::string() : parse_current(text, ec);
+}
+
+/// Returns: the clock sources that can be selected now, the best first; on error none. While high-resolution timers
+/// run the kernel leaves those out that cannot serve them, such as jiffies.
+/// Errors: those of reading the file; malformed_text. Reads one file of sysfs.
+template <class Os> std::vector<std::string> available(std::error_code& ec) {
+  const std::string text = detail::read_text<Os>(available_path, detail::sysfs_file_limit, ec);
+  return ec ? std::vector<std::string>() : parse_available(text, ec);
+}
+
+/// Effects: makes `name` the clock source of the whole machine. The kernel stops all CPUs for a moment.
+/// Errors: EINVAL for a name that is empty or has a blank or control character in it, nothing being written; what the
+/// kernel answers to the write (EACCES without root, EINVAL for a name of 32 bytes or more); no_effect when it took
+/// the write and kept another source, as it does with a name that is not available.
+template <class Os> void select(std::string_view name, std::error_code& ec) {
+  bool sound = !name.empty();
+  for (const char c : name) sound = sound && static_cast<unsigned char>(c) > ' ' && c != 0x7f;
+  if (!sound) {
+    ec = detail::errno_code(EINVAL);
+    return;
+  }
+  if (const int error = Os::write_file(current_path, std::string(name) + '\n'); error != 0) {
+    ec = detail::errno_code(error);
+    return;
+  }
+  const std::string now = current<Os>(ec);
+  if (!ec && now != name) ec = errc::no_effect;
+}
+
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] std::string current() {
+  return detail::or_throw([](std::error_code& ec) { return current<Os>(ec); },
+                          [] { return std::string(current_path) + ": is /sys mounted?"; });
+}
+
+template <class Os = linux_os> [[nodiscard]] std::vector<std::string> available() {
+  return detail::or_throw([](std::error_code& ec) { return available<Os>(ec); },
+                          [] { return std::string(available_path) + ": is /sys mounted?"; });
+}
+
+template <class Os = linux_os> void select(std::string_view name) {
+  detail::or_throw([&](std::error_code& ec) { select<Os>(name, ec); },
+                   [&] {
+                     return "selecting clock source \"" + std::string(name) + "\" by " + current_path +
+                            ": needs root, and a name that available_clocksource lists";
+                   });
+}
+#endif
+
+} // namespace takt::inline TAKT_ABI::clocksource

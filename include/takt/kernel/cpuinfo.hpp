@@ -1,0 +1,143 @@
+/// cpuinfo.hpp - what Linux says of the processors: their flags, and which are online.
+///
+/// The flags are those of x86: constant_tsc, nonstop_tsc, tsc_known_freq, tsc_reliable, arat, ... They are the kernel's
+/// view and can differ from CPUID's, as the kernel adds and clears some. Arm and RISC-V have no such line.
+///
+/// Does not promise: that a missing flag is missing in the hardware; that all processors are listed: offline ones are
+/// not.
+/// Sources: Linux 6.12 arch/x86/kernel/cpu/proc.c show_cpuinfo; drivers/base/cpu.c (online).
+#pragma once
+#include <takt/core/error.hpp>
+#include <takt/kernel/os.hpp>
+#include <takt/kernel/text.hpp>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace takt::inline TAKT_ABI {
+
+// synopsis
+inline constexpr char cpuinfo_path[] = "/proc/cpuinfo";
+inline constexpr char online_cpus_path[] = "/sys/devices/system/cpu/online";
+/// 4096 processors of 2 KiB each need 8 MiB.
+inline constexpr std::size_t cpuinfo_file_limit = std::size_t{64} << 20;
+/// The kernel knows some 700 flags; more than this are taken for nonsense.
+inline constexpr std::size_t cpu_flags_end = 4096;
+
+struct cpuinfo {
+  std::vector<std::string> flags;     ///< of the first processor, in the kernel's order; empty where there is no such line
+  std::vector<std::string> differing; ///< flags that some processors have and others have not, in alphabetical order
+
+  /// Returns: whether the first processor has the flag; nothing where /proc/cpuinfo has no flags.
+  [[nodiscard]] std::optional<bool> has(std::string_view flag) const noexcept;
+  /// Returns: whether all processors agree on the flag.
+  [[nodiscard]] bool agree_on(std::string_view flag) const noexcept;
+};
+
+template <class Os = linux_os> [[nodiscard]] cpuinfo read_cpuinfo(std::error_code& ec);
+template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> online_cpus(std::error_code& ec);
+
+[[nodiscard]] cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec);
+[[nodiscard]] std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec);
+
+// definitions
+namespace detail {
+
+[[nodiscard]] inline bool contains(const std::vector<std::string>& words, std::string_view word) noexcept {
+  for (const std::string& w : words) {
+    if (w == word) return true;
+  }
+  return false;
+}
+
+} // namespace detail
+
+inline std::optional<bool> cpuinfo::has(std::string_view flag) const noexcept {
+  if (flags.empty()) return std::nullopt;
+  return detail::contains(flags, flag);
+}
+
+inline bool cpuinfo::agree_on(std::string_view flag) const noexcept { return !detail::contains(differing, flag); }
+
+/// Returns: the flags in the text of /proc/cpuinfo; none where there is no such line, and on malformed_text.
+inline cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec) {
+  ec.clear();
+  cpuinfo found;
+  struct seen {
+    unsigned last = 0;      // the last processor that had it
+    bool differing = false; // not all had it
+  };
+  std::map<std::string_view, seen> all;
+  std::string_view first_line;
+  unsigned processors = 0; // those with a line of flags
+  bool in_processor = false;
+  bool sound = !text.empty();
+  while (sound) {
+    const auto line = detail::next_line(text);
+    if (!line) break;
+    in_processor = !line->empty();
+    const std::size_t colon = line->find(':');
+    if (detail::trimmed(line->substr(0, colon)) != "flags" || colon == std::string_view::npos) continue;
+    std::string_view rest = line->substr(colon + 1);
+    ++processors;
+    sound = processors <= detail::cpu_number_end;
+    if (processors == 1) first_line = rest;
+    else if (rest == first_line) continue; // the rule, and what keeps this fast
+    for (auto flag = detail::next_word(rest); sound && !flag.empty(); flag = detail::next_word(rest)) {
+      const auto [entry, added] = all.try_emplace(flag);
+      if (processors == 1 && added) found.flags.emplace_back(flag);
+      if (processors > 1 && added) entry->second.differing = true;
+      entry->second.last = processors;
+      sound = all.size() < cpu_flags_end;
+    }
+    if (processors == 1) continue;
+    for (auto& [flag, s] : all) {
+      if (s.last != processors) s.differing = true;
+    }
+  }
+  // x86 ends each processor with an empty line: without one after the last, the text was cut.
+  if (!sound || !text.empty() || (processors > 0 && in_processor)) {
+    ec = errc::malformed_text;
+    return {};
+  }
+  for (const auto& [flag, s] : all) {
+    if (s.differing) found.differing.emplace_back(flag);
+  }
+  return found;
+}
+
+inline std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec) {
+  return detail::parse_cpu_list(text, ec);
+}
+
+/// Returns: what /proc/cpuinfo says; on error no flags.
+/// Errors: those of reading the file; malformed_text. The kernel may ask each CPU for its frequency: up to 20 ms.
+template <class Os> cpuinfo read_cpuinfo(std::error_code& ec) {
+  const std::string text = detail::read_text<Os>(cpuinfo_path, cpuinfo_file_limit, ec);
+  return ec ? cpuinfo() : parse_cpuinfo(text, ec);
+}
+
+/// Returns: the CPUs that are online, ascending; on error none.
+/// Errors: those of reading the file; malformed_text. Reads one file of sysfs.
+template <class Os> std::vector<unsigned> online_cpus(std::error_code& ec) {
+  const std::string text = detail::read_text<Os>(online_cpus_path, detail::sysfs_file_limit, ec);
+  return ec ? std::vector<unsigned>() : parse_online_cpus(text, ec);
+}
+
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] cpuinfo read_cpuinfo() {
+  return detail::or_throw([](std::error_code& ec) { return read_cpuinfo<Os>(ec); },
+                          [] { return std::string(cpuinfo_path) + ": is /proc mounted?"; });
+}
+
+template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> online_cpus() {
+  return detail::or_throw([](std::error_code& ec) { return online_cpus<Os>(ec); },
+                          [] { return std::string(online_cpus_path) + ": is /sys mounted?"; });
+}
+#endif
+
+} // namespace takt::inline TAKT_ABI
