@@ -145,7 +145,9 @@ template <class Os = linux_os> [[nodiscard]] frequency kernel_hz() {
 
 template <class Os = linux_os> [[nodiscard]] kernel_config read_kernel_config() {
   return detail::or_throw([](std::error_code& ec) { return read_kernel_config<Os>(ec); }, [] {
-    return std::string("/boot/config of the running kernel: may be absent or readable by root alone; try /proc/config.gz");
+    std::string release;
+    static_cast<void>(Os::kernel_release(release));
+    return "/boot/config-" + release + ": may be absent or readable by root alone; try /proc/config.gz";
   });
 }
 
