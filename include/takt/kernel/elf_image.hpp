@@ -1,8 +1,8 @@
 /// elf_image.hpp - what a 64-bit ELF shared object exports: symbols by name and version, read out of plain bytes.
 ///
-/// A pure function over an image of the machine the program was compiled for, laid out as in the file. Every offset, the
-/// sum of any two, and every chain is checked against the image, so that no content makes it read outside or run for
-/// ever. Looking up allocates nothing, takes no lock and calls nothing but memcpy and its kin: it is async-signal-safe.
+/// A pure function over an image of the machine the program was compiled for, laid out as in the file. Every offset,
+/// the sum of any two, and every chain is checked against the image, so that no content makes it read outside or run
+/// for ever. `try_parse` and `try_find` allocate nothing, take no lock and call nothing but memcpy and its kin.
 ///
 /// Does not promise: that the image is what a linker would write. Sound means here that what is read lies inside; a
 /// damaged symbol may carry another value.
@@ -17,21 +17,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <type_traits>
 #include <vector>
 
 namespace takt::inline TAKT_ABI::elf {
 
 // synopsis
 enum class symbol_kind : unsigned char {
-  function,    ///< STT_FUNC
-  object,      ///< STT_OBJECT
-  unspecified, ///< STT_NOTYPE
-  absolute,    ///< SHN_ABS: a number and no address; linkers leave one for each version, by the version's name
+  unspecified = 0, ///< STT_NOTYPE
+  object = 1,      ///< STT_OBJECT
+  function = 2,    ///< STT_FUNC
+  absolute,        ///< SHN_ABS: a number and no address; linkers leave one for each version, by the version's name
 };
 struct symbol;
 class image;
@@ -120,7 +120,6 @@ struct bytes {
   }
   /// Returns: the T at `offset`, whatever its alignment; zeros where it is not inside.
   template <class T> [[nodiscard]] T at(std::uint64_t offset) const noexcept {
-    static_assert(std::is_trivially_copyable_v<T>);
     T value{};
     if (hold(offset, 1, sizeof(T))) std::memcpy(&value, all.data() + offset, sizeof(T));
     return value;
@@ -134,33 +133,40 @@ class image {
 public:
   constexpr image() noexcept = default;
 
-  /// Returns: the image in `file`; the empty one on error. Precondition: the bytes outlive it.
-  /// Errors: errc::malformed_image for what is not a 64-bit shared object of this machine or points outside itself.
-  /// Costs one pass over program headers, dynamic section, version definitions and symbols.
-  [[nodiscard]] static image parse(std::span<const std::byte> file, std::error_code& ec) noexcept {
+  /// Returns: the image in `file`, or nothing if that is not a 64-bit shared object of this machine or points outside
+  /// itself. Precondition: the bytes outlive the image.
+  /// Costs one pass over program headers, dynamic section, version definitions and symbols; async-signal-safe.
+  [[nodiscard]] static std::optional<image> try_parse(std::span<const std::byte> file) noexcept {
     image result;
     result.file_.all = file;
-    if (result.read_tables()) return ec.clear(), result;
-    ec = errc::malformed_image;
-    return {};
+    return result.read_tables() ? std::optional(result) : std::nullopt;
   }
 
-  /// Returns: the symbol that is exported by that name in that version; an empty version means the default one.
-  /// Errors: errc::symbol_not_found, and then an empty symbol.
-  /// Costs the few steps of one hash chain; allocates nothing.
-  [[nodiscard]] symbol find(std::string_view name, std::string_view version, std::error_code& ec) const noexcept;
+  /// Returns: the symbol that is exported by that name in that version, or nothing; an empty version means the default
+  /// one. Costs the few steps of one hash chain, allocates nothing; async-signal-safe.
+  [[nodiscard]] std::optional<symbol> try_find(std::string_view name, std::string_view version = {}) const noexcept;
 
+  /// The same with errc::malformed_image and an empty image, errc::symbol_not_found and an empty symbol.
+  [[nodiscard]] static image parse(std::span<const std::byte> file, std::error_code& ec) noexcept {
+    const auto result = try_parse(file);
+    result ? ec.clear() : void(ec = errc::malformed_image);
+    return result.value_or(image());
+  }
+  [[nodiscard]] symbol find(std::string_view name, std::string_view version, std::error_code& ec) const noexcept {
+    const auto result = try_find(name, version);
+    result ? ec.clear() : void(ec = errc::symbol_not_found);
+    return result.value_or(symbol());
+  }
 #if TAKT_EXCEPTIONS
   [[nodiscard]] static image parse(std::span<const std::byte> file) {
     return detail::or_throw([&](std::error_code& ec) { return parse(file, ec); },
-                            [] { return std::string("vDSO: not a 64-bit shared object of this machine, or damaged"); });
+                            [] { return std::string("ELF image: no shared object of this machine, or damaged"); });
   }
   [[nodiscard]] symbol find(std::string_view name, std::string_view version = {}) const {
     return detail::or_throw([&](std::error_code& ec) { return find(name, version, ec); },
                             [&] {
-                              return "vDSO: this kernel exports no " + std::string(name) +
-                                     (version.empty() ? "" : " in version " + std::string(version)) +
-                                     "; make the system call instead";
+                              return "ELF image: no " + std::string(name) + (version.empty() ? "" : "@") +
+                                     std::string(version) + " among its symbols()";
                             });
   }
 #endif
@@ -181,39 +187,59 @@ private:
   [[nodiscard]] bool read_gnu_hash(std::uint64_t at) noexcept;
   [[nodiscard]] bool read_sysv_hash(std::uint64_t at) noexcept;
   [[nodiscard]] bool definitions_are_sound() const noexcept;
-  [[nodiscard]] bool to_offset(std::uint64_t address, std::uint64_t& offset) const noexcept;
-  [[nodiscard]] bool exported(std::uint64_t index) const noexcept;
-  [[nodiscard]] bool named(std::uint64_t index, std::string_view name) const noexcept;
   [[nodiscard]] symbol symbol_at(std::uint64_t index) const noexcept;
-  [[nodiscard]] std::string_view text(std::uint64_t offset) const noexcept;
-  [[nodiscard]] std::string_view version_name(std::uint16_t index) const noexcept;
 
   template <class T> [[nodiscard]] T entry(std::uint64_t table, std::uint64_t index) const noexcept {
     return file_.at<T>(table + index * sizeof(T)); // tables are known to lie inside: no overflow
   }
 
+  /// An address as linked, as an offset into the file: the PT_LOAD segment that holds it says so.
+  [[nodiscard]] bool to_offset(std::uint64_t address, std::uint64_t& offset) const noexcept {
+    for (std::uint64_t i = 0; i < program_header_count_; ++i) {
+      const auto p = entry<gabi::program_header>(program_headers_, i);
+      if (p.p_type != 1 /* PT_LOAD */ || address < p.p_vaddr || address - p.p_vaddr >= p.p_filesz) continue;
+      offset = p.p_offset + (address - p.p_vaddr); // less than p_offset + p_filesz, which lies inside the file
+      return true;
+    }
+    return false;
+  }
+  [[nodiscard]] std::string_view text(std::uint64_t offset) const noexcept {
+    return reinterpret_cast<const char*>(file_.all.data() + strings_ + offset); // ends inside: see read_tables
+  }
+  /// The name of the version with that index (gABI has none; LSB: 0 is local, 1 the image itself, both without a name).
+  [[nodiscard]] std::string_view version_name(std::uint16_t index) const noexcept {
+    std::uint64_t at = definitions_;
+    for (std::uint64_t i = 0; i < definition_count_ && index > 1; ++i) {
+      const auto v = file_.at<gabi::version_definition>(at);
+      if (v.vd_ndx == index) return text(file_.at<std::uint32_t>(at + v.vd_aux));
+      at += v.vd_next;
+    }
+    return {};
+  }
+  [[nodiscard]] bool exported(std::uint64_t index) const noexcept {
+    const auto s = entry<gabi::symbol>(symbols_, index);
+    const int type = s.st_info & 15, binding = s.st_info >> 4, visibility = s.st_other & 3;
+    if (s.st_shndx == 0 /* SHN_UNDEF */ || type > 2 /* STT_FUNC */) return false;
+    if (binding != 1 /* STB_GLOBAL */ && binding != 2 /* STB_WEAK */) return false;
+    if (visibility != 0 /* STV_DEFAULT */ && visibility != 3 /* STV_PROTECTED */) return false;
+    return versions_ == 0 || (entry<std::uint16_t>(versions_, index) & 0x7fff) != 0 /* VER_NDX_LOCAL */;
+  }
+  [[nodiscard]] bool named(std::uint64_t index, std::string_view name) const noexcept {
+    const std::uint64_t offset = entry<gabi::symbol>(symbols_, index).st_name;
+    if (name.size() >= strings_size_ - offset) return false;
+    const char* const begin = text(offset).data();
+    return std::string_view(begin, name.size()) == name && begin[name.size()] == '\0';
+  }
+
   // Offsets into the file; 0 (the place of the ELF header) for a table that is not there.
   gabi::bytes file_{};
   std::uint64_t program_headers_ = 0, program_header_count_ = 0;
-  std::uint64_t strings_ = 0, strings_size_ = 0;
-  std::uint64_t symbols_ = 0, symbol_count_ = 0;
+  std::uint64_t strings_ = 0, strings_size_ = 0, symbols_ = 0, symbol_count_ = 0;
   std::uint64_t versions_ = 0, definitions_ = 0, definition_count_ = 0;
-  std::uint64_t gnu_hash_ = 0, sysv_hash_ = 0;
-  gabi::gnu_hash gnu_{};                 // its header and where its arrays begin
-  std::uint64_t gnu_buckets_ = 0, gnu_chain_ = 0;
+  std::uint64_t gnu_hash_ = 0, gnu_buckets_ = 0, gnu_chain_ = 0, sysv_hash_ = 0;
+  gabi::gnu_hash gnu_{};
   std::uint32_t sysv_buckets_ = 0;
 };
-
-/// An address as linked, as an offset into the file: the PT_LOAD segment that holds it says so.
-inline bool image::to_offset(std::uint64_t address, std::uint64_t& offset) const noexcept {
-  for (std::uint64_t i = 0; i < program_header_count_; ++i) {
-    const auto p = entry<gabi::program_header>(program_headers_, i);
-    if (p.p_type != 1 /* PT_LOAD */ || address < p.p_vaddr || address - p.p_vaddr >= p.p_filesz) continue;
-    offset = p.p_offset + (address - p.p_vaddr); // less than p_offset + p_filesz, which lies inside the file
-    return true;
-  }
-  return false;
-}
 
 inline bool image::read_tables() noexcept {
   constexpr unsigned char ident[7] = {0x7f, 'E', 'L', 'F', 2 /* ELFCLASS64 */, gabi::data, 1 /* EV_CURRENT */};
@@ -265,6 +291,8 @@ inline bool image::read_tables() noexcept {
   if (gnu != 0 && !read_gnu_hash(gnu)) return false;
   if (sysv != 0 && !read_sysv_hash(sysv)) return false;
   if (!file_.hold(symbols_, symbol_count_, sizeof(gabi::symbol))) return false;
+  // A count too high would make symbols out of what follows them, which is the string table.
+  if (strings_ > symbols_ && symbol_count_ > (strings_ - symbols_) / sizeof(gabi::symbol)) return false;
   for (std::uint64_t i = 0; i < symbol_count_; ++i)
     if (entry<gabi::symbol>(symbols_, i).st_name >= strings_size_) return false;
 
@@ -310,7 +338,7 @@ inline bool image::read_sysv_hash(std::uint64_t at) noexcept {
   const auto chain = entry<std::uint32_t>(at, 1);
   if (sysv_buckets_ == 0) return false;
   if (!file_.hold(at, 2 + std::uint64_t{sysv_buckets_} + chain, sizeof(std::uint32_t))) return false;
-  if (gnu_hash_ != 0 && chain < symbol_count_) return false; // it lists every symbol, the other only what is exported
+  if (symbol_count_ > chain) return false; // this table counts every symbol, the other one only up to its last
   sysv_hash_ = at;
   symbol_count_ = chain;
   return true;
@@ -329,37 +357,6 @@ inline bool image::definitions_are_sound() const noexcept {
   return true;
 }
 
-inline std::string_view image::text(std::uint64_t offset) const noexcept {
-  return reinterpret_cast<const char*>(file_.all.data() + strings_ + offset); // ends inside: see read_tables
-}
-
-/// The name of the version with that index (gABI has none; LSB: 0 is local, 1 the image itself, both without a name).
-inline std::string_view image::version_name(std::uint16_t index) const noexcept {
-  std::uint64_t at = definitions_;
-  for (std::uint64_t i = 0; i < definition_count_ && index > 1; ++i) {
-    const auto v = file_.at<gabi::version_definition>(at);
-    if (v.vd_ndx == index) return text(file_.at<std::uint32_t>(at + v.vd_aux));
-    at += v.vd_next;
-  }
-  return {};
-}
-
-inline bool image::exported(std::uint64_t index) const noexcept {
-  const auto s = entry<gabi::symbol>(symbols_, index);
-  const int type = s.st_info & 15, binding = s.st_info >> 4, visibility = s.st_other & 3;
-  if (s.st_shndx == 0 /* SHN_UNDEF */ || type > 2 /* STT_FUNC */) return false;
-  if (binding != 1 /* STB_GLOBAL */ && binding != 2 /* STB_WEAK */) return false;
-  if (visibility != 0 /* STV_DEFAULT */ && visibility != 3 /* STV_PROTECTED */) return false;
-  return versions_ == 0 || (entry<std::uint16_t>(versions_, index) & 0x7fff) != 0 /* VER_NDX_LOCAL */;
-}
-
-inline bool image::named(std::uint64_t index, std::string_view name) const noexcept {
-  const std::uint64_t offset = entry<gabi::symbol>(symbols_, index).st_name;
-  if (name.size() >= strings_size_ - offset) return false;
-  const char* const begin = text(offset).data();
-  return std::memcmp(begin, name.data(), name.size()) == 0 && begin[name.size()] == '\0';
-}
-
 inline symbol image::symbol_at(std::uint64_t index) const noexcept {
   const auto s = entry<gabi::symbol>(symbols_, index);
   const auto version = versions_ == 0 ? std::uint16_t{1} : entry<std::uint16_t>(versions_, index);
@@ -369,40 +366,38 @@ inline symbol image::symbol_at(std::uint64_t index) const noexcept {
   result.default_version = (version & 0x8000) == 0; // VERSYM_HIDDEN
   result.value = s.st_value;
   result.size = s.st_size;
-  if (s.st_shndx == 0xfff1 /* SHN_ABS */) return result.kind = symbol_kind::absolute, result;
-  result.kind = (s.st_info & 15) == 2 ? symbol_kind::function : (s.st_info & 15) == 1 ? symbol_kind::object : symbol_kind::unspecified;
+  const bool absolute = s.st_shndx == 0xfff1; // SHN_ABS
+  result.kind = absolute ? symbol_kind::absolute : static_cast<symbol_kind>(s.st_info & 15); // see exported
   std::uint64_t offset = 0;
-  if (to_offset(s.st_value, offset)) result.address = file_.all.data() + offset;
+  if (!absolute && to_offset(s.st_value, offset)) result.address = file_.all.data() + offset;
   return result;
 }
 
-inline symbol image::find(std::string_view name, std::string_view version, std::error_code& ec) const noexcept {
-  ec.clear();
-  const auto matches = [&](std::uint64_t index, symbol& found) {
+inline std::optional<symbol> image::try_find(std::string_view name, std::string_view version) const noexcept {
+  symbol found;
+  const auto matches = [&](std::uint64_t index) {
     if (!named(index, name) || !exported(index)) return false;
     found = symbol_at(index);
     return version.empty() ? found.default_version : found.version == version;
   };
-  symbol found;
   if (gnu_hash_ != 0) {
-    // The Bloom filter of two bits would only make the absent faster; the chain alone decides.
+    // The Bloom filter would only make the absent faster; the chain alone decides.
     const std::uint32_t hash = gabi::gnu_hash_of(name);
     std::uint64_t i = entry<std::uint32_t>(gnu_buckets_, hash % gnu_.nbuckets);
     for (bool last = i == 0; !last && i < symbol_count_; ++i) {
       const auto chain = entry<std::uint32_t>(gnu_chain_, i - gnu_.symoffset);
-      if ((chain | 1) == (hash | 1) && matches(i, found)) return found;
+      if ((chain | 1) == (hash | 1) && matches(i)) return found;
       last = (chain & 1) != 0;
     }
   } else if (sysv_hash_ != 0) {
     std::uint64_t i = entry<std::uint32_t>(sysv_hash_ + 8, gabi::sysv_hash_of(name) % sysv_buckets_);
     // No chain is longer than there are symbols: what goes on after that is a loop.
     for (std::uint64_t steps = 0; i != 0 && i < symbol_count_ && steps < symbol_count_; ++steps) {
-      if (matches(i, found)) return found;
+      if (matches(i)) return found;
       i = entry<std::uint32_t>(sysv_hash_ + 8 + std::uint64_t{sysv_buckets_} * 4, i);
     }
   }
-  ec = errc::symbol_not_found;
-  return {};
+  return std::nullopt;
 }
 
 } // namespace takt::inline TAKT_ABI::elf

@@ -1,11 +1,12 @@
 /// posix_clock.hpp - the kernel's clocks as std::chrono clocks, by the vDSO or by system call.
 ///
-/// Does not promise: that the road by the vDSO is the fast one for every clock. The vDSO makes the system call itself for
-/// CPU time, and for all but the coarse clocks while the clock source cannot be read from user space; `vdso::answers` tells.
-/// A filter (seccomp) that forbids clock_gettime ends the program in `now()` of a clock that needs it: there is no number to
-/// return; `read_clock` reports instead.
+/// Does not promise: that the road by the vDSO is the fast one for every clock. The vDSO makes the system call itself
+/// for CPU time, and for all but the coarse clocks while the clock source cannot be read from user space;
+/// `vdso::answers` tells. A filter (seccomp) that forbids clock_gettime ends the program in `now()` of a clock that
+/// needs it: there is no number to return; `read_clock` reports instead.
 ///
-/// Sources: clock_gettime(2), vdso(7), time_namespaces(7); [time.clock.req] of C++20; Linux lib/vdso/gettimeofday.c, v6.1.
+/// Sources: clock_gettime(2), vdso(7), time_namespaces(7); [time.clock.req] of C++20; Linux lib/vdso/gettimeofday.c,
+/// v6.1.
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
@@ -57,8 +58,8 @@ template <class Os> struct clock_road {
   }
 
   // Relaxed suffices for load and store: the pointer publishes nothing but itself, for the code it points to was there
-  // before the program began. Hidden, because a shared object that keeps its own copy merely searches once more and is spared
-  // the indirection through its global offset table.
+  // before the program began. Hidden, because a shared object that keeps its own copy merely searches once more and is
+  // spared the indirection through its global offset table.
   [[gnu::visibility("hidden")]] inline static constinit std::atomic<function> by_vdso{&find};
   static_assert(std::atomic<function>::is_always_lock_free);
 
@@ -74,8 +75,8 @@ template <class Os> struct clock_road {
   return to_nanoseconds(ts);
 }
 
-/// to_nanoseconds in a multiplication and an addition, as long as the result fits: in a kernel that counts its own time in
-/// 64 bits of nanoseconds it always does.
+/// to_nanoseconds in a multiplication and an addition, as long as the result fits: in a kernel that counts its own time
+/// in 64 bits of nanoseconds it always does.
 [[nodiscard]] inline std::chrono::nanoseconds to_nanoseconds_fast(timespec ts) noexcept {
   std::chrono::nanoseconds::rep ns = 0;
   if (__builtin_mul_overflow(ts.tv_sec, 1'000'000'000, &ns) || __builtin_add_overflow(ns, ts.tv_nsec, &ns)) [[unlikely]]
@@ -98,9 +99,9 @@ template <class Os> struct clock_road {
   }
 }
 
-/// Steady is who never goes back and whose ticks take a constant time. Slewing by NTP is tolerated, as it is in steady_clock.
-/// REALTIME and TAI follow clock_settime. CPU time stands still while nothing runs, and that of a thread is compared with
-/// that of another only by mistake.
+/// Steady is who never goes back and whose ticks take a constant time. Slewing by NTP is tolerated, as it is in
+/// steady_clock. REALTIME and TAI follow clock_settime. CPU time stands still while nothing runs, and that of a thread
+/// is compared with that of another only by mistake.
 [[nodiscard]] constexpr bool is_steady_clock(clockid_t id) noexcept {
   return id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_RAW || id == CLOCK_MONOTONIC_COARSE || id == CLOCK_BOOTTIME;
 }
@@ -108,13 +109,14 @@ template <class Os> struct clock_road {
 } // namespace detail
 
 /// A clock of the kernel, by its number. Time points of both roads to one clock have the same type.
-/// Epochs: MONOTONIC and MONOTONIC_RAW some point before the kernel started its first process, BOOTTIME the same including
-/// suspend (both shifted inside a time namespace); REALTIME 1970-01-01 00:00 UTC without leap seconds; TAI the same plus the
-/// offset that adjtimex(2) keeps, 0 until somebody sets it; CPU time the start of the process or thread.
+/// Epochs: MONOTONIC and MONOTONIC_RAW some point before the kernel started its first process, BOOTTIME the same
+/// including suspend (both shifted inside a time namespace); REALTIME 1970-01-01 00:00 UTC without leap seconds; TAI
+/// the same plus the offset that adjtimex(2) keeps, 0 until somebody sets it; CPU time the start of the process or
+/// thread.
 template <clockid_t Id, access A, class Os> class posix_clock {
   static_assert(detail::is_kernel_clock(Id),
-                "takt::posix_clock knows MONOTONIC, MONOTONIC_RAW, BOOTTIME, REALTIME, TAI, the two coarse clocks and the "
-                "CPU time of process and thread; takt::read_clock(id) reads any other");
+                "takt::posix_clock knows MONOTONIC, MONOTONIC_RAW, BOOTTIME, REALTIME, TAI, the two coarse clocks and "
+                "the CPU time of process and thread; takt::read_clock(id) reads any other");
 
 public:
   using duration = std::chrono::nanoseconds;
@@ -125,15 +127,18 @@ public:
   static constexpr clockid_t id = Id;
 
   /// Returns: the time since the clock's epoch, stopping at the ends of the range.
-  /// Terminates if the kernel refuses to tell (seccomp). Never blocks, allocates nothing; async-signal-safe, keeps errno.
-  /// Costs the vDSO's own time and one load; the first call of the program looks for the vDSO's function, some 2 us.
+  /// Terminates if the kernel refuses to tell (seccomp). Never blocks, allocates nothing; async-signal-safe, keeps
+  /// errno.
+  /// Costs the vDSO's own time and one load; the first call of the program looks for the vDSO's function, some 10 us of
+  /// page faults (0.2 us without them).
   [[nodiscard]] static time_point now() noexcept {
     timespec ts;
     if (detail::clock_road<Os>::template read<A>(Id, ts) != 0) [[unlikely]] detail::clock_refused();
     return time_point(detail::to_nanoseconds_fast(ts));
   }
 
-  /// REALTIME and std::chrono::system_clock count the same seconds from the same epoch; std::chrono::clock_cast uses these.
+  /// REALTIME and std::chrono::system_clock count the same seconds from the same epoch; std::chrono::clock_cast uses
+  /// these.
   template <class Duration>
   [[nodiscard]] static constexpr std::chrono::sys_time<Duration>
   to_sys(std::chrono::time_point<typename time_point::clock, Duration> t) noexcept
@@ -149,7 +154,8 @@ public:
     return std::chrono::time_point<typename time_point::clock, Duration>(t.time_since_epoch());
   }
 
-  /// std::chrono::steady_clock of libstdc++ and of libc++ is CLOCK_MONOTONIC in nanoseconds, so that no offset lies between.
+  /// std::chrono::steady_clock of libstdc++ and of libc++ is CLOCK_MONOTONIC in nanoseconds, so that no offset lies
+  /// between.
   [[nodiscard]] static constexpr std::chrono::steady_clock::time_point to_steady(time_point t) noexcept
     requires(Id == CLOCK_MONOTONIC || Id == CLOCK_MONOTONIC_COARSE)
   {
@@ -174,8 +180,8 @@ template <access A, class Os> std::chrono::nanoseconds read_clock(clockid_t id, 
   return to_nanoseconds(ts);
 }
 
-/// Returns: the resolution that the kernel states for a clock (1 ns for one kept by a high-resolution timer, one jiffy for the
-/// coarse ones); on error zero. It says nothing of the smallest step that a reader sees.
+/// Returns: the resolution that the kernel states for a clock (1 ns for one kept by a high-resolution timer, one jiffy
+/// for the coarse ones); on error zero. It says nothing of the smallest step that a reader sees.
 /// Errors: as read_clock. One system call.
 template <class Os> std::chrono::nanoseconds clock_resolution(clockid_t id, std::error_code& ec) noexcept {
   timespec ts{};
@@ -188,7 +194,7 @@ template <class Os> std::chrono::nanoseconds clock_resolution(clockid_t id, std:
 #if TAKT_EXCEPTIONS
 template <access A, class Os> std::chrono::nanoseconds read_clock(clockid_t id) {
   return detail::or_throw([&](std::error_code& ec) { return read_clock<A, Os>(id, ec); },
-                          [&] { return "clock_gettime: clock " + std::to_string(id) + " cannot be read by this process"; });
+                          [&] { return "clock_gettime: clock " + std::to_string(id) + " cannot be read"; });
 }
 template <class Os> std::chrono::nanoseconds clock_resolution(clockid_t id) {
   return detail::or_throw([&](std::error_code& ec) { return clock_resolution<Os>(id, ec); },

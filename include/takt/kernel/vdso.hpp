@@ -1,7 +1,7 @@
 /// vdso.hpp - the shared object that the kernel maps into every process.
 ///
-/// Found by the auxiliary vector alone and read as the ELF image it is; no dynamic linker takes part, so all of it works
-/// in static programs.
+/// Found by the auxiliary vector alone and read as the ELF image it is; no dynamic linker takes part, so all of it
+/// works in static programs.
 ///
 /// Does not promise: that there is an image (valgrind and some emulators hide it), that it stays where it is after
 /// somebody moved it with mremap, or that a function it exports does without a system call: that is found out by
@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -25,6 +26,7 @@
 namespace takt::inline TAKT_ABI::vdso {
 
 // synopsis
+template <class Os = linux_os> [[nodiscard]] std::optional<elf::image> try_current() noexcept;
 template <class Os = linux_os> [[nodiscard]] elf::image current(std::error_code& ec) noexcept;
 template <class Os = linux_os> [[nodiscard]] linux_os::clock_gettime_function clock_gettime_function() noexcept;
 template <class Os = linux_os> [[nodiscard]] bool answers(clockid_t id, std::error_code& ec) noexcept;
@@ -33,7 +35,8 @@ template <class Os = linux_os> [[nodiscard]] elf::image current();
 template <class Os = linux_os> [[nodiscard]] bool answers(clockid_t id);
 #endif
 
-/// The vDSO's own name of clock_gettime on this machine and the version it bears (vdso(7)); empty where takt knows none.
+/// The vDSO's own name of clock_gettime on this machine and the version it bears (vdso(7)); empty where takt knows
+/// none.
 #if defined(__x86_64__)
 inline constexpr std::string_view clock_gettime_name = "__vdso_clock_gettime", clock_gettime_version = "LINUX_2.6";
 #elif defined(__aarch64__)
@@ -46,45 +49,51 @@ inline constexpr std::string_view clock_gettime_name, clock_gettime_version;
 
 // definitions
 
-/// Returns: the image that the kernel mapped into this process; the empty one, without an error, if it mapped none.
-/// Errors: errc::malformed_image. Costs as elf::image::parse, no system call; async-signal-safe.
+/// Returns: the image that the kernel mapped into this process: the empty one if it mapped none, nothing if the one it
+/// mapped is malformed. Costs as elf::image::try_parse, no system call; async-signal-safe.
 /// The auxiliary vector tells where the image begins and nothing tells where it ends, so its own program headers must;
 /// they have to lie in its first page, which is mapped if any of it is.
-template <class Os> elf::image current(std::error_code& ec) noexcept {
-  constexpr std::uint64_t page = 4096; // the smallest page of the machines takt knows: less is mapped with none of them
-  ec.clear();
+template <class Os> std::optional<elf::image> try_current() noexcept {
+  constexpr std::uint64_t page = 4096; // the smallest page of the machines takt knows: all of them map so much
   const auto* const base = static_cast<const std::byte*>(Os::vdso_base());
-  if (base == nullptr) return {};
+  if (base == nullptr) return elf::image();
   const elf::gabi::bytes first{{base, page}};
   const auto h = first.at<elf::gabi::header>(0);
+  constexpr std::uint64_t each = sizeof(elf::gabi::program_header);
   std::uint64_t end = 0;
-  if (std::memcmp(h.e_ident, "\177ELF", 4) == 0 && first.hold(h.e_phoff, h.e_phnum, sizeof(elf::gabi::program_header))) {
-    for (std::uint64_t i = 0; i < h.e_phnum; ++i) {
-      const auto p = first.at<elf::gabi::program_header>(h.e_phoff + i * sizeof(elf::gabi::program_header));
-      std::uint64_t segment_end = 0;
-      if (p.p_type != 1 /* PT_LOAD */) continue;
-      if (__builtin_add_overflow(p.p_offset, p.p_filesz, &segment_end) || segment_end > ~page) break;
-      if (segment_end > end) end = segment_end;
-    }
+  if (std::memcmp(h.e_ident, "\177ELF", 4) != 0 || !first.hold(h.e_phoff, h.e_phnum, each)) return std::nullopt;
+  for (std::uint64_t i = 0; i < h.e_phnum; ++i) {
+    const auto p = first.at<elf::gabi::program_header>(h.e_phoff + i * each);
+    std::uint64_t segment_end = 0;
+    if (p.p_type != 1 /* PT_LOAD */) continue;
+    if (__builtin_add_overflow(p.p_offset, p.p_filesz, &segment_end) || segment_end > ~page) return std::nullopt;
+    if (segment_end > end) end = segment_end;
   }
-  return elf::image::parse({base, static_cast<std::size_t>((end + page - 1) / page * page)}, ec);
+  return elf::image::try_parse({base, static_cast<std::size_t>((end + page - 1) / page * page)});
 }
 
-/// Returns: the vDSO's clock_gettime by the name and version that vdso(7) gives for this machine; null if there is none.
-/// It answers 0 or a negative errno. Costs and safety as `current`.
+/// The same; a malformed image is errc::malformed_image and the empty one.
+template <class Os> elf::image current(std::error_code& ec) noexcept {
+  const auto result = try_current<Os>();
+  result ? ec.clear() : void(ec = errc::malformed_image);
+  return result.value_or(elf::image());
+}
+
+/// Returns: the vDSO's clock_gettime, by the name and version that vdso(7) gives for this machine; null if there is
+/// none. It answers 0 or a negative errno. Costs and safety as `try_current`.
 template <class Os> linux_os::clock_gettime_function clock_gettime_function() noexcept {
-  std::error_code ec;
-  const elf::symbol s = current<Os>(ec).find(clock_gettime_name, clock_gettime_version, ec);
-  if (s.kind != elf::symbol_kind::function && s.kind != elf::symbol_kind::unspecified) return nullptr;
-  return reinterpret_cast<linux_os::clock_gettime_function>(const_cast<void*>(s.address)); // NOLINT: code in a data image
+  const auto image = try_current<Os>();
+  const auto s = image ? image->try_find(clock_gettime_name, clock_gettime_version) : std::nullopt;
+  if (!s || s->kind == elf::symbol_kind::object) return nullptr;
+  return reinterpret_cast<linux_os::clock_gettime_function>(const_cast<void*>(s->address)); // NOLINT: it is code
 }
 
-/// Returns: whether the vDSO reads this clock by itself; false if it makes the system call on the caller's behalf (as it
-/// does for CPU time, and for all but the coarse clocks while the clock source cannot be read from user space), if there
-/// is no vDSO, and on error. Found out by a call from a thread that is refused the system call, so the answer is exact, and
-/// true of the moment.
-/// Errors: EINVAL for a clock the kernel does not know; what pthread_create or seccomp(2) report; ENOTSUP where an emulator
-/// accepts the filter and ignores it. Blocks until the thread has ended, some 100 us.
+/// Returns: whether the vDSO reads this clock by itself; false if it makes the system call on the caller's behalf (as
+/// it does for CPU time, and for all but the coarse clocks while the clock source cannot be read from user space), if
+/// there is no vDSO, and on error. Found out by a call from a thread that is refused the system call, so the answer is
+/// exact, and true of the moment.
+/// Errors: EINVAL for a clock the kernel does not know; what pthread_create or seccomp(2) report; ENOTSUP where an
+/// emulator accepts the filter and ignores it. Blocks until the thread has ended, some 100 us.
 template <class Os> bool answers(clockid_t id, std::error_code& ec) noexcept {
   ec.clear();
   timespec ts{};
@@ -109,7 +118,7 @@ template <class Os> bool answers(clockid_t id) {
   return detail::or_throw([&](std::error_code& ec) { return answers<Os>(id, ec); },
                           [&] {
                             return "vdso::answers: clock " + std::to_string(id) +
-                                   " could not be tried without its system call; needs a clock the kernel knows and seccomp";
+                                   " could not be tried; needs a clock the kernel knows, and seccomp(2)";
                           });
 }
 #endif
