@@ -1,0 +1,235 @@
+#include "cost.hpp"
+#include "command.hpp"
+#include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
+#include <algorithm>
+#include <limits>
+#include <takt/cpu/counter.hpp>
+#include <takt/cpu/features.hpp>
+#include <takt/kernel/posix_clock.hpp>
+#include <takt/kernel/vdso.hpp>
+
+namespace tool {
+namespace {
+
+using std::chrono::nanoseconds;
+
+// A road is code that reads, in the unit of its own clock: ticks or nanoseconds.
+using raw = std::uint64_t;
+
+template <takt::ordering O> struct counter_by {
+  static raw read() { return takt::read_counter<O>().count(); }
+};
+template <clockid_t Id, takt::access A> struct clock_by {
+  static raw read() {
+    return static_cast<raw>(takt::posix_clock<Id, A>::now().time_since_epoch().count());
+  }
+};
+struct steady_clock_by_library {
+  static raw read() { return static_cast<raw>(std::chrono::steady_clock::now().time_since_epoch().count()); }
+};
+#if defined(__x86_64__)
+struct counter_and_cpu {
+  static raw read() { return takt::read_counter_and_cpu().count.count(); }
+};
+#endif
+
+volatile raw sink; // keeps the compiler from dropping the reads
+
+template <class Road> void batch() {
+  raw all = 0;
+  for (int i = 0; i < reads_per_batch; ++i) all ^= Road::read();
+  sink = all;
+}
+void empty_batch() { sink = 0; }
+
+// The smallest positive difference between two reads in a row. A coarse clock stands still for milliseconds, so reading
+// goes on until a few steps were seen, but no longer than the limit.
+template <class Road> std::optional<raw> smallest_step() {
+  constexpr int reads = 5000, enough_steps = 3;
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::milliseconds(30);
+  raw smallest = std::numeric_limits<raw>::max();
+  raw before = Road::read();
+  for (int i = 0, steps = 0; i < reads || steps < enough_steps; ++i) {
+    const raw now = Road::read();
+    if (now > before) {
+      smallest = std::min(smallest, now - before);
+      ++steps;
+    }
+    before = now;
+    if (i % 256 == 0 && std::chrono::steady_clock::now() > limit) break;
+  }
+  if (smallest == std::numeric_limits<raw>::max()) return std::nullopt;
+  return smallest;
+}
+
+struct road {
+  absl::string_view clock;
+  absl::string_view name;
+  void (*batch)();
+  std::optional<raw> (*smallest_step)();
+  bool in_ticks;
+  std::optional<clockid_t> id; // of the clock, where it is the kernel's
+  bool by_vdso;
+};
+
+template <class Road>
+road make_road(absl::string_view clock, absl::string_view name, bool in_ticks, std::optional<clockid_t> id = {}, bool by_vdso = false) {
+  return {clock, name, &batch<Road>, &smallest_step<Road>, in_ticks, id, by_vdso};
+}
+
+template <clockid_t Id> void add_clock(std::vector<road>& roads, absl::string_view name) {
+  roads.push_back(make_road<clock_by<Id, takt::access::vdso>>(name, "vDSO", false, Id, true));
+  roads.push_back(make_road<clock_by<Id, takt::access::syscall>>(name, "system call", false, Id));
+}
+
+// What times the batches: the counter where it can be read, else the kernel's clock.
+struct timing {
+  bool counter;
+  bool rdtscp;
+
+  [[nodiscard]] raw begin() const { return counter ? takt::region_begin().count() : nanoseconds_now(); }
+  [[nodiscard]] raw end() const {
+    if (!counter) return nanoseconds_now();
+    return rdtscp ? takt::region_end().count() : takt::read_counter<takt::ordering::begin>().count();
+  }
+
+private:
+  static raw nanoseconds_now() { return clock_by<CLOCK_MONOTONIC, takt::access::syscall>::read(); }
+};
+
+std::vector<road> all_roads(const timing& by) {
+  std::vector<road> roads;
+  if (by.counter) {
+    using takt::ordering;
+#if defined(__x86_64__)
+    roads.push_back(make_road<counter_by<ordering::bare>>("counter", "rdtsc", true));
+    roads.push_back(make_road<counter_by<ordering::ordered>>("counter", "lfence; rdtsc", true));
+    roads.push_back(make_road<counter_by<ordering::begin>>("counter", "lfence; rdtsc; lfence", true));
+    if (by.rdtscp) {
+      roads.push_back(make_road<counter_and_cpu>("counter", "rdtscp", true));
+      roads.push_back(make_road<counter_by<ordering::end>>("counter", "rdtscp; lfence", true));
+    }
+#elif defined(__aarch64__)
+    roads.push_back(make_road<counter_by<ordering::bare>>("counter", "cntvct", true));
+    roads.push_back(make_road<counter_by<ordering::ordered>>("counter", "isb; cntvct", true));
+    roads.push_back(make_road<counter_by<ordering::begin>>("counter", "isb; cntvct; isb", true));
+#else
+    roads.push_back(make_road<counter_by<ordering::bare>>("counter", "rdtime", true));
+    roads.push_back(make_road<counter_by<ordering::ordered>>("counter", "fence; rdtime", true));
+    roads.push_back(make_road<counter_by<ordering::begin>>("counter", "fence; rdtime; fence", true));
+#endif
+  }
+  // A thread that may not read the counter may not call the vDSO for these clocks either: it would be killed.
+  const auto killed = [&](const road& r) { return !by.counter && r.by_vdso; };
+  add_clock<CLOCK_MONOTONIC>(roads, "CLOCK_MONOTONIC");
+  add_clock<CLOCK_MONOTONIC_RAW>(roads, "CLOCK_MONOTONIC_RAW");
+  add_clock<CLOCK_BOOTTIME>(roads, "CLOCK_BOOTTIME");
+  add_clock<CLOCK_REALTIME>(roads, "CLOCK_REALTIME");
+  add_clock<CLOCK_TAI>(roads, "CLOCK_TAI");
+  add_clock<CLOCK_MONOTONIC_COARSE>(roads, "CLOCK_MONOTONIC_COARSE");
+  add_clock<CLOCK_REALTIME_COARSE>(roads, "CLOCK_REALTIME_COARSE");
+  add_clock<CLOCK_THREAD_CPUTIME_ID>(roads, "CLOCK_THREAD_CPUTIME_ID");
+  add_clock<CLOCK_PROCESS_CPUTIME_ID>(roads, "CLOCK_PROCESS_CPUTIME_ID");
+  std::erase_if(roads, killed);
+  if (by.counter) roads.push_back(make_road<steady_clock_by_library>("std::chrono::steady_clock", "C++ library", false));
+  return roads;
+}
+
+double quantile(std::vector<raw>& sorted, double q) {
+  return static_cast<double>(sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1))]);
+}
+
+} // namespace
+
+cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
+  const takt::cpu_features cpu = takt::read_cpu_features();
+  bool allowed = true; // where there is no switch to forbid it
+  static_cast<void>(takt::linux_os::counter_allowed(allowed));
+  const timing by{allowed && cpu.tsc != false, cpu.rdtscp == true};
+  std::vector<road> roads = all_roads(by);
+  std::erase_if(roads, [&](const road& r) {
+    return !clocks.empty() && std::none_of(clocks.begin(), clocks.end(),
+                                           [&](const std::string& c) { return absl::StrContains(absl::AsciiStrToLower(r.clock), c); });
+  });
+
+  std::vector<std::vector<raw>> samples(roads.size());
+  std::vector<raw> overhead;
+  const auto time = [&](void (*work)()) {
+    work(); // the code and its data come into the caches here
+    const raw start = by.begin();
+    work();
+    return by.end() - start;
+  };
+
+  const auto start_time = takt::posix_clock<CLOCK_MONOTONIC, takt::access::syscall>::now();
+  const raw start = by.begin();
+  progress shown("reading clocks");
+  cost_table out;
+  for (; out.batches < batches && (out.batches == 0 || !stop_wanted()); ++out.batches) {
+    overhead.push_back(time(&empty_batch));
+    for (std::size_t i = 0; i < roads.size(); ++i) samples[i].push_back(time(roads[i].batch));
+    shown.at(static_cast<double>(out.batches) / batches);
+  }
+  const raw end = by.end();
+  out.spent = takt::posix_clock<CLOCK_MONOTONIC, takt::access::syscall>::now() - start_time;
+  if (by.counter && out.spent.count() > 0) {
+    out.rate = takt::tick_rate(takt::frequency(static_cast<double>(end - start) * 1e9 / static_cast<double>(out.spent.count())));
+  }
+
+  std::sort(overhead.begin(), overhead.end());
+  const double empty = quantile(overhead, 0.5);
+  const double ns_per_tick = by.counter ? 1e9 / out.rate.hertz() : 1;
+  for (std::size_t i = 0; i < roads.size(); ++i) {
+    const road& r = roads[i];
+    std::sort(samples[i].begin(), samples[i].end());
+    const double median = std::max(0.0, quantile(samples[i], 0.5) - empty) / reads_per_batch;
+    const double p99 = std::max(0.0, quantile(samples[i], 0.99) - empty) / reads_per_batch;
+    road_cost cost{std::string(r.clock), std::string(r.name), median * ns_per_tick, p99 * ns_per_tick, {}, {}, {}, {}, {}};
+    if (by.counter) {
+      cost.median_ticks = median;
+      cost.p99_ticks = p99;
+    }
+    std::error_code ec;
+    if (r.id) {
+      if (const nanoseconds resolution = takt::clock_resolution(*r.id, ec); !ec) cost.resolution = resolution;
+    }
+    if (r.by_vdso) {
+      if (const bool answers = takt::vdso::answers(*r.id, ec); !ec) cost.in_user_space = answers;
+    }
+    if (const auto step = r.smallest_step()) cost.smallest_step_ns = static_cast<double>(*step) * (r.in_ticks ? ns_per_tick : 1);
+    out.roads.push_back(std::move(cost));
+  }
+  return out;
+}
+
+const road_cost* find_road(const cost_table& costs, absl::string_view clock, absl::string_view road) {
+  const auto found = std::find_if(costs.roads.begin(), costs.roads.end(),
+                                  [&](const road_cost& r) { return r.clock == clock && r.road == road; });
+  return found == costs.roads.end() ? nullptr : &*found;
+}
+
+section cost_section(const cost_table& costs) {
+  section s{"cost", "Cost of one read", {}, table{}, {}};
+  s.table->columns = {{"clock", "clock"},
+                      {"road", "road"},
+                      {"median_ns", "median ns", true},
+                      {"p99_ns", "p99 ns", true},
+                      {"median_ticks", "ticks", true},
+                      {"p99_ticks", "p99", true},
+                      {"resolution_ns", "resolution", true},
+                      {"smallest_step_ns", "smallest step", true},
+                      {"in_user_space", "in user space"}};
+  const auto optional_number = [](std::optional<double> x) { return x ? number(*x, 1) : value{"-", nullptr}; };
+  const auto optional_time = [](std::optional<double> ns) { return ns ? time_value(*ns) : value{"-", nullptr}; };
+  for (const road_cost& r : costs.roads) {
+    s.table->rows.push_back({word(r.clock), word(r.road), number(r.median_ns, 1), number(r.p99_ns, 1),
+                             optional_number(r.median_ticks), optional_number(r.p99_ticks),
+                             optional_time(r.resolution ? std::optional(static_cast<double>(r.resolution->count())) : std::nullopt),
+                             optional_time(r.smallest_step_ns),
+                             r.road == "vDSO" ? yes_no(r.in_user_space) : value{"-", nullptr}});
+  }
+  return s;
+}
+
+} // namespace tool

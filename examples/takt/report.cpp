@@ -1,0 +1,280 @@
+// takt report - this machine's timekeeping on one screen.
+#include "command.hpp"
+#include "cost.hpp"
+#include "document.hpp"
+#include <absl/flags/flag.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
+#include <algorithm>
+#include <map>
+#include <takt/takt.hpp>
+#include <zlib.h>
+
+ABSL_FLAG(int, report_batches, 1000, "Batches of 64 reads for each road of the cost table");
+
+namespace tool {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class T> value optional_word(const std::optional<T>& text) { return text ? word(*text) : not_told(); }
+std::optional<double> hertz_of(const std::optional<takt::frequency>& f) {
+  return f ? std::optional(f->hertz()) : std::nullopt;
+}
+
+/// The running kernel's configuration: its own copy where it keeps one, else the one its package left in /boot.
+struct found_config {
+  takt::kernel_config config;
+  std::string source = "/proc/config.gz, /boot/config-*";
+};
+found_config kernel_configuration() {
+  if (const gzFile file = gzopen("/proc/config.gz", "rb"); file != nullptr) {
+    std::string text(takt::kernel_config_file_limit, '\0');
+    const int n = gzread(file, text.data(), static_cast<unsigned>(text.size()));
+    gzclose(file);
+    if (n > 0) return {takt::parse_kernel_config(std::string_view(text).substr(0, static_cast<std::size_t>(n))), "/proc/config.gz"};
+  }
+  std::error_code ec;
+  const takt::kernel_config config = takt::read_kernel_config(ec);
+  return ec ? found_config{} : found_config{config, "/boot/config-$(uname -r)"};
+}
+
+section counter_section(const takt::cpu_features& cpu, const takt::counter_facts& facts, const takt::tick_rate measured,
+                        std::chrono::nanoseconds spent) {
+  section s{"counter", "Counter", {}, {}, {}};
+#if defined(__x86_64__)
+  s.add("processor", "processor", cpu.brand.empty() ? not_told() : word(as_absl(cpu.brand.view())), "CPUID 0x80000002");
+  s.add("hypervisor", "hypervisor", cpu.hypervisor == true ? word(as_absl(cpu.hypervisor_vendor.view())) : yes_no(cpu.hypervisor),
+        "CPUID 0x40000000");
+  s.add("exists", "time stamp counter", yes_no(facts.exists), "CPUID 1 EDX[4]");
+  s.add("rdtscp", "rdtscp", yes_no(cpu.rdtscp), "CPUID 0x80000001 EDX[27]");
+  s.add("invariant_tsc", "invariant TSC", yes_no(facts.invariant), "CPUID 0x80000007 EDX[8]");
+  s.add("constant_tsc", "constant_tsc", yes_no(facts.constant_tsc), "/proc/cpuinfo");
+  s.add("nonstop_tsc", "nonstop_tsc", yes_no(facts.nonstop_tsc), "/proc/cpuinfo");
+  s.add("tsc_deadline", "TSC deadline timer", yes_no(cpu.tsc_deadline), "CPUID 1 ECX[24]");
+  s.add("arat", "always running APIC timer (ARAT)", yes_no(cpu.arat), "CPUID 6 EAX[2]");
+#else
+  s.add("exists", "counter", yes_no(facts.exists), "the architecture");
+  s.add("invariant_tsc", "invariant", yes_no(facts.invariant), "the architecture");
+#endif
+  s.add("allowed", "this thread may read it", yes_no(facts.allowed), "prctl PR_GET_TSC");
+#if defined(__x86_64__)
+  s.add("cpuid_frequency", "rate by CPUID", hertz(hertz_of(cpu.tsc_frequency)), "CPUID 0x15");
+  s.add("base_frequency", "base frequency", hertz(hertz_of(cpu.base_frequency)), "CPUID 0x16, a plausibility bound only");
+  s.add("hypervisor_frequency", "rate by the hypervisor", hertz(hertz_of(cpu.hypervisor_tsc_frequency)), "CPUID 0x40000010");
+  std::error_code ec;
+  const takt::kernel_log log = takt::read_kernel_log(ec);
+  const auto log_source = [&](absl::string_view line) {
+    return ec ? absl::StrCat("kernel log: ", ec.message()) : absl::StrCat("kernel log, \"", line, "\"");
+  };
+  s.add("detected_frequency", "rate detected at boot", hertz(hertz_of(log.tsc ? log.tsc : log.processor)), log_source("tsc: Detected"));
+  s.add("refined_frequency", "rate refined", hertz(hertz_of(log.refined_tsc)), log_source("tsc: Refined TSC clocksource calibration"));
+#elif defined(__aarch64__)
+  s.add("cpuid_frequency", "rate by the processor", hertz(hertz_of(cpu.counter_frequency)), "CNTFRQ_EL0");
+#endif
+  s.add("measured_frequency", "rate measured", hertz(measured.known() ? std::optional(measured.hertz()) : std::nullopt),
+        absl::StrCat("against CLOCK_MONOTONIC over ", time_value(static_cast<double>(spent.count())).text));
+  return s;
+}
+
+absl::string_view name_of(takt::road r) {
+  switch (r) {
+  case takt::road::counter: return "counter";
+  case takt::road::vdso: return "vDSO";
+  case takt::road::system_call: return "system call";
+  }
+  return "unknown";
+}
+
+section verdict_section(const takt::verdict& v) {
+  section s{"verdict", "Verdict", {}, {}, {}};
+  std::vector<std::string> reasons, against;
+  for (const takt::finding f : v.findings) {
+    (takt::speaks_against_counter(f) ? against : reasons).emplace_back(takt::explain(f));
+  }
+  s.add("counter_trusted", "counter as a clock", {v.counter_trusted ? "trusted" : "not trusted", v.counter_trusted});
+  s.add("recommended_road", "road to take", word(name_of(v.recommended)));
+  // One reason against outweighs all that speak for it, so it is told first.
+  if (!against.empty()) s.add("against", "because", {absl::StrJoin(against, "; "), against});
+  s.add("reasons", against.empty() ? "because" : "although", {reasons.empty() ? "nothing" : absl::StrJoin(reasons, "; "), reasons});
+  return s;
+}
+
+section clock_source_section(const takt::counter_facts& facts) {
+  section s{"clock_sources", "Clock sources", {}, {}, {}};
+  s.add("current", "current", optional_word(facts.current_source), "sysfs clocksource0/current_clocksource");
+  s.add("available", "available", facts.available_sources ? list(*facts.available_sources) : not_told(),
+        "sysfs clocksource0/available_clocksource");
+  return s;
+}
+
+section clock_event_section([[maybe_unused]] const takt::cpu_features& cpu) {
+  section s{"clock_events", "Clock event devices", {}, {}, {}};
+  std::error_code ec;
+  const auto devices = takt::clock_event::devices(ec);
+  // Hundreds of CPUs have the same device; people want to see where they differ, programs want each.
+  std::map<std::string, std::vector<unsigned>> by_name;
+  std::optional<std::string> broadcast;
+  json per_cpu = json::array();
+  for (const auto& d : devices) {
+    if (!d.cpu) broadcast = d.name;
+    else {
+      by_name[d.name].push_back(*d.cpu);
+      per_cpu.push_back({{"cpu", *d.cpu}, {"name", d.name}});
+    }
+  }
+  std::vector<std::string> words;
+  for (const auto& [name, cpus] : by_name) words.push_back(absl::StrCat(name, by_name.size() == 1 ? " on every CPU" : absl::StrCat(" on CPU ", cpu_list(cpus))));
+  s.add("devices", "per CPU", ec ? not_told() : value{words.empty() ? "none" : absl::StrJoin(words, "; "), per_cpu},
+        ec ? absl::StrCat("sysfs clockevents: ", ec.message()) : "sysfs clockevents");
+  s.add("broadcast", "broadcast device", ec ? not_told() : broadcast ? word(*broadcast) : value{"none", nullptr}, "sysfs clockevents/broadcast");
+#if defined(__x86_64__)
+  if (cpu.arat) {
+    s.add("broadcast_matters", "does it matter",
+          {*cpu.arat ? "no: the local timers run in every idle state" : "yes: local timers stop in deep idle states", !*cpu.arat}, "ARAT");
+  } else {
+    s.add("broadcast_matters", "does it matter", not_told(), "ARAT");
+  }
+#endif
+  return s;
+}
+
+section tick_section(const takt::timer_interrupts& interrupts, std::error_code interrupts_error, std::chrono::nanoseconds over) {
+  section s{"tick", "Tick", {}, {}, {}};
+  std::error_code ec;
+  const takt::frequency hz = takt::kernel_hz(ec);
+  s.add("hz", "HZ", ec ? not_told() : value{absl::StrFormat("%.0f", hz.hertz()), hz.hertz()}, "resolution of CLOCK_MONOTONIC_COARSE");
+  const found_config config = kernel_configuration();
+  std::optional<std::string> mode;
+  if (config.config.tick) {
+    mode = *config.config.tick == takt::tick_mode::periodic ? "periodic" : *config.config.tick == takt::tick_mode::idle ? "stops on idle CPUs (NO_HZ_IDLE)" : "stops on idle and on nohz_full CPUs (NO_HZ_FULL)";
+  }
+  s.add("mode", "tickless mode", optional_word(mode), config.source);
+  s.add("high_resolution_timers", "high resolution timers", yes_no(config.config.high_resolution_timers), config.source);
+  const auto full = takt::nohz_full_cpus(ec);
+  s.add("nohz_full", "nohz_full CPUs", ec || !full ? not_told() : value{full->empty() ? "none" : cpu_list(*full), *full},
+        "sysfs cpu/nohz_full");
+
+  const double seconds = std::chrono::duration<double>(over).count();
+  std::vector<std::string> words;
+  json rates = json::array();
+  for (const auto& cell : interrupts.cpus) {
+    const double rate = cell.count / seconds;
+    rates.push_back({{"cpu", cell.cpu}, {"per_second", rate}});
+    if (words.size() < 8) words.push_back(absl::StrFormat("%.0f", rate));
+  }
+  if (interrupts.cpus.size() > words.size()) words.push_back("...");
+  const bool told = !interrupts_error && !interrupts.cpus.empty();
+  s.add("timer_interrupts_per_second", "timer interrupts/s, per CPU",
+        told ? value{absl::StrCat(absl::StrJoin(words, ", "), absl::StrFormat("  (all: %.0f)", static_cast<double>(interrupts.total()) / seconds)), rates} : not_told(),
+        interrupts_error ? absl::StrCat("/proc/interrupts: ", interrupts_error.message())
+                         : absl::StrFormat("/proc/interrupts, while this ran (%.1f s)", seconds));
+  return s;
+}
+
+section slack_section() {
+  section s{"slack", "Timer slack", {}, {}, {}};
+  std::error_code ec;
+  const auto slack = takt::timer_slack(ec);
+  s.add("own_ns", "of this process", ec ? not_told() : time_value(static_cast<double>(slack.count())), "prctl PR_GET_TIMERSLACK");
+  return s;
+}
+
+section vdso_section(const takt::counter_facts& facts, std::error_code why_not) {
+  section s{"vdso", "vDSO", {}, {}, {}};
+  std::error_code ec;
+  const auto image = takt::vdso::current(ec);
+  const std::size_t symbols = ec ? 0 : image.symbols().size();
+  s.add("symbols", "exports", ec ? not_told() : value{absl::StrCat(symbols, " symbols"), symbols}, "AT_SYSINFO_EHDR");
+  s.add("answers", "answers for CLOCK_MONOTONIC",
+        facts.vdso_answers ? value{*facts.vdso_answers ? "yes, without a system call" : "no, it makes a system call", *facts.vdso_answers} : not_told(),
+        why_not ? absl::StrCat("the experiment could not be made: ", why_not.message()) : "called where the system call is forbidden");
+  return s;
+}
+
+/// One plain sentence or two for somebody who wants to read the time on this machine.
+std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, const cost_table& costs) {
+  const auto cost_of = [&](absl::string_view clock, absl::string_view road) {
+    const road_cost* r = find_road(costs, clock, road);
+    return r == nullptr ? std::optional<double>() : std::optional(r->median_ns);
+  };
+  const auto vdso = cost_of("CLOCK_MONOTONIC", "vDSO"), call = cost_of("CLOCK_MONOTONIC", "system call");
+  const auto counter = costs.roads.empty() || costs.roads[0].clock != "counter" ? std::optional<double>() : std::optional(costs.roads[0].median_ns);
+  const std::string source = facts.current_source.value_or("not told");
+
+  if (facts.allowed == false) {
+    return absl::StrFormat("This thread may not read the counter, and the vDSO's precise clocks would kill it as well. What is left is the "
+                           "system call%s. Who forbade it (prctl PR_SET_TSC) can allow it again.",
+                           call ? absl::StrFormat(", at %.0f ns a read", *call) : "");
+  }
+  if (facts.vdso_answers == false && call) {
+    const bool can_switch = facts.available_sources && facts.current_source != takt::counter_clocksource &&
+                            std::find(facts.available_sources->begin(), facts.available_sources->end(), takt::counter_clocksource) != facts.available_sources->end();
+    return absl::StrFormat(
+        "The clock source is %s: every clock_gettime costs a system call, %.0f ns%s. %s", source, *call,
+        counter ? absl::StrFormat(", %.0f times a counter read", *call / *counter) : "",
+        can_switch ? absl::StrFormat("The kernel offers %s; `takt clocksource --select %s` tries it.", takt::counter_clocksource, takt::counter_clocksource)
+        : v.counter_trusted ? "Measure short spans with the counter."
+                            : "The counter is not trusted here, so that is the price; read the coarse clocks where a tick is precise enough.");
+  }
+  if (v.counter_trusted && counter && vdso) {
+    return absl::StrFormat("Stamp events with clock_gettime by the vDSO, %.1f ns a read; measure short spans with the counter, %.1f ns (%.0f %% of that). "
+                           "Both stand on the same counter, which the kernel trusts.%s",
+                           *vdso, *counter, *counter / *vdso * 100,
+                           call ? absl::StrFormat(" Avoid the system call: %.0f ns.", *call) : "");
+  }
+  if (!vdso) return "Nothing but the system call could be measured here; use std::chrono and expect no better.";
+  return absl::StrFormat("Read the kernel's clocks, %.1f ns by the vDSO, and leave the counter alone: it is not trusted on this machine.", *vdso);
+}
+
+exit_code run() {
+  const int batches = absl::GetFlag(FLAGS_report_batches);
+  if (batches < 1) return wrong_usage("--report-batches wants a number above zero");
+
+  std::error_code interrupts_error, vdso_error;
+  const auto began = std::chrono::steady_clock::now();
+  const takt::timer_interrupts before = takt::read_timer_interrupts(interrupts_error);
+
+  takt::counter_facts facts = takt::gather_counter_facts();
+  if (facts.allowed != false) {
+    if (const bool answers = takt::vdso::answers(CLOCK_MONOTONIC, vdso_error); !vdso_error) facts.vdso_answers = answers;
+  }
+  const takt::cpu_features cpu = takt::read_cpu_features();
+  const takt::verdict verdict = takt::judge(facts);
+  const cost_table costs = measure_costs(batches);
+
+  sleep_until(began + 1s); // long enough for a rate of interrupts
+  takt::timer_interrupts interrupts;
+  if (!interrupts_error) interrupts = takt::since(before, takt::read_timer_interrupts(interrupts_error));
+  const auto over = std::chrono::steady_clock::now() - began;
+
+  document d;
+  d.sections.push_back({"takt", "", {}, {}, {}});
+  d.sections.back().add("version", "takt", word(absl::StrFormat("%d.%d.%d", TAKT_VERSION_MAJOR, TAKT_VERSION_MINOR, TAKT_VERSION_PATCH)));
+  d.sections.push_back(counter_section(cpu, facts, costs.rate, costs.spent));
+  d.sections.push_back(verdict_section(verdict));
+  d.sections.push_back(clock_source_section(facts));
+  d.sections.push_back(clock_event_section(cpu));
+  d.sections.push_back(tick_section(interrupts, interrupts_error, over));
+  d.sections.push_back(slack_section());
+  d.sections.push_back(vdso_section(facts, vdso_error));
+  d.sections.push_back(cost_section(costs));
+  d.sections.push_back({"recommendation", "Recommendation", {}, {}, {recommend(verdict, facts, costs)}});
+  print(d);
+  return exit_code::done;
+}
+
+} // namespace
+
+extern const command report_command{
+    "report",
+    "this machine's timekeeping on one screen",
+    "Shows the counter and each fact about it with its source, whether it can be trusted and why, clock sources, clock event\n"
+    "devices, the tick, timer slack, the vDSO, what reading each clock costs by each road, and a recommendation. Takes a second\n"
+    "or two. Needs no privileges; with root it can also read the kernel's log where that is restricted.",
+    "takt report --json | jq .verdict",
+    {"report_batches"},
+    &run};
+
+} // namespace tool

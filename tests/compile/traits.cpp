@@ -1,0 +1,38 @@
+// What a user may rely on at compile time: sizes, traits, noexcept, constant evaluation. Mostly static_asserts; it runs too,
+// so that what is checked is also linked.
+#include <takt/takt.hpp>
+#include <type_traits>
+
+namespace {
+
+template <class T> constexpr bool is_value = std::is_trivially_copyable_v<T> && std::is_nothrow_default_constructible_v<T>;
+
+// core
+static_assert(sizeof(takt::ticks) == 8 && is_value<takt::ticks>);
+static_assert(sizeof(takt::frequency) == 8 && is_value<takt::frequency>);
+static_assert(sizeof(takt::tick_rate) == 8 && is_value<takt::tick_rate>);
+static_assert(sizeof(takt::fixed_point) == 16 && is_value<takt::fixed_point>);
+static_assert(!std::is_convertible_v<std::uint64_t, takt::ticks> && !std::is_convertible_v<takt::ticks, std::uint64_t>);
+static_assert(!std::is_convertible_v<double, takt::frequency> && !std::is_convertible_v<takt::frequency, takt::tick_rate>);
+static_assert(std::is_error_code_enum_v<takt::errc>);
+
+// cpu
+static_assert(noexcept(takt::read_counter()) && std::is_same_v<decltype(takt::read_counter()), takt::ticks>);
+static_assert(std::is_same_v<decltype(takt::region_begin()), takt::ticks> && noexcept(takt::region_end()));
+
+// kernel
+template <clockid_t Id> using by_call = takt::posix_clock<Id, takt::access::syscall>;
+using monotonic = takt::posix_clock<CLOCK_MONOTONIC>;
+using realtime = takt::posix_clock<CLOCK_REALTIME>;
+static_assert(std::chrono::is_clock_v<monotonic> && std::chrono::is_clock_v<by_call<CLOCK_TAI>>);
+static_assert(std::is_same_v<monotonic::duration, std::chrono::nanoseconds> && noexcept(monotonic::now()));
+static_assert(monotonic::is_steady && !realtime::is_steady);
+static_assert(std::is_same_v<monotonic::time_point, by_call<CLOCK_MONOTONIC>::time_point>);
+static_assert(!std::is_convertible_v<monotonic::time_point, realtime::time_point>);
+
+// The operating system is a policy without state, so that nothing carries it around.
+static_assert(std::is_empty_v<takt::linux_os>);
+
+} // namespace
+
+int main() { return 0; }
