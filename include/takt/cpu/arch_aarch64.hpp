@@ -15,9 +15,9 @@ namespace takt::inline TAKT_ABI::aarch64 {
 
 // synopsis
 [[nodiscard]] ticks cntvct() noexcept;
-[[nodiscard]] ticks isb_cntvct() noexcept;
-[[nodiscard]] ticks isb_cntvct_isb() noexcept;
-[[nodiscard]] std::uint64_t cntfrq() noexcept;
+[[nodiscard]] ticks dsb_isb_cntvct() noexcept;
+[[nodiscard]] ticks dsb_isb_cntvct_isb() noexcept;
+[[nodiscard]] frequency cntfrq() noexcept;
 
 // definitions
 
@@ -29,24 +29,24 @@ namespace takt::inline TAKT_ABI::aarch64 {
 }
 
 /// Returns: CNTVCT_EL0, read after all earlier loads have their data and all earlier instructions have completed.
-[[gnu::always_inline]] inline ticks isb_cntvct() noexcept {
+[[gnu::always_inline]] inline ticks dsb_isb_cntvct() noexcept {
   std::uint64_t count;
   asm volatile("dsb ishld\n\tisb\n\tmrs %0, cntvct_el0" : "=r"(count) : : "memory");
   return ticks(count);
 }
 
-/// Returns: as isb_cntvct, and before any later instruction starts.
-[[gnu::always_inline]] inline ticks isb_cntvct_isb() noexcept {
+/// Returns: as dsb_isb_cntvct, and before any later instruction starts.
+[[gnu::always_inline]] inline ticks dsb_isb_cntvct_isb() noexcept {
   std::uint64_t count;
   asm volatile("dsb ishld\n\tisb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(count) : : "memory");
   return ticks(count);
 }
 
-/// Returns: CNTFRQ_EL0 as it stands: what the firmware says the counter's frequency is, in hertz. 0 where it forgot.
-inline std::uint64_t cntfrq() noexcept {
+/// Returns: CNTFRQ_EL0, what the firmware says the counter's frequency is; zero where it says nothing.
+inline frequency cntfrq() noexcept {
   std::uint64_t hertz;
   asm volatile("mrs %0, cntfrq_el0" : "=r"(hertz));
-  return hertz;
+  return frequency(static_cast<double>(hertz & 0xffffffff)); // the upper half is reserved
 }
 
 } // namespace takt::inline TAKT_ABI::aarch64

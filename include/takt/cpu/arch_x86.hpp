@@ -5,8 +5,8 @@
 /// (arch_prctl(2) ARCH_SET_CPUID); rdtscp raises SIGILL where CPUID 0x80000001 EDX[27] is 0.
 /// What orders a counter read against its neighbours is explained once, in counter.hpp.
 ///
-/// The assembly is our own because <x86intrin.h> costs more to compile than all of takt, and because an ordered form must
-/// be one block: between two statements a compiler may put an instruction.
+/// The assembly is our own because <x86intrin.h> costs more to compile than all of takt, and because an ordered form
+/// must be one block: between two statements a compiler may put an instruction.
 /// On other architectures this header holds `cpuid_registers` alone, which is data.
 /// Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, the pages CPUID, RDTSC, RDTSCP.
 #pragma once
@@ -74,7 +74,8 @@ struct ticks_and_aux {
   return {ticks(high << 32 | low), aux};
 }
 
-/// Returns: the counter and TSC_AUX, read after all earlier instructions have completed and before any later one starts.
+/// Returns: the counter and TSC_AUX, read after all earlier instructions have completed and before any later one
+/// starts.
 /// Precondition: CPUID 0x80000001 EDX[27].
 [[gnu::always_inline]] inline ticks_and_aux rdtscp_lfence() noexcept {
   std::uint64_t low, high;
@@ -84,7 +85,7 @@ struct ticks_and_aux {
 }
 
 /// Returns: the leaf as the CPU that runs this thread now answers it. What lies beyond the highest leaf of its range is
-/// not zero: Intel answers with another leaf. Costs about a hundred ticks, in a guest a trap into the hypervisor.
+/// not zero: Intel answers with another leaf. Costs about a hundred ticks; in a guest it traps, 3.6 us on an EPYC.
 inline cpuid_registers cpuid(std::uint32_t leaf, std::uint32_t subleaf) noexcept {
   cpuid_registers r;
   asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));

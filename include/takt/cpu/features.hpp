@@ -1,11 +1,11 @@
 /// features.hpp - what the processor says of its counter: facts, one by one, never merged into a verdict.
 ///
-/// Every fact is std::optional, or an empty text: where the processor may not tell, it is not told, and "not told" is not
-/// "no". Whether the counter makes a good clock is for clock/verdict.hpp to say, from these facts and the kernel's.
+/// Every fact is std::optional, or an empty text: where the processor may not tell, it is not told, and "not told" is
+/// not "no". Whether the counter makes a good clock is for clock/verdict.hpp to say, from these facts and the kernel's.
 ///
-/// Does not promise: that a fact is true. A hypervisor may write what it likes into CPUID, and many copy the host's leaves
-/// into a guest that can be moved to another host. Nor that all CPUs of the machine answer alike; asked is the CPU that
-/// runs the calling thread.
+/// Does not promise: that a fact is true. A hypervisor may write what it likes into CPUID, and many copy the host's
+/// leaves into a guest that can be moved to another host. Nor that all CPUs of the machine answer alike; asked is the
+/// CPU that runs the calling thread.
 ///
 /// Sources, by the names their makers give the leaves:
 ///   Intel SDM (325462-083US), volume 2A, CPUID; volume 3B, 18.17.1 Invariant TSC.
@@ -39,21 +39,20 @@ concept cpuid_reader = requires(F& leaf, std::uint32_t number) {
 };
 
 template <cpuid_reader F> [[nodiscard]] constexpr cpu_features decode_cpuid(F&& leaf);
-[[nodiscard]] constexpr cpu_features decode_generic_timer(std::uint64_t cntfrq) noexcept;
+[[nodiscard]] constexpr cpu_features decode_generic_timer(frequency told) noexcept;
 [[nodiscard]] cpu_features read_cpu_features() noexcept;
 
 // definitions
 
-/// A name as CPUID holds it, at most 48 characters. It ends at the first NUL, is without spaces at its ends, and what is
-/// not printable ASCII is a '?': a hypervisor's idea of a name must not reach somebody's terminal as it stands.
+/// A name as CPUID holds it, at most 48 characters. It ends at the first NUL, is without spaces at its ends, and what
+/// is not printable ASCII is a '?': a hypervisor's idea of a name must not reach somebody's terminal as it stands.
 class cpu_text {
 public:
   constexpr cpu_text() noexcept = default;
 
   /// Precondition: at most 12 registers. Each holds four characters, the first in the lowest byte.
   template <std::same_as<std::uint32_t>... Register>
-    requires(sizeof...(Register) <= 12)
-  constexpr explicit cpu_text(Register... registers) noexcept {
+  requires(sizeof...(Register) <= 12) constexpr explicit cpu_text(Register... registers) noexcept {
     (append(registers), ...);
     while (size_ > 0 && text_[size_ - 1] == ' ') --size_;
   }
@@ -110,21 +109,21 @@ struct cpu_features {
   std::optional<bool> tsc_adjust;         ///< 7.0 EBX[1]: firmware that tampers with the counter can be found out
   std::optional<bool> lfence_serializing; ///< 0x80000021 EAX[2], AMD: lfence holds back what follows, and must
 
-  std::optional<crystal_ratio> tsc_ratio;      ///< 0x15 EBX / EAX
-  std::optional<frequency> crystal_frequency;  ///< 0x15 ECX
-  std::optional<frequency> tsc_frequency;      ///< 0x15, only where it gives ratio and crystal
-  std::optional<frequency> base_frequency;     ///< 0x16 EAX, in whole MHz: a bound for plausibility, no rate of anything
+  std::optional<crystal_ratio> tsc_ratio;     ///< 0x15 EBX / EAX
+  std::optional<frequency> crystal_frequency; ///< 0x15 ECX
+  std::optional<frequency> tsc_frequency;     ///< 0x15, only where it gives ratio and crystal
+  std::optional<frequency> base_frequency;    ///< 0x16 EAX, in whole MHz: a plausibility bound, no rate of anything
 
-  std::optional<bool> hypervisor;                     ///< 1 ECX[31]
-  cpu_text hypervisor_vendor;                         ///< 0x40000000
-  std::optional<frequency> hypervisor_tsc_frequency;  ///< 0x40000010 EAX, of makers who give that leaf this meaning
+  std::optional<bool> hypervisor;                    ///< 1 ECX[31]
+  cpu_text hypervisor_vendor;                        ///< 0x40000000
+  std::optional<frequency> hypervisor_tsc_frequency; ///< 0x40000010 EAX, of makers who give that leaf this meaning
 };
 
 namespace detail {
 
-/// The highest leaf of the range that starts at `first`, given what leaf `first` says it is. A processor without the range
-/// answers with something else altogether, which shows in the upper half (Linux, cpu_detect and get_cpu_cap, takes it for
-/// the extended range likewise); then there is no leaf but the first.
+/// The highest leaf of the range that starts at `first`, given what leaf `first` says it is. A processor without the
+/// range answers with something else altogether, which shows in the upper half (Linux 6.1, get_cpu_cap, checks the
+/// extended range likewise); then there is no leaf but the first.
 constexpr std::uint32_t last_leaf(std::uint32_t first, std::uint32_t told) noexcept {
   return (told & 0xffff0000) == first ? told : first;
 }
@@ -149,8 +148,8 @@ constexpr cpu_model decode_model(std::uint32_t eax) noexcept {
   return {family, model, eax & 0xf};
 }
 
-/// Whether the maker of the hypervisor gives leaf 0x40000010 the meaning of VMware's proposal. Hyper-V and Xen have other
-/// leaves for it; who has no name (QEMU on WHPX) has not told what its leaves mean.
+/// Whether the maker of the hypervisor gives leaf 0x40000010 the meaning of VMware's proposal. Hyper-V and Xen have
+/// other leaves for it; who has no name (QEMU on WHPX) has not told what its leaves mean.
 constexpr bool has_timing_leaf(std::string_view hypervisor) noexcept {
   return hypervisor == "VMwareVMware" || hypervisor == "KVMKVMKVM" || hypervisor == "ACRNACRNACRN" ||
          hypervisor == "VBoxVBoxVBox";
@@ -158,9 +157,9 @@ constexpr bool has_timing_leaf(std::string_view hypervisor) noexcept {
 
 } // namespace detail
 
-/// Returns: the facts that the leaves hold. Never asks for a leaf beyond the highest of its range, where Intel answers with
-/// data of another leaf, nor for a hypervisor's leaves where no hypervisor says it is there.
-/// Calls `leaf` at most 16 times and does nothing else that could fail.
+/// Returns: the facts that the leaves hold. Never asks for a leaf beyond the highest of its range, where Intel answers
+/// with data of another leaf, nor for a hypervisor's leaves where no hypervisor says it is there.
+/// Calls `leaf` at most 15 times and does nothing else that could fail.
 template <cpuid_reader F> constexpr cpu_features decode_cpuid(F&& leaf) {
   using registers = x86::cpuid_registers;
   constexpr std::uint32_t extended = 0x80000000, virtualised = 0x40000000;
@@ -212,18 +211,18 @@ template <cpuid_reader F> constexpr cpu_features decode_cpuid(F&& leaf) {
   return f;
 }
 
-/// Returns: the facts of an aarch64 processor whose CNTFRQ_EL0 reads `cntfrq`. Its upper half is reserved.
-constexpr cpu_features decode_generic_timer(std::uint64_t cntfrq) noexcept {
+/// Returns: the facts of an aarch64 processor whose CNTFRQ_EL0 tells this frequency.
+constexpr cpu_features decode_generic_timer(frequency told) noexcept {
   cpu_features f;
   f.counter = "cntvct_el0";
   f.system_counter = true;
-  f.counter_frequency = detail::nonzero(static_cast<double>(cntfrq & 0xffffffff));
+  f.counter_frequency = detail::nonzero(told.hertz());
   return f;
 }
 
 /// Returns: the facts of the CPU that runs the calling thread.
 /// Precondition: the thread may execute cpuid (arch_prctl(2) ARCH_SET_CPUID).
-/// Does not block. Costs up to 16 times cpuid: some microseconds, in a guest, where each traps, tens of them.
+/// Does not block. Costs up to 15 times cpuid: a microsecond or two; in a guest, where each traps, tens of them.
 inline cpu_features read_cpu_features() noexcept {
 #if defined(__x86_64__)
   return decode_cpuid([](std::uint32_t leaf, std::uint32_t subleaf) noexcept { return x86::cpuid(leaf, subleaf); });
