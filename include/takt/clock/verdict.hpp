@@ -13,7 +13,6 @@
 #include <takt/kernel/clocksource.hpp>
 #include <takt/kernel/cpuinfo.hpp>
 #include <takt/kernel/os.hpp>
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -78,6 +77,15 @@ template <class Os = linux_os> [[nodiscard]] counter_facts gather_counter_facts(
 [[nodiscard]] constexpr std::string_view explain(finding f) noexcept;
 
 // definitions
+namespace detail {
+
+inline bool is_one_of(std::string_view name, const std::vector<std::string>& names) noexcept {
+  for (const std::string& n : names)
+    if (n == name) return true;
+  return false;
+}
+
+} // namespace detail
 
 /// Returns: the verdict over `facts`. The counter is trusted when all of this holds:
 ///   - nobody says that it is missing, and this thread is not forbidden to read it;
@@ -103,12 +111,12 @@ inline verdict judge(const counter_facts& facts) {
   const auto& offered = facts.available_sources;
   if (facts.current_source == counter_clocksource) find(finding::kernel_keeps_time_by_it);
   else if (!offered) find(finding::kernel_view_not_told);
-  else if (std::find(offered->begin(), offered->end(), counter_clocksource) != offered->end()) find(finding::kernel_offers_it);
-  else find(finding::kernel_does_not_offer_it);
+  else find(detail::is_one_of(counter_clocksource, *offered) ? finding::kernel_offers_it : finding::kernel_does_not_offer_it);
 
   if (facts.vdso_answers) find(*facts.vdso_answers ? finding::vdso_answers : finding::vdso_falls_back);
 
-  v.counter_trusted = std::none_of(v.findings.begin(), v.findings.end(), speaks_against_counter);
+  v.counter_trusted = true;
+  for (const finding f : v.findings) v.counter_trusted &= !speaks_against_counter(f);
   if (v.counter_trusted) v.recommended = road::counter;
   else if (facts.allowed != false && facts.vdso_answers != false) v.recommended = road::vdso;
   else v.recommended = road::system_call;
