@@ -39,8 +39,9 @@ inline std::string parse_current_device(std::string_view text, std::error_code& 
   ec.clear();
   if (text.empty()) return {};
   const std::string_view name = detail::trimmed(detail::only_line(text).value_or(std::string_view()));
-  if (name.empty()) ec = errc::malformed_text;
-  return std::string(name);
+  if (detail::is_name(name)) return std::string(name);
+  ec = errc::malformed_text;
+  return {};
 }
 
 /// Returns: the device of each CPU in ascending order, then the broadcast device if there is one; on error none. A CPU

@@ -33,7 +33,7 @@ inline std::string parse_current(std::string_view text, std::error_code& ec) {
   ec.clear();
   std::string_view rest = detail::only_line(text).value_or(std::string_view());
   const std::string_view name = detail::next_word(rest);
-  if (!name.empty() && detail::trimmed(rest).empty()) return std::string(name);
+  if (detail::is_name(name) && detail::trimmed(rest).empty()) return std::string(name);
   ec = errc::malformed_text;
   return {};
 }
@@ -44,13 +44,15 @@ inline std::vector<std::string> parse_available(std::string_view text, std::erro
   ec.clear();
   std::vector<std::string> names;
   const auto line = detail::only_line(text);
-  if (!line) {
-    ec = errc::malformed_text;
-    return names;
+  bool sound = line.has_value();
+  std::string_view rest = sound ? *line : std::string_view();
+  for (auto name = detail::next_word(rest); sound && !name.empty(); name = detail::next_word(rest)) {
+    names.emplace_back(name);
+    sound = detail::is_name(name);
   }
-  std::string_view rest = *line;
-  for (auto name = detail::next_word(rest); !name.empty(); name = detail::next_word(rest)) names.emplace_back(name);
-  return names;
+  if (sound) return names;
+  ec = errc::malformed_text;
+  return {};
 }
 
 /// Returns: the name of the clock source in use, "tsc"; on error empty.
@@ -73,9 +75,7 @@ template <class Os> std::vector<std::string> available(std::error_code& ec) {
 /// kernel answers to the write (EACCES without root, EINVAL for a name of 32 bytes or more); no_effect when it took
 /// the write and kept another source, as it does with a name that is not available.
 template <class Os> void select(std::string_view name, std::error_code& ec) {
-  bool sound = !name.empty();
-  for (const char c : name) sound = sound && static_cast<unsigned char>(c) > ' ' && c != 0x7f;
-  if (!sound) {
+  if (!detail::is_name(name) || name.find(' ') != std::string_view::npos) {
     ec = detail::errno_code(EINVAL);
     return;
   }

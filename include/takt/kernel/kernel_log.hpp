@@ -99,9 +99,9 @@ inline kernel_log parse_kernel_log(std::string_view text) {
       const auto f = detail::skip_megahertz(message);
       if (f && message.empty()) found.refined_tsc = f;
     } else if (detail::skip_prefix(message, "tsc: Marking TSC unstable due to ")) {
-      if (!message.empty()) found.unstable_tsc = std::string(message);
+      if (detail::is_name(message)) found.unstable_tsc = std::string(message);
     } else if (detail::skip_prefix(message, "clocksource: Switched to clocksource ")) {
-      if (!message.empty()) found.clocksource = std::string(message);
+      if (detail::is_name(message)) found.clocksource = std::string(message);
     }
   }
   return found;

@@ -25,6 +25,14 @@ inline constexpr std::size_t sysfs_file_limit = 65536;
 [[nodiscard]] constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 [[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
+/// Returns: whether `text` can be a name: not empty, and free of control characters, so that it may go to a terminal.
+[[nodiscard]] constexpr bool is_name(std::string_view text) noexcept {
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) return false;
+  }
+  return !text.empty();
+}
+
 /// Returns: `text` without blanks at either end.
 [[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
