@@ -6,8 +6,8 @@
 /// says of that, clock/verdict.hpp what follows); that the thread was not interrupted, or moved to another CPU,
 /// between two reads. A thread that gave the counter up (prctl(2), PR_SET_TSC) is killed by SIGSEGV when it reads it.
 ///
-/// This header is meant for hot files and includes neither <chrono> nor any header of intrinsics. Every read compiles
-/// to its instructions in place, without optimisation too.
+/// This header is meant for hot files and includes neither <chrono> nor any header of intrinsics. An optimised read is
+/// its instructions, in place, and nothing else.
 ///
 /// Sources: Intel SDM, 325462-083US, volume 2A LFENCE, volume 2B RDTSC and RDTSCP. AMD APM volume 3, 24594 revision
 /// 3.36, RDTSC, RDTSCP and Fn8000_0021. Arm DDI 0487 and DDI 0601, CNTVCT_EL0, ISB, DSB. RISC-V ISA manual, volume I,
@@ -15,6 +15,7 @@
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/core/ticks.hpp>
+#include <cstdint>
 
 #if defined(__x86_64__)
 #include <takt/cpu/arch_x86.hpp>
@@ -133,6 +134,14 @@ struct ordered_counter;
 // and stores.
 
 // definitions
+namespace detail {
+
+/// Linux keeps node << 12 | cpu in TSC_AUX (6.1, arch/x86/include/asm/segment.h, vdso_encode_cpunode).
+[[gnu::always_inline]] constexpr ticks_and_cpu split_aux(ticks count, std::uint32_t aux) noexcept {
+  return {count, aux & 0xfff, aux >> 12};
+}
+
+} // namespace detail
 
 /// Returns: the counter, read with ordering O.
 /// Precondition: for ordering::end on x86-64, the processor has rdtscp; without it, SIGILL. read_cpu_features().rdtscp
@@ -165,11 +174,10 @@ template <ordering O> [[gnu::always_inline]] inline ticks read_counter() noexcep
 #if defined(__x86_64__)
 /// Returns: the counter, read after everything before it, and the CPU and NUMA node on which that happened; two
 /// readings on different CPUs tell that the thread was moved.
-/// Precondition: as for ordering::end; and the kernel is Linux, which keeps node << 12 | cpu in TSC_AUX (6.1,
-/// arch/x86/include/asm/segment.h, vdso_encode_cpunode).
+/// Precondition: as for ordering::end.
 [[gnu::always_inline]] inline ticks_and_cpu read_counter_and_cpu() noexcept {
   const x86::ticks_and_aux r = x86::rdtscp();
-  return {r.count, r.aux & 0xfff, r.aux >> 12};
+  return detail::split_aux(r.count, r.aux);
 }
 #endif
 
@@ -179,8 +187,8 @@ template <ordering O> [[gnu::always_inline]] inline ticks read_counter() noexcep
 [[gnu::always_inline]] inline frequency counter_frequency() noexcept { return aarch64::cntfrq(); }
 #endif
 
-/// Policies for clocks that take their counter as a parameter: bare_counter is cheaper, ordered_counter never lets a
-/// stamp from another thread be greater than one taken after it was received.
+/// Policies for clocks that take their counter as a parameter. bare_counter is cheaper; with ordered_counter, and CPUs
+/// whose counters agree, no stamp received from another thread is greater than one taken after it was received.
 struct bare_counter {
   using family = hardware_counter;
   [[nodiscard, gnu::always_inline]] static inline ticks read() noexcept { return read_counter<ordering::bare>(); }
