@@ -157,7 +157,7 @@ template <ordering O> [[gnu::always_inline]] inline ticks read_counter() noexcep
   if constexpr (O == ordering::bare) return aarch64::cntvct();
   else if constexpr (O == ordering::ordered) return aarch64::dsb_isb_cntvct();
   else return aarch64::dsb_isb_cntvct_isb();
-#else
+#elif defined(__riscv)
   if constexpr (O == ordering::bare) return riscv64::rdtime();
   else if constexpr (O == ordering::ordered) return riscv64::fence_rdtime();
   else return riscv64::fence_rdtime_fence();
