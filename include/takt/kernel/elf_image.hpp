@@ -219,7 +219,7 @@ private:
   [[nodiscard]] bool exported(std::uint64_t index) const noexcept {
     const auto s = entry<gabi::symbol>(symbols_, index);
     const int type = s.st_info & 15, binding = s.st_info >> 4, visibility = s.st_other & 3;
-    if (s.st_shndx == 0 /* SHN_UNDEF */ || type > 2 /* STT_FUNC */) return false;
+    if (s.st_shndx == 0 /* SHN_UNDEF */ || type > 2 /* STT_FUNC */ || text(s.st_name).empty()) return false;
     if (binding != 1 /* STB_GLOBAL */ && binding != 2 /* STB_WEAK */) return false;
     if (visibility != 0 /* STV_DEFAULT */ && visibility != 3 /* STV_PROTECTED */) return false;
     return versions_ == 0 || (entry<std::uint16_t>(versions_, index) & 0x7fff) != 0 /* VER_NDX_LOCAL */;
