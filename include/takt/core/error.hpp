@@ -6,8 +6,10 @@
 /// form does not exist.
 #pragma once
 #include <takt/core/config.hpp>
+#include <new>
 #include <string>
 #include <system_error>
+#include <type_traits>
 
 namespace takt::inline TAKT_ABI {
 
@@ -27,7 +29,6 @@ namespace detail {
 
 class category final : public std::error_category {
 public:
-  constexpr category() noexcept = default;
   const char* name() const noexcept override { return "takt"; }
   std::string message(int value) const override {
     switch (static_cast<errc>(value)) {
@@ -40,20 +41,16 @@ public:
   }
 };
 
-/// Constant-initialised and never destroyed, so that it serves before main and after static destruction.
-union immortal_category {
-  category value;
-  constexpr immortal_category() noexcept : value() {}
-  immortal_category(const immortal_category&) = delete;
-  immortal_category& operator=(const immortal_category&) = delete;
-  ~immortal_category() {}
-};
-inline constinit immortal_category the_category;
-
 } // namespace detail
 
 /// Returns: the category of takt::errc, the same object for the whole life of the program.
-inline const std::error_category& error_category() noexcept { return detail::the_category.value; }
+inline const std::error_category& error_category() noexcept {
+  // Made in place on first use and never destroyed: serves before main and after static destruction, without a
+  // static initialiser and without an exit handler.
+  alignas(detail::category) static unsigned char place[sizeof(detail::category)];
+  static const auto* const only = ::new (static_cast<void*>(place)) detail::category;
+  return *only;
+}
 
 inline std::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), error_category()}; }
 

@@ -64,12 +64,15 @@ private:
 constexpr fixed_point fixed_point::from_ratio(std::uint64_t numerator, std::uint64_t denominator) noexcept {
   constexpr std::uint64_t full = ~std::uint64_t{0};
   if (denominator == 0) return {full, 0};
-  for (unsigned shift = 63; shift > 0; --shift) {
+  // A number of a bits divided by one of b bits is above 2^(a - b - 1): with a shift of 65 + b - a it outgrows 64 bits.
+  const auto a = static_cast<unsigned>(std::bit_width(numerator));
+  const auto b = static_cast<unsigned>(std::bit_width(denominator));
+  const unsigned widest = 64 + b - a;
+  for (unsigned shift = widest < 63 ? widest : 63;; --shift) {
     const detail::uint128 scaled = static_cast<detail::uint128>(numerator) << shift;
     const detail::uint128 rounded = scaled / denominator + (scaled % denominator >= denominator - denominator / 2);
     if (rounded <= full) return {static_cast<std::uint64_t>(rounded), shift};
   }
-  return {numerator / denominator + (numerator % denominator >= denominator - denominator / 2), 0};
 }
 
 constexpr fixed_point fixed_point::from_double(double ratio) noexcept {

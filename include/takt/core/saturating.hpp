@@ -1,14 +1,14 @@
 /// saturating.hpp - arithmetic on durations that stops at the ends of the range instead of overflowing.
 ///
-/// Total: defined for every input, in constant expressions too. Conversions round towards negative infinity unless the
-/// name says otherwise; a NaN becomes zero.
+/// Total: defined for every input, in constant expressions too. Conversions round towards negative infinity; a NaN
+/// becomes zero.
 #pragma once
 #include <takt/core/config.hpp>
 #include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <limits>
-#include <type_traits>
+#include <numeric>
 
 namespace takt::inline TAKT_ABI {
 
@@ -25,29 +25,56 @@ template <integral_duration D> [[nodiscard]] constexpr D saturating_add(D a, D b
 template <integral_duration D> [[nodiscard]] constexpr D saturating_subtract(D a, D b) noexcept;
 
 // definitions
+namespace detail {
+
+/// One From is num / den of a To, in lowest terms. Both are below 2^126; std::ratio_divide, which stops at 2^63, already
+/// refuses hours in attoseconds.
+template <class From, class To> struct unit_ratio {
+  static constexpr auto nums = std::gcd(From::num, To::num), dens = std::gcd(From::den, To::den);
+  static constexpr uint128 num = static_cast<uint128>(From::num / nums) * static_cast<uint128>(To::den / dens);
+  static constexpr uint128 den = static_cast<uint128>(From::den / dens) * static_cast<uint128>(To::num / nums);
+};
+
+} // namespace detail
+
 /// Returns: `d` in the unit of `To`, rounded down (towards negative infinity), stopping at To::min() and To::max();
-/// a NaN becomes zero.
+/// a NaN becomes zero. A floating-point count is first scaled in long double, which rounds to nearest.
 template <integral_duration To, class Rep, class Period>
 constexpr To saturating_cast(std::chrono::duration<Rep, Period> d) noexcept {
   using to_rep = typename To::rep;
-  using ratio = std::ratio_divide<Period, typename To::period>; // To units per unit of d, in lowest terms
+  using ratio = detail::unit_ratio<Period, typename To::period>;
+  constexpr to_rep least = std::numeric_limits<to_rep>::min(), most = std::numeric_limits<to_rep>::max();
   if constexpr (std::floating_point<Rep>) {
-    const long double units = static_cast<long double>(d.count()) * ratio::num / ratio::den;
+    constexpr auto num = static_cast<long double>(ratio::num), den = static_cast<long double>(ratio::den);
+    const long double units = static_cast<long double>(d.count()) * num / den;
     if (!(units == units)) return To::zero();
-    // The bounds are powers of two, or one less, and compare exactly after rounding up to the power of two.
-    if (units < static_cast<long double>(std::numeric_limits<to_rep>::min())) return To::min();
-    if (units >= static_cast<long double>(std::numeric_limits<to_rep>::max())) return To::max();
+    if (units < static_cast<long double>(least)) return To(least);
+    if (units >= static_cast<long double>(most)) return To(most); // exact, or rounded up to the power of two above
     const auto towards_zero = static_cast<to_rep>(units);
     return To(static_cast<long double>(towards_zero) > units ? static_cast<to_rep>(towards_zero - 1) : towards_zero);
+  } else if constexpr (std::same_as<Rep, to_rep> && ratio::num == ratio::den) {
+    return To(d.count());
   } else {
-    static_assert(std::integral<Rep> && sizeof(Rep) <= 8, "an arithmetic representation of at most 64 bits");
-    // |count| < 2^64 and ratio::num < 2^63: the product fits into 128 bits.
-    const detail::int128 product = static_cast<detail::int128>(d.count()) * ratio::num;
-    detail::int128 units = product / ratio::den;
-    if (product % ratio::den < 0) --units;
-    constexpr auto least = static_cast<detail::int128>(std::numeric_limits<to_rep>::min());
-    constexpr auto most = static_cast<detail::int128>(std::numeric_limits<to_rep>::max());
-    return To(static_cast<to_rep>(units < least ? least : units > most ? most : units));
+    static_assert(integral_duration<std::chrono::duration<Rep, Period>>, "a representation of at most 64 bits");
+    constexpr auto limit = static_cast<detail::uint128>(~std::uint64_t{0});
+    constexpr detail::uint128 whole = ratio::num / ratio::den, part = ratio::num % ratio::den;
+    static_assert(part <= limit, "a ratio of units that even 128 bits cannot work with");
+    const bool negative = d.count() < Rep{};
+    const auto bits = static_cast<std::uint64_t>(d.count());
+    const std::uint64_t magnitude = negative ? 0 - bits : bits;
+    if (whole > limit && magnitude != 0) return To(negative ? least : most); // more than 2^64 of To in one unit of d
+    // magnitude * (whole + part / den), away from zero if negative. Each product is below 2^128 - 2^64.
+    detail::uint128 units = magnitude * whole;
+    if constexpr (part == 1 && ratio::den <= limit) { // from fine to coarse units: 64 bits do
+      constexpr auto den = static_cast<std::uint64_t>(ratio::den);
+      units += magnitude / den + (negative && magnitude % den != 0);
+    } else if constexpr (part != 0) {
+      const detail::uint128 rest = magnitude * part;
+      units += rest / ratio::den + (negative && rest % ratio::den != 0);
+    }
+    if (!negative) return To(units > static_cast<detail::uint128>(most) ? most : static_cast<to_rep>(units));
+    const std::uint64_t depth = 0 - static_cast<std::uint64_t>(least); // |least|
+    return To(units >= depth ? least : static_cast<to_rep>(0 - static_cast<std::uint64_t>(units)));
   }
 }
 

@@ -72,18 +72,18 @@ public:
   [[nodiscard]] constexpr takt::frequency frequency() const noexcept { return takt::frequency(hertz_); }
 
   /// Returns: the time `t` takes at this rate, as a std::chrono::duration; an integral one is rounded down and stops at
-  /// `Duration::max()`. The rate contributes a relative error of at most 2^-52, the fixed point less than one unit.
+  /// `Duration::max()`. The rate contributes a relative error of at most 2^-51, the fixed point less than one unit.
   /// Precondition: known(); an unknown rate gives Duration::zero().
   /// Costs two divisions; whoever converts many readings keeps a `fixed_point` instead.
   template <class Duration> [[nodiscard]] constexpr Duration to(ticks t) const noexcept {
     using rep = typename Duration::rep;
     if (!known()) return Duration::zero();
-    const double units_per_tick =
-        static_cast<double>(Duration::period::den) / (static_cast<double>(Duration::period::num) * hertz_);
+    constexpr auto num = static_cast<double>(Duration::period::num), den = static_cast<double>(Duration::period::den);
     if constexpr (static_cast<rep>(0.5) != rep(0)) { // a floating-point representation
-      return Duration(static_cast<rep>(static_cast<double>(t.count()) * units_per_tick));
+      return Duration(static_cast<rep>(static_cast<double>(t.count()) / hertz_ * (den / num)));
     } else {
-      const std::uint64_t units = fixed_point::from_double(units_per_tick).saturating(t.count());
+      static_assert(sizeof(rep) <= 8);
+      const std::uint64_t units = fixed_point::from_double(den / (num * hertz_)).saturating(t.count());
       constexpr auto most = static_cast<std::uint64_t>(Duration::max().count());
       return Duration(static_cast<rep>(units < most ? units : most));
     }
@@ -93,12 +93,13 @@ public:
   /// Precondition: known(); an unknown rate gives zero ticks.
   template <class Duration> [[nodiscard]] constexpr ticks from(Duration d) const noexcept {
     if (!known() || !(d > Duration::zero())) return ticks();
-    const double ticks_per_unit =
-        hertz_ * static_cast<double>(Duration::period::num) / static_cast<double>(Duration::period::den);
+    constexpr auto num = static_cast<double>(Duration::period::num), den = static_cast<double>(Duration::period::den);
+    const double ticks_per_unit = hertz_ * num / den;
     if constexpr (static_cast<typename Duration::rep>(0.5) != typename Duration::rep(0)) {
       const double product = static_cast<double>(d.count()) * ticks_per_unit;
       return ticks(product < 0x1p64 ? static_cast<std::uint64_t>(product) : ~std::uint64_t{0});
     } else {
+      static_assert(sizeof(typename Duration::rep) <= 8);
       return ticks(fixed_point::from_double(ticks_per_unit).saturating(static_cast<std::uint64_t>(d.count())));
     }
   }

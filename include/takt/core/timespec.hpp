@@ -6,7 +6,10 @@
 #include <takt/core/config.hpp>
 #include <takt/core/saturating.hpp>
 #include <chrono>
+#include <concepts>
+#include <cstdint>
 #include <limits>
+#include <type_traits>
 #include <time.h>
 
 namespace takt::inline TAKT_ABI {
@@ -32,26 +35,32 @@ constexpr std::chrono::nanoseconds to_nanoseconds(timespec ts) noexcept {
 }
 
 /// Returns: the canonical timespec of `d` rounded down to nanoseconds. What a time_t cannot hold stops at its ends,
-/// {min, 0} and {max, 999999999}; a NaN gives {0, 0}.
+/// {min, 0} and {max, 999999999}; a NaN gives {0, 0}. Floating-point counts are scaled in long double.
 template <class Rep, class Period> constexpr timespec to_timespec(std::chrono::duration<Rep, Period> d) noexcept {
-  using seconds = std::chrono::duration<time_t>;
-  using std::chrono::nanoseconds;
-  const auto whole = saturating_cast<seconds>(d);
+  constexpr time_t least = std::numeric_limits<time_t>::min(), most = std::numeric_limits<time_t>::max();
+  constexpr long nanos = 1'000'000'000; // in a second
   if constexpr (std::floating_point<Rep>) {
-    if (!(d.count() == d.count())) return {0, 0};
-  }
-  // At the ends there is no rest to add.
-  if (whole == seconds::max()) return {std::numeric_limits<time_t>::max(), 999'999'999};
-  if (whole == seconds::min()) return {std::numeric_limits<time_t>::min(), 0};
-  if constexpr (std::floating_point<Rep>) {
-    const auto rest = static_cast<long double>(d.count()) * Period::num / Period::den - static_cast<long double>(whole.count());
-    const auto nanos = static_cast<long>(rest * 1e9L); // rest is in [0, 1)
-    return {whole.count(), nanos > 999'999'999 ? 999'999'999 : nanos};
+    const auto near = saturating_cast<std::chrono::nanoseconds>(d);
+    if (near != near.min() && near != near.max()) return to_timespec(near);
+    const long double seconds = static_cast<long double>(d.count()) * Period::num / Period::den; // beyond 292 years
+    if (seconds < -0x1p63L) return {least, 0};
+    if (seconds >= 0x1p63L) return {most, nanos - 1};
+    auto whole = static_cast<time_t>(seconds);
+    if (static_cast<long double>(whole) > seconds) --whole;
+    const auto rest = static_cast<long>((seconds - static_cast<long double>(whole)) * nanos);
+    return {whole, rest < nanos ? rest : nanos - 1}; // the difference may have been rounded up to one
   } else {
-    // The rest below one second: count * num / den - whole, in units of 1 / den second.
-    const detail::int128 rest =
-        static_cast<detail::int128>(d.count()) * Period::num - static_cast<detail::int128>(whole.count()) * Period::den;
-    return {whole.count(), static_cast<long>(rest * 1'000'000'000 / Period::den)};
+    static_assert(integral_duration<std::chrono::duration<Rep, Period>>, "a representation of at most 64 bits");
+    // 64 bits hold the product where there is none to make, and spare a division of 128.
+    using wide = std::conditional_t<Period::num == 1 && std::signed_integral<Rep>, std::int64_t, detail::int128>;
+    const wide product = static_cast<wide>(d.count()) * static_cast<wide>(Period::num);
+    wide whole = product / Period::den, rest = product % Period::den;
+    if (rest < 0) --whole, rest += Period::den;
+    if (whole < least) return {least, 0};
+    if (whole > most) return {most, nanos - 1};
+    const auto seconds = static_cast<time_t>(whole);
+    if constexpr (nanos % Period::den == 0) return {seconds, static_cast<long>(rest * (nanos / Period::den))};
+    else return {seconds, static_cast<long>(static_cast<detail::int128>(rest) * nanos / Period::den)};
   }
 }
 

@@ -1,0 +1,8 @@
+/// core.hpp - floor 0, arithmetic that needs no machine.
+#pragma once
+#include <takt/core/config.hpp>
+#include <takt/core/error.hpp>
+#include <takt/core/fixed_point.hpp>
+#include <takt/core/saturating.hpp>
+#include <takt/core/ticks.hpp>
+#include <takt/core/timespec.hpp>
