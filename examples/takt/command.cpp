@@ -2,10 +2,12 @@
 #include <absl/flags/flag.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/time/time.h>
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <time.h>
+#include <cstdio>
+#include <poll.h>
 #include <unistd.h>
 
 ABSL_FLAG(bool, json, false, "Print for programs");
@@ -15,23 +17,57 @@ namespace tool {
 
 bool json_wanted() { return absl::GetFlag(FLAGS_json); }
 
-exit_code could_not(std::string_view what) {
+exit_code could_not(absl::string_view what) {
   absl::FPrintF(stderr, "takt: %s\n", what);
   return exit_code::could_not;
 }
-exit_code could_not(std::string_view what, std::error_code why) { return could_not(absl::StrCat(what, ": ", why.message())); }
+exit_code could_not(absl::string_view what, std::error_code why) { return could_not(absl::StrCat(what, ": ", why.message())); }
 
-exit_code wrong_usage(std::string_view what) {
+exit_code wrong_usage(absl::string_view what) {
   absl::FPrintF(stderr, "takt: %s\n", what);
   return exit_code::wrong_usage;
 }
 
-bool may_change_this_machine(std::string_view what) {
+bool may_change_this_machine(absl::string_view what) {
   if (absl::GetFlag(FLAGS_yes_change_this_machine)) return true;
   absl::FPrintF(stderr, "takt: %s changes a setting of the whole machine; say --yes-change-this-machine if that is what you want\n",
                 what);
   return false;
 }
+
+// output
+
+namespace {
+std::error_code first_output_error; // libc tells the reason once and remembers no more than that there was one
+} // namespace
+
+bool flush_output() {
+  errno = EIO; // where an earlier write failed and this one has nothing left to do
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
+  if (!first_output_error) first_output_error = std::error_code(errno, std::generic_category());
+  return false;
+}
+std::error_code output_error() { return first_output_error; }
+
+// flags
+
+namespace {
+std::span<char*> operands_given;
+} // namespace
+
+std::span<char*> operands() { return operands_given; }
+void set_operands(std::span<char*> given) { operands_given = given; }
+
+bool AbslParseFlag(absl::string_view text, duration* out, std::string* error) {
+  absl::Duration parsed;
+  if (!absl::ParseDuration(text, &parsed)) {
+    *error = "a time with its unit is wanted, as 50us, 250ms or 1.5s";
+    return false;
+  }
+  out->value = absl::ToChronoNanoseconds(parsed); // saturates
+  return true;
+}
+std::string AbslUnparseFlag(duration d) { return absl::FormatDuration(absl::FromChrono(d.value)); }
 
 // stopping
 
@@ -39,13 +75,22 @@ namespace {
 
 volatile std::sig_atomic_t stop_signal = 0;
 
+// SA_RESETHAND: the next one has its ordinary effect. No SA_RESTART: sleeps end.
+void on_signal(int signal, int flags) {
+  struct sigaction before {};
+  sigaction(signal, nullptr, &before);
+  if (before.sa_handler == SIG_IGN) return; // nohup, or a job in the background
+  struct sigaction action {};
+  action.sa_handler = [](int s) { stop_signal = s; };
+  action.sa_flags = flags;
+  sigaction(signal, &action, nullptr);
+}
+
+constexpr int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
+
 void watch_for_stop() {
   [[maybe_unused]] static const bool once = [] {
-    struct sigaction action {};
-    action.sa_handler = [](int signal) { stop_signal = signal; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND); // a second Ctrl-C ends the tool at once; no SA_RESTART: sleeps end
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
+    for (const int signal : stop_signals) on_signal(signal, static_cast<int>(SA_RESETHAND));
     return true;
   }();
 }
@@ -59,14 +104,32 @@ bool stop_wanted() {
 
 bool sleep_until(std::chrono::steady_clock::time_point deadline) {
   using namespace std::chrono;
-  // A signal that comes between the question and the sleep is answered at the next slice.
-  while (!stop_wanted() && steady_clock::now() < deadline) {
-    const auto slice = std::min<nanoseconds>(deadline - steady_clock::now(), 200ms);
-    const auto whole = std::max<nanoseconds>(slice, 0ns).count();
-    const timespec ts{static_cast<time_t>(whole / 1'000'000'000), static_cast<long>(whole % 1'000'000'000)};
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, nullptr);
+  watch_for_stop();
+  // Blocked but inside ppoll, a signal cannot come between the question and the sleep.
+  sigset_t stopping, before;
+  sigemptyset(&stopping);
+  for (const int signal : stop_signals) sigaddset(&stopping, signal);
+  sigaddset(&stopping, SIGQUIT);
+  pthread_sigmask(SIG_BLOCK, &stopping, &before);
+  for (;;) {
+    const auto left = duration_cast<nanoseconds>(deadline - steady_clock::now()).count();
+    if (stop_signal != 0 || left <= 0) break;
+    const timespec ts{static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
+    ppoll(nullptr, 0, &ts, &before);
   }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return !stop_wanted();
+}
+
+unhurried::unhurried() {
+  watch_for_stop();
+  for (const int signal : stop_signals) on_signal(signal, 0);
+  on_signal(SIGQUIT, 0);
+}
+
+unhurried::~unhurried() {
+  for (const int signal : stop_signals) on_signal(signal, static_cast<int>(SA_RESETHAND));
+  on_signal(SIGQUIT, static_cast<int>(SA_RESETHAND));
 }
 
 // progress

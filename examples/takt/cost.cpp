@@ -205,7 +205,7 @@ cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
 
 const road_cost* find_road(const cost_table& costs, absl::string_view clock, absl::string_view road) {
   const auto found = std::find_if(costs.roads.begin(), costs.roads.end(),
-                                  [&](const road_cost& r) { return r.clock == clock && r.road == road; });
+                                  [&](const road_cost& r) { return r.clock == clock && (road.empty() || r.road == road); });
   return found == costs.roads.end() ? nullptr : &*found;
 }
 

@@ -36,7 +36,7 @@ inline constexpr int reads_per_batch = 64;
 /// so that whatever disturbs the machine disturbs all alike. Stops early with what it has when a stop is wanted.
 [[nodiscard]] cost_table measure_costs(int batches, const std::vector<std::string>& clocks = {});
 
-/// The first road that matches, if it was measured.
+/// The first road to a clock, or the one of that name, if it was measured; else null.
 [[nodiscard]] const road_cost* find_road(const cost_table& costs, absl::string_view clock, absl::string_view road);
 
 [[nodiscard]] section cost_section(const cost_table& costs);

@@ -10,23 +10,39 @@
 namespace tool {
 
 value not_told() { return {"not told", nullptr}; }
-value word(std::string_view text) { return {std::string(text), std::string(text)}; }
+value word(absl::string_view text) { return {std::string(text), std::string(text)}; }
 value yes_no(std::optional<bool> b) { return b ? value{*b ? "yes" : "no", *b} : not_told(); }
 value number(double x, int decimals) {
   return std::isfinite(x) ? value{absl::StrFormat("%.*f", decimals, x), x} : not_told();
 }
 
 value count(unsigned long long n) {
-  std::string digits = absl::StrCat(n);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, " ");
-  return {digits, n};
+  const std::string digits = absl::StrCat(n);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ' ';
+    text += digits[i];
+  }
+  return {text, n};
 }
 
 value list(const std::vector<std::string>& words) {
   return {words.empty() ? "none" : absl::StrJoin(words, ", "), json(words)};
 }
 
-value nanoseconds(double ns) {
+std::string cpu_list(const std::vector<unsigned>& cpus) {
+  std::string text;
+  for (std::size_t i = 0; i < cpus.size();) {
+    std::size_t last = i;
+    while (last + 1 < cpus.size() && cpus[last + 1] == cpus[last] + 1) ++last;
+    absl::StrAppend(&text, text.empty() ? "" : ", ", cpus[i]);
+    if (last > i) absl::StrAppend(&text, "-", cpus[last]);
+    i = last + 1;
+  }
+  return text;
+}
+
+value time_value(double ns) {
   if (!std::isfinite(ns)) return not_told();
   const double size = std::fabs(ns);
   if (size >= 1e9) return {absl::StrFormat("%.6g s", ns / 1e9), ns};
@@ -69,21 +85,23 @@ json to_json(const document& d) {
 
 namespace {
 
-// All texts of the tool are ASCII, so bytes are columns.
-void print_wrapped(std::FILE* out, std::string_view text, std::size_t indent, unsigned width) {
+// All texts of the tool are ASCII, so bytes are columns. The first line goes on where the output stands: at `indent`.
+void print_wrapped(std::FILE* out, absl::string_view text, std::size_t indent, unsigned width) {
   std::size_t at = 0;
-  for (const std::string_view next : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+  bool first_line = true;
+  for (const absl::string_view next : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
     if (at > 0 && indent + at + 1 + next.size() > width) {
       std::fputc('\n', out);
       at = 0;
+      first_line = false;
     }
-    absl::FPrintF(out, "%*s%s", at == 0 ? static_cast<int>(indent) : 1, "", next);
+    absl::FPrintF(out, "%*s%s", at > 0 ? 1 : first_line ? 0 : static_cast<int>(indent), "", next);
     at += next.size() + (at == 0 ? 0 : 1);
   }
   std::fputc('\n', out);
 }
 
-void print_facts(std::FILE* out, const std::vector<fact>& facts) {
+void print_facts(std::FILE* out, const std::vector<fact>& facts, unsigned width) {
   std::size_t labels = 0, values = 0;
   for (const fact& f : facts) {
     labels = std::max(labels, f.label.size());
@@ -91,7 +109,7 @@ void print_facts(std::FILE* out, const std::vector<fact>& facts) {
   }
   for (const fact& f : facts) {
     absl::FPrintF(out, "  %-*s  ", static_cast<int>(labels), f.label);
-    if (f.source.empty()) absl::FPrintF(out, "%s\n", f.value.text);
+    if (f.source.empty()) print_wrapped(out, f.value.text, labels + 4, width);
     else absl::FPrintF(out, "%-*s  %s\n", static_cast<int>(values), f.value.text, f.source);
   }
 }
@@ -106,14 +124,14 @@ void print_table(std::FILE* out, const table& t) {
   const auto line = [&](auto&& text_of) {
     std::string text;
     for (std::size_t i = 0; i < t.columns.size(); ++i) {
-      const std::string_view cell = text_of(i);
+      const absl::string_view cell = text_of(i);
       const std::string pad(widths[i] - cell.size(), ' ');
       absl::StrAppend(&text, "  ", t.columns[i].right ? pad : "", cell, t.columns[i].right ? "" : pad);
     }
     absl::FPrintF(out, "%s\n", absl::StripTrailingAsciiWhitespace(text));
   };
-  line([&](std::size_t i) -> std::string_view { return t.columns[i].heading; });
-  for (const auto& row : t.rows) line([&](std::size_t i) -> std::string_view { return row[i].text; });
+  line([&](std::size_t i) -> absl::string_view { return t.columns[i].heading; });
+  for (const auto& row : t.rows) line([&](std::size_t i) -> absl::string_view { return row[i].text; });
 }
 
 } // namespace
@@ -123,16 +141,27 @@ void print_text(const document& d, std::FILE* out, unsigned width) {
   for (const section& s : d.sections) {
     if (!std::exchange(first, false)) std::fputc('\n', out);
     if (!s.title.empty()) absl::FPrintF(out, "%s\n", s.title);
-    print_facts(out, s.facts);
-    if (s.table) print_table(out, *s.table);
-    for (const std::string& remark : s.remarks) print_wrapped(out, remark, 2, width);
+    print_facts(out, s.facts, width);
+    if (s.table) {
+      if (!s.facts.empty()) std::fputc('\n', out);
+      print_table(out, *s.table);
+    }
+    for (const std::string& remark : s.remarks) {
+      std::fputs("  ", out);
+      print_wrapped(out, remark, 2, width);
+    }
   }
 }
 
 void print(const document& d) {
   if (json_wanted()) absl::PrintF("%s\n", to_json(d).dump(2, ' ', false, json::error_handler_t::replace));
   else print_text(d, stdout, 118);
-  std::fflush(stdout);
+  static_cast<void>(flush_output());
+}
+
+void print_line(const json& fact) {
+  absl::PrintF("%s\n", fact.dump(-1, ' ', false, json::error_handler_t::replace));
+  static_cast<void>(flush_output());
 }
 
 } // namespace tool

@@ -195,37 +195,40 @@ section vdso_section(const takt::counter_facts& facts, std::error_code why_not) 
 
 /// One plain sentence or two for somebody who wants to read the time on this machine.
 std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, const cost_table& costs) {
-  const auto cost_of = [&](absl::string_view clock, absl::string_view road) {
-    const road_cost* r = find_road(costs, clock, road);
-    return r == nullptr ? std::optional<double>() : std::optional(r->median_ns);
-  };
-  const auto vdso = cost_of("CLOCK_MONOTONIC", "vDSO"), call = cost_of("CLOCK_MONOTONIC", "system call");
-  const auto counter = costs.roads.empty() || costs.roads[0].clock != "counter" ? std::optional<double>() : std::optional(costs.roads[0].median_ns);
-  const std::string source = facts.current_source.value_or("not told");
+  const road_cost* const vdso = find_road(costs, "CLOCK_MONOTONIC", "vDSO");
+  const road_cost* const call = find_road(costs, "CLOCK_MONOTONIC", "system call");
+  const road_cost* const counter = find_road(costs, "counter", {});
+  const auto source = as_absl(facts.current_source ? std::string_view(*facts.current_source) : "not told");
 
   if (facts.allowed == false) {
-    return absl::StrFormat("This thread may not read the counter, and the vDSO's precise clocks would kill it as well. What is left is the "
-                           "system call%s. Who forbade it (prctl PR_SET_TSC) can allow it again.",
-                           call ? absl::StrFormat(", at %.0f ns a read", *call) : "");
+    return absl::StrCat("This thread may not read the counter, and the vDSO's precise clocks would kill it as well. What is left is the "
+                        "system call", call ? absl::StrFormat(", at %.0f ns a read", call->median_ns) : "",
+                        ". Who forbade it (prctl PR_SET_TSC) can allow it again.");
   }
-  if (facts.vdso_answers == false && call) {
-    const bool can_switch = facts.available_sources && facts.current_source != takt::counter_clocksource &&
-                            std::find(facts.available_sources->begin(), facts.available_sources->end(), takt::counter_clocksource) != facts.available_sources->end();
-    return absl::StrFormat(
-        "The clock source is %s: every clock_gettime costs a system call, %.0f ns%s. %s", source, *call,
-        counter ? absl::StrFormat(", %.0f times a counter read", *call / *counter) : "",
-        can_switch ? absl::StrFormat("The kernel offers %s; `takt clocksource --select %s` tries it.", takt::counter_clocksource, takt::counter_clocksource)
-        : v.counter_trusted ? "Measure short spans with the counter."
-                            : "The counter is not trusted here, so that is the price; read the coarse clocks where a tick is precise enough.");
+  if (facts.vdso_answers == false && call != nullptr) {
+    const bool offered = facts.available_sources && takt::detail::is_one_of(takt::counter_clocksource, *facts.available_sources);
+    std::string text = absl::StrFormat("The clock source is %s: every clock_gettime costs a system call, %.0f ns", source, call->median_ns);
+    if (counter != nullptr) absl::StrAppendFormat(&text, ", %.0f times a counter read", call->median_ns / counter->median_ns);
+    const auto name = as_absl(takt::counter_clocksource);
+    if (offered && facts.current_source != takt::counter_clocksource) {
+      absl::StrAppend(&text, ". The kernel offers ", name, "; `takt clocksource --select ", name, "` tries it.");
+    } else if (v.counter_trusted) {
+      absl::StrAppend(&text, ". Measure short spans with the counter.");
+    } else {
+      absl::StrAppend(&text, ". The counter is not trusted here, so that is the price; where a tick is precise enough, read a coarse clock.");
+    }
+    return text;
   }
-  if (v.counter_trusted && counter && vdso) {
-    return absl::StrFormat("Stamp events with clock_gettime by the vDSO, %.1f ns a read; measure short spans with the counter, %.1f ns (%.0f %% of that). "
-                           "Both stand on the same counter, which the kernel trusts.%s",
-                           *vdso, *counter, *counter / *vdso * 100,
-                           call ? absl::StrFormat(" Avoid the system call: %.0f ns.", *call) : "");
+  if (vdso == nullptr) return "Nothing but the system call could be measured here; use std::chrono and expect no better.";
+  if (v.counter_trusted && counter != nullptr) {
+    std::string text = absl::StrFormat("Stamp events with clock_gettime by the vDSO, %.1f ns a read; measure short spans with the counter, %.1f ns. "
+                                       "Both stand on the same counter, which can be trusted.",
+                                       vdso->median_ns, counter->median_ns);
+    if (call != nullptr) absl::StrAppendFormat(&text, " Avoid the system call: %.0f ns.", call->median_ns);
+    return text;
   }
-  if (!vdso) return "Nothing but the system call could be measured here; use std::chrono and expect no better.";
-  return absl::StrFormat("Read the kernel's clocks, %.1f ns by the vDSO, and leave the counter alone: it is not trusted on this machine.", *vdso);
+  return absl::StrFormat("Read the kernel's clocks, %.1f ns by the vDSO, and leave the counter alone: it is not trusted on this machine.",
+                         vdso->median_ns);
 }
 
 exit_code run() {
