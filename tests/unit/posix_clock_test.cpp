@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 #include <limits>
+#include <ostream>
 #include <type_traits>
 
 #include <sys/wait.h>

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <limits>
 #include <memory>
+#include <ostream>
 
 namespace {
 

@@ -1,0 +1,162 @@
+// Protects: that both roads to a clock lead to the same clock, that the first call may come from anywhere, and the
+// facts about std::chrono's clocks that the conversions rely on.
+//
+// A reading by the vDSO between two by system call lies between them, exactly: both compute from the same record of the
+// kernel. For REALTIME and TAI that fails when the clock is stepped back within the bracket of about 1 us, which these
+// tests do not do and nobody else does often: three rounds must fail in a row.
+#include "support/skip.hpp"
+#include <takt/kernel/posix_clock.hpp>
+
+#include <doctest/doctest.h>
+#include <atomic>
+#include <csignal>
+#include <ostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using takt::access;
+using takt::posix_clock;
+
+/// Whether `rounds` brackets hold in one of three attempts.
+template <class Before, class Between, class After> bool brackets(Before before, Between between, After after) {
+  constexpr int rounds = 1000;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    int good = 0;
+    for (int i = 0; i < rounds; ++i) {
+      const nanoseconds a = before();
+      const nanoseconds b = between();
+      const nanoseconds c = after();
+      good += a <= b && b <= c;
+    }
+    if (good == rounds) return true;
+  }
+  return false;
+}
+
+template <clockid_t Id> void check_both_roads(const char* name) {
+  CAPTURE(name);
+  std::error_code ec;
+  (void)takt::read_clock<access::syscall>(Id, ec);
+  if (ec) TAKT_SKIP("clock %s: %s", name, ec.message().c_str());
+  const auto by_call = [] { return posix_clock<Id, access::syscall>::now().time_since_epoch(); };
+  const auto by_vdso = [] { return posix_clock<Id>::now().time_since_epoch(); };
+  const auto any = [] {
+    std::error_code e;
+    return takt::read_clock(Id, e);
+  };
+  CHECK(brackets(by_call, by_vdso, by_call));
+  CHECK(brackets(by_vdso, by_call, by_vdso));
+  CHECK(brackets(by_vdso, any, by_vdso));
+  CHECK(takt::clock_resolution(Id, ec) > 0ns);
+  CHECK_FALSE(ec);
+}
+
+TEST_CASE("both roads lead to the same clock") {
+  check_both_roads<CLOCK_MONOTONIC>("MONOTONIC");
+  check_both_roads<CLOCK_MONOTONIC_RAW>("MONOTONIC_RAW");
+  check_both_roads<CLOCK_MONOTONIC_COARSE>("MONOTONIC_COARSE");
+  check_both_roads<CLOCK_BOOTTIME>("BOOTTIME");
+  check_both_roads<CLOCK_REALTIME>("REALTIME");
+  check_both_roads<CLOCK_REALTIME_COARSE>("REALTIME_COARSE");
+  check_both_roads<CLOCK_TAI>("TAI");
+  check_both_roads<CLOCK_PROCESS_CPUTIME_ID>("PROCESS_CPUTIME");
+  check_both_roads<CLOCK_THREAD_CPUTIME_ID>("THREAD_CPUTIME");
+}
+
+TEST_CASE("steady_clock is CLOCK_MONOTONIC and system_clock is CLOCK_REALTIME, in the same units from the same epoch") {
+  using monotonic = posix_clock<CLOCK_MONOTONIC>;
+  using realtime = posix_clock<CLOCK_REALTIME>;
+  CHECK(brackets([] { return std::chrono::steady_clock::now().time_since_epoch(); },
+                 [] { return monotonic::to_steady(monotonic::now()).time_since_epoch(); },
+                 [] { return std::chrono::steady_clock::now().time_since_epoch(); }));
+  CHECK(brackets([] { return nanoseconds(std::chrono::system_clock::now().time_since_epoch()); },
+                 [] { return realtime::to_sys(realtime::now()).time_since_epoch(); },
+                 [] { return nanoseconds(std::chrono::system_clock::now().time_since_epoch()); }));
+}
+
+TEST_CASE("read_clock knows clocks that have no number of their own, and says no to those that do not exist") {
+  clockid_t mine{};
+  REQUIRE(::pthread_getcpuclockid(::pthread_self(), &mine) == 0);
+  std::error_code ec;
+  const auto own = [&] { return takt::read_clock(mine, ec); };
+  CHECK(brackets([] { return posix_clock<CLOCK_THREAD_CPUTIME_ID>::now().time_since_epoch(); }, own,
+                 [] { return posix_clock<CLOCK_THREAD_CPUTIME_ID>::now().time_since_epoch(); }));
+  CHECK_FALSE(ec);
+  for (const clockid_t unknown : {15, 16, 9999, -1}) {
+    CAPTURE(unknown);
+    CHECK(takt::read_clock(unknown, ec) == 0ns);
+    CHECK(ec == std::errc::invalid_argument);
+    CHECK(takt::read_clock<access::syscall>(unknown, ec) == 0ns);
+    CHECK(ec == std::errc::invalid_argument);
+    CHECK(takt::clock_resolution(unknown, ec) == 0ns);
+    CHECK(ec == std::errc::invalid_argument);
+  }
+}
+
+TEST_CASE("a reading leaves errno alone") {
+  struct first_reading : takt::linux_os {}; // another Os has another function pointer, which nobody has resolved yet
+  errno = 4711;
+  (void)posix_clock<CLOCK_MONOTONIC, access::vdso, first_reading>::now();
+  (void)posix_clock<CLOCK_MONOTONIC>::now();
+  (void)posix_clock<CLOCK_MONOTONIC, access::syscall>::now();
+  CHECK(errno == 4711);
+}
+
+TEST_CASE("the first reading may come from many threads at once") {
+  struct first_reading : takt::linux_os {};
+  using clock = posix_clock<CLOCK_MONOTONIC, access::vdso, first_reading>;
+  const auto before = posix_clock<CLOCK_MONOTONIC>::now().time_since_epoch();
+  std::atomic<bool> go{false};
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i)
+    threads.emplace_back([&] {
+      while (!go) std::this_thread::yield();
+      const auto first = clock::now(), second = clock::now();
+      good += before <= first.time_since_epoch() && first <= second;
+    });
+  go = true;
+  for (auto& t : threads) t.join();
+  CHECK(good == 8);
+}
+
+struct handlers_first_reading : takt::linux_os {};
+nanoseconds seen_by_handler{};
+void read_in_handler(int) {
+  seen_by_handler = posix_clock<CLOCK_MONOTONIC, access::vdso, handlers_first_reading>::now().time_since_epoch();
+}
+
+TEST_CASE("the first reading may come from a signal handler, and from a child after fork") {
+  struct sigaction action {};
+  struct sigaction old {};
+  action.sa_handler = read_in_handler;
+  REQUIRE(::sigaction(SIGUSR1, &action, &old) == 0);
+  const auto before = posix_clock<CLOCK_MONOTONIC>::now().time_since_epoch();
+  ::raise(SIGUSR1);
+  const auto after = posix_clock<CLOCK_MONOTONIC>::now().time_since_epoch();
+  ::sigaction(SIGUSR1, &old, nullptr);
+  CHECK(before <= seen_by_handler);
+  CHECK(seen_by_handler <= after);
+
+  struct childs_first_reading : takt::linux_os {};
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const auto now = posix_clock<CLOCK_MONOTONIC, access::vdso, childs_first_reading>::now().time_since_epoch();
+    ::_exit(before <= now && now <= posix_clock<CLOCK_MONOTONIC>::now().time_since_epoch() ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+
+} // namespace
