@@ -2,8 +2,8 @@
 ///
 /// All figures belong together only as ratios of medians of one interleaved run:
 ///   --benchmark_enable_random_interleaving=true --benchmark_repetitions=21 --benchmark_report_aggregates_only=true
-/// read_counter() and __rdtsc() compile to the same instructions (tests/compile/counter_code.sh), so that whatever their
-/// ratio shows beside 1 is the noise of the run.
+/// read_counter() and __rdtsc() compile to the same instructions (tests/compile/counter_code.sh), so that whatever
+/// their ratio shows beside 1 is the noise of the run.
 #include <takt/cpu/counter.hpp>
 #include <takt/cpu/features.hpp>
 

@@ -1,4 +1,5 @@
-// What counter_code.sh looks into: one function for each way to read the counter, and the compiler's own for comparison.
+// What counter_code.sh looks into: one function for each way to read the counter, and the compiler's own for
+// comparison.
 #include <takt/cpu/counter.hpp>
 
 using takt::ordering;

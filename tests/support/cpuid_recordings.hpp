@@ -1,9 +1,10 @@
-/// cpuid_recordings.hpp - leaves of CPUID as processors and hypervisors answered them, and a reader that plays them back.
+/// cpuid_recordings.hpp - leaves of CPUID as processors and hypervisors answered them, and a reader that plays them
+/// back.
 ///
 /// Each recording says where it comes from. "Recorded" is what a machine answered; "constructed" is a recording with
 /// leaves put in by hand from documentation, and says which. Only the leaves that takt may ask for are kept: a question
-/// for any other is a stray read, and so is one beyond the highest leaf of its range, whether or not real hardware would
-/// happen to answer it with zeros.
+/// for any other is a stray read, and so is one beyond the highest leaf of its range, whether or not real hardware
+/// would happen to answer it with zeros.
 #pragma once
 #include <takt/cpu/arch_x86.hpp>
 #include <cstdint>
@@ -47,8 +48,8 @@ private:
   std::vector<cpuid_leaf> leaves_;
 };
 
-// Recorded on an AMD Athlon 64 3200+ (2005): InstLatx64, AuthenticAMD0020FF0_K8_Venice_CPUID.txt. Its counter follows the
-// core's clock; leaf 1 is its highest.
+// Recorded on an AMD Athlon 64 3200+ (2005): InstLatx64, AuthenticAMD0020FF0_K8_Venice_CPUID.txt. Its counter follows
+// the core's clock; leaf 1 is its highest.
 inline cpuid_recording athlon_64() {
   return {"Athlon 64 3200+",
           {{0x00000000, 0x00000001, 0x68747541, 0x444d4163, 0x69746e65},
@@ -76,8 +77,8 @@ inline cpuid_recording haswell() {
            {0x80000007, 0x00000000, 0x00000000, 0x00000000, 0x00000100}}};
 }
 
-// Recorded on an Intel Core i5-6400T (2015): InstLatx64, GenuineIntel00506E3_Skylake_CPUID.txt. Leaf 0x15 gives the ratio
-// and leaves the crystal out.
+// Recorded on an Intel Core i5-6400T (2015): InstLatx64, GenuineIntel00506E3_Skylake_CPUID.txt. Leaf 0x15 gives the
+// ratio and leaves the crystal out.
 inline cpuid_recording skylake() {
   return {"Core i5-6400T",
           {{0x00000000, 0x00000016, 0x756e6547, 0x6c65746e, 0x49656e69},
@@ -94,8 +95,8 @@ inline cpuid_recording skylake() {
            {0x80000007, 0x00000000, 0x00000000, 0x00000000, 0x00000100}}};
 }
 
-// Recorded on an Intel Core i7-1065G7 (2019): InstLatx64, GenuineIntel00706E5_IceLakeY_CPUID.txt. Leaf 0x15 is complete,
-// 38.4 MHz times 78 / 2; sold as 1.30 GHz.
+// Recorded on an Intel Core i7-1065G7 (2019): InstLatx64, GenuineIntel00706E5_IceLakeY_CPUID.txt. Leaf 0x15 is
+// complete, 38.4 MHz times 78 / 2; sold as 1.30 GHz.
 inline cpuid_recording ice_lake() {
   return {"Core i7-1065G7",
           {{0x00000000, 0x0000001b, 0x756e6547, 0x6c65746e, 0x49656e69},
@@ -182,8 +183,8 @@ inline cpuid_recording xen_dom0() {
            {0x80000021, 0x0000004d, 0x00000000, 0x00000000, 0x00000000}}};
 }
 
-// Constructed: the i5-6400T above with the hypervisor bit and two leaves as VMware documents them (lwn.net/Articles/301888:
-// EAX the counter's frequency in kHz, EBX that of the bus). The frequency is made up.
+// Constructed: the i5-6400T above with the hypervisor bit and two leaves as VMware documents them
+// (lwn.net/Articles/301888: EAX the counter's frequency in kHz, EBX that of the bus). The frequency is made up.
 inline cpuid_recording vmware_guest() {
   cpuid_recording r = skylake();
   r.name = "VMware guest (constructed)";
@@ -203,8 +204,8 @@ inline cpuid_recording kvm_guest_with_timing_leaf() {
   return r;
 }
 
-// Constructed: Hyper-V's name over the Ice Lake above. Its specification (TLFS 6.0, "Feature and interface discovery") has no
-// leaf 0x40000010; what lies there is nobody's frequency.
+// Constructed: Hyper-V's name over the Ice Lake above. Its specification (TLFS 6.0, "Feature and interface discovery")
+// has no leaf 0x40000010; what lies there is nobody's frequency.
 inline cpuid_recording hyper_v_guest() {
   cpuid_recording r = ice_lake();
   r.name = "Hyper-V guest (constructed)";
@@ -214,8 +215,9 @@ inline cpuid_recording hyper_v_guest() {
 }
 
 inline std::vector<cpuid_recording> all_cpuid_recordings() {
-  return {athlon_64(), haswell(),  skylake(),      ice_lake(),                   genoa(),        kvm_guest(),
-          tcg_guest(), xen_dom0(), vmware_guest(), kvm_guest_with_timing_leaf(), hyper_v_guest()};
+  return {athlon_64(),    haswell(),   skylake(),  ice_lake(),     genoa(),
+          kvm_guest(),    tcg_guest(), xen_dom0(), vmware_guest(), kvm_guest_with_timing_leaf(),
+          hyper_v_guest()};
 }
 
 } // namespace takt_tests

@@ -1,5 +1,5 @@
-/// counter_test.cpp - protects what can be said of the counter without reading it: that its header stays cheap, its types,
-/// and how TSC_AUX is taken apart. What the reads do is in live/counter_test.cpp, what they compile to in
+/// counter_test.cpp - protects what can be said of the counter without reading it: that its header stays cheap, its
+/// types, and how TSC_AUX is taken apart. What the reads do is in live/counter_test.cpp, what they compile to in
 /// compile/counter_code.sh.
 #include <takt/cpu/counter.hpp>
 
@@ -21,7 +21,7 @@ using takt::ticks;
 using takt::ticks_and_cpu;
 
 template <ordering O> constexpr bool reads_ticks() {
-  return std::is_same_v<decltype(takt::read_counter<O>()), ticks> && noexcept(takt::read_counter<O>());
+  return std::is_same_v<decltype(takt::read_counter<O>()), ticks>&& noexcept(takt::read_counter<O>());
 }
 
 static_assert(reads_ticks<ordering::bare>() && reads_ticks<ordering::ordered>());
@@ -32,8 +32,8 @@ static_assert(sizeof(ticks_and_cpu) == 16 && std::is_trivially_copyable_v<ticks_
 // Clocks that read the same counter share a time line, whatever their ordering; another counter is another family.
 static_assert(std::is_same_v<takt::bare_counter::family, takt::ordered_counter::family>);
 static_assert(std::is_same_v<takt::bare_counter::family, takt::hardware_counter>);
-static_assert(std::is_same_v<decltype(takt::bare_counter::read()), ticks> && noexcept(takt::bare_counter::read()));
-static_assert(std::is_same_v<decltype(takt::ordered_counter::read()), ticks> && noexcept(takt::ordered_counter::read()));
+static_assert(std::is_same_v<decltype(takt::bare_counter::read()), ticks>&& noexcept(takt::bare_counter::read()));
+static_assert(std::is_same_v<decltype(takt::ordered_counter::read()), ticks>&& noexcept(takt::ordered_counter::read()));
 
 TEST_CASE("TSC_AUX is the CPU in twelve bits and the node above them") {
   const auto split = [](std::uint32_t aux) { return takt::detail::split_aux(ticks(7), aux); };
