@@ -6,11 +6,14 @@
 /// after a signal. Clocks, auxiliary vector and scheduling are async-signal-safe; what takes a std::string allocates.
 ///
 /// This is also the only header of takt that includes more than the C++ standard library and <time.h>.
-/// Sources: syscalls(2), prctl(2), getauxval(3), syslog(2), seccomp(2), vdso(7).
+/// Sources: syscalls(2), prctl(2), getauxval(3), syslog(2), seccomp(2), vdso(7), clock_nanosleep(2), futex(2),
+/// sched_setattr(2), adjtimex(2).
 #pragma once
 #include <takt/core/config.hpp>
 
+#include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -19,6 +22,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -26,6 +30,7 @@
 #include <sys/klog.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/types.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -45,6 +50,20 @@ struct linux_os {
     return ::syscall(SYS_clock_getres, id, &out) == 0 ? 0 : errno;
   }
 
+  /// What adjtimex(2) tells of the kernel's steering of CLOCK_MONOTONIC and CLOCK_REALTIME.
+  struct steering {
+    long frequency = 0; ///< ppm times 65536
+    long tick = 10'000; ///< us that the clocks advance in a hundredth of a second
+    long offset = 0;    ///< what is left of a correction, in us or ns as `status` says
+    int status = 0;     ///< STA_* bits
+  };
+  [[nodiscard]] static int clock_steering(steering& out) noexcept {
+    timex t{};
+    if (::syscall(SYS_adjtimex, &t) == -1) return errno;
+    out = {t.freq, t.tick, t.offset, t.status};
+    return 0;
+  }
+
   /// Returns: the address of the vDSO's ELF header, null if the kernel gave this process none.
   [[nodiscard]] static const void* vdso_base() noexcept {
     return reinterpret_cast<const void*>(::getauxval(AT_SYSINFO_EHDR)); // NOLINT: an address by contract of getauxval
@@ -53,6 +72,27 @@ struct linux_os {
   /// Calls `f(id)` in a thread of its own that may not make the system call clock_gettime (seccomp answers EPERM).
   /// Returns: 0 with `answered` telling whether f succeeded nevertheless, or why the experiment could not be made.
   [[nodiscard]] static int without_system_call(clock_gettime_function f, clockid_t id, bool& answered) noexcept;
+
+  // sleeping
+  /// Sleeps until clock `id` shows `deadline`; EINTR when the handler of a signal ran before. By system call: libc's
+  /// function is a cancellation point, and a thread cancelled in what is noexcept ends the program.
+  [[nodiscard]] static int sleep_until(clockid_t id, timespec deadline) noexcept {
+    return ::syscall(SYS_clock_nanosleep, id, TIMER_ABSTIME, &deadline, nullptr) == 0 ? 0 : errno;
+  }
+  /// Sleeps while `word` holds `expected`, at most until clock `id`, MONOTONIC or REALTIME, shows `deadline`: 0 when
+  /// woken (or for no reason), ETIMEDOUT, EAGAIN when the word holds something else, EINTR as above.
+  [[nodiscard]] static int wait_until(const std::atomic<std::uint32_t>& word, std::uint32_t expected, clockid_t id,
+                                      timespec deadline) noexcept {
+    constexpr auto any = FUTEX_BITSET_MATCH_ANY;
+    const int operation = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | (id == CLOCK_REALTIME ? FUTEX_CLOCK_REALTIME : 0);
+    return ::syscall(SYS_futex, &word, operation, expected, &deadline, nullptr, any) == 0 ? 0 : errno;
+  }
+  /// Wakes the threads of this process that sleep on `word`.
+  static void wake_all(const std::atomic<std::uint32_t>& word) noexcept {
+    const int saved = errno;
+    static_cast<void>(::syscall(SYS_futex, &word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, nullptr, nullptr, 0));
+    errno = saved;
+  }
 
   // this thread
   /// Returns: 0 with the slack in nanoseconds. By raw system call: glibc's prctl returns an int, in which 2.2 s is the most.
@@ -72,6 +112,24 @@ struct linux_os {
     out = static_cast<int>(policy) & ~SCHED_RESET_ON_FORK;
     return 0;
   }
+  /// What sched_getattr(2) tells of a thread and sched_setattr(2) takes: struct sched_attr in its first version, which
+  /// every kernel since 3.14 knows and no C library before glibc 2.41 declares.
+  struct scheduling {
+    std::uint32_t size = 48;
+    std::uint32_t policy = 0;
+    std::uint64_t flags = 0;
+    std::int32_t nice = 0;
+    std::uint32_t priority = 0;
+    std::uint64_t runtime = 0, deadline = 0, period = 0;
+  };
+  static_assert(sizeof(scheduling) == 48);
+  /// Returns: 0 with how the calling thread is scheduled.
+  [[nodiscard]] static int scheduling_of_thread(scheduling& out) noexcept {
+    return ::syscall(SYS_sched_getattr, 0, &out, sizeof(out), 0) == 0 ? 0 : errno;
+  }
+  [[nodiscard]] static int set_scheduling_of_thread(const scheduling& wanted) noexcept {
+    return ::syscall(SYS_sched_setattr, 0, &wanted, 0) == 0 ? 0 : errno;
+  }
   /// Returns: 0 with whether this thread may execute rdtsc (PR_GET_TSC); EINVAL where there is no such switch.
   [[nodiscard]] static int counter_allowed(bool& out) noexcept {
     int mode = 0;
@@ -83,6 +141,8 @@ struct linux_os {
   // files
   /// Returns: 0 with the whole content, EFBIG when it has more than `limit` bytes. Never waits for a writer of a FIFO.
   [[nodiscard]] static int read_file(const char* path, std::string& out, std::size_t limit);
+  /// Returns: 0 with what a symbolic link holds, ENAMETOOLONG for more than 255 bytes.
+  [[nodiscard]] static int read_link(const char* path, std::string& out);
   /// Writes `text` in one write(2), as sysfs wants it. Neither creates nor truncates the file.
   [[nodiscard]] static int write_file(const char* path, const std::string& text) noexcept;
   /// Returns: 0 with the names in a directory but "." and "..", in no particular order.
@@ -113,6 +173,15 @@ inline int linux_os::read_file(const char* path, std::string& out, std::size_t l
     if (n == 0) break;
   }
   out = std::move(content);
+  return 0;
+}
+
+inline int linux_os::read_link(const char* path, std::string& out) {
+  char target[256];
+  const ssize_t n = ::readlink(path, target, sizeof(target));
+  if (n < 0) return errno;
+  if (static_cast<std::size_t>(n) == sizeof(target)) return ENAMETOOLONG;
+  out.assign(target, static_cast<std::size_t>(n));
   return 0;
 }
 

@@ -5,9 +5,13 @@
 ///
 /// Does not promise: thread safety.
 #pragma once
+#include <takt/core/timespec.hpp>
 #include <takt/kernel/os.hpp>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,11 +27,24 @@ template <class Tag> struct fake_os {
     int error = 0;
   };
 
+  /// A sleep as the system was asked for it.
+  struct sleep {
+    clockid_t id = 0;
+    std::chrono::nanoseconds deadline{};
+    std::uint64_t slack = 0; ///< of the thread, when it began
+  };
+  /// An end that comes before the deadline: `after` so much time, with this error.
+  struct early_end {
+    std::chrono::nanoseconds after{};
+    int error = EINTR;
+  };
+
   struct state {
     std::map<std::string, answer<std::string>> files;     ///< by path
     std::map<std::string, int> write_errors;              ///< by path; what is not listed can be written if it exists
     std::map<clockid_t, answer<timespec>> clocks;         ///< what clock_gettime answers
     std::map<clockid_t, answer<timespec>> resolutions;    ///< what clock_getres answers
+    answer<linux_os::steering> steering{};                ///< the kernel leaves its clocks alone
     answer<std::string> log{{}, EPERM};                   ///< the kernel's log
     answer<std::string> release{"6.1.0-test", 0};         ///< of the kernel
     answer<std::uint64_t> slack{50'000, 0};               ///< of the calling thread, in nanoseconds
@@ -35,6 +52,12 @@ template <class Tag> struct fake_os {
     answer<bool> counter{true, 0};                        ///< PR_GET_TSC
     answer<bool> user_space_clock{true, 0};               ///< without_system_call
     const void* vdso = nullptr;                           ///< the vDSO's ELF header
+    std::map<std::string, answer<std::string>> links;     ///< symbolic links, by path
+    answer<linux_os::scheduling> scheduling{};            ///< of the calling thread; its error is that of setting too
+    std::vector<sleep> sleeps;                            ///< all there were
+    std::deque<early_end> early_ends;                     ///< how the coming sleeps end, one each
+    std::chrono::nanoseconds latency{};                   ///< from the deadline to the end of a sleep
+    void (*asleep)() = nullptr;                           ///< called inside each sleep, before time passes
     int system_calls = 0;                                 ///< clock_gettime by system call so far
   };
   inline static state now{};
@@ -48,9 +71,44 @@ template <class Tag> struct fake_os {
   [[nodiscard]] static int clock_getres(clockid_t id, timespec& out) noexcept {
     return get(now.resolutions, id, EINVAL, out);
   }
+  using steering = linux_os::steering;
+  [[nodiscard]] static int clock_steering(steering& out) noexcept { return give(now.steering, out); }
   [[nodiscard]] static const void* vdso_base() noexcept { return now.vdso; }
   [[nodiscard]] static int without_system_call(clock_gettime_function, clockid_t, bool& answered) noexcept {
     return give(now.user_space_clock, answered);
+  }
+
+  /// Sleeping moves all the clocks there are, by as much as the one that is slept on has to go.
+  [[nodiscard]] static int sleep_until(clockid_t id, timespec deadline) {
+    bool reached = false;
+    return sleep_in(id, deadline, reached);
+  }
+  /// An early end without an error is a wake-up, for a reason or for none.
+  [[nodiscard]] static int wait_until(const std::atomic<std::uint32_t>& word, std::uint32_t expected, clockid_t id,
+                                      timespec deadline) {
+    if (id != CLOCK_MONOTONIC && id != CLOCK_REALTIME) return EINVAL;
+    if (word.load() != expected) return EAGAIN;
+    bool reached = false;
+    const int error = sleep_in(id, deadline, reached);
+    return reached ? ETIMEDOUT : error;
+  }
+  static void wake_all(const std::atomic<std::uint32_t>&) noexcept {}
+  /// Moves all the clocks there are.
+  static void advance(std::chrono::nanoseconds by) {
+    for (auto& [id, clock] : now.clocks) {
+      clock.value = to_timespec(saturating_add(to_nanoseconds(clock.value), by));
+    }
+  }
+
+  [[nodiscard]] static int scheduling_of_thread(linux_os::scheduling& out) noexcept {
+    return give(now.scheduling, out);
+  }
+  [[nodiscard]] static int set_scheduling_of_thread(const linux_os::scheduling& wanted) noexcept {
+    if (now.scheduling.error == 0) {
+      now.scheduling.value = wanted;
+      now.policy.value = static_cast<int>(wanted.policy);
+    }
+    return now.scheduling.error;
   }
   [[nodiscard]] static int timer_slack(std::uint64_t& out) noexcept { return give(now.slack, out); }
   /// As Linux does it: 0 means the default.
@@ -67,6 +125,9 @@ template <class Tag> struct fake_os {
     if (content.size() > limit) return EFBIG;
     out = std::move(content);
     return 0;
+  }
+  [[nodiscard]] static int read_link(const char* path, std::string& out) {
+    return get(now.links, std::string(path), ENOENT, out);
   }
   [[nodiscard]] static int write_file(const char* path, const std::string& text) {
     if (const auto e = now.write_errors.find(path); e != now.write_errors.end()) return e->second;
@@ -92,6 +153,24 @@ template <class Tag> struct fake_os {
   [[nodiscard]] static int kernel_release(std::string& out) { return give(now.release, out); }
 
 private:
+  static int sleep_in(clockid_t id, timespec deadline, bool& reached) {
+    using std::chrono::nanoseconds;
+    const auto clock = now.clocks.find(id);
+    if (clock == now.clocks.end() || !is_canonical(deadline) || deadline.tv_sec < 0) return EINVAL;
+    const nanoseconds until = to_nanoseconds(deadline);
+    const nanoseconds left = saturating_subtract(until, to_nanoseconds(clock->second.value));
+    now.sleeps.push_back({id, until, now.slack.value});
+    if (now.asleep != nullptr) now.asleep();
+    reached = now.early_ends.empty();
+    if (reached) {
+      if (left > nanoseconds::zero()) advance(saturating_add(left, now.latency));
+      return 0;
+    }
+    const early_end end = now.early_ends.front();
+    now.early_ends.pop_front();
+    advance(end.after);
+    return end.error;
+  }
   template <class T> static int give(const answer<T>& a, T& out) {
     if (a.error == 0) out = a.value;
     return a.error;
