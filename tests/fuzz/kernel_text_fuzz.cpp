@@ -1,5 +1,5 @@
-// Protects: no text of /proc, /sys or the kernel's log makes a parser of the kernel room crash, hang or contradict itself.
-// The first byte of the input selects the parser, so that the corpus is the files themselves behind one letter.
+// Protects: no text of /proc, /sys or the kernel's log makes a parser of the kernel room crash, hang or contradict
+// itself. The first byte of the input selects the parser, so that the corpus is the files themselves behind one letter.
 #include <takt/kernel/clock_event.hpp>
 #include <takt/kernel/clocksource.hpp>
 #include <takt/kernel/cpuinfo.hpp>
@@ -22,9 +22,7 @@ void expect(bool truth) {
 }
 
 /// Every error is the one that is documented, and comes with an empty answer.
-void expect_answer(std::error_code ec, bool empty) {
-  expect(!ec || (ec == takt::errc::malformed_text && empty));
-}
+void expect_answer(std::error_code ec, bool empty) { expect(!ec || (ec == takt::errc::malformed_text && empty)); }
 
 bool no_control_character(std::string_view text) {
   for (const char c : text) {

@@ -1,4 +1,5 @@
-// Protects: this kernel's clock sources read as the parser expects them. Nothing is selected: that would change the machine.
+// Protects: this kernel's clock sources read as the parser expects them. Nothing is selected: that would change the
+// machine.
 #include <takt/kernel/clocksource.hpp>
 #include <support/skip.hpp>
 #include <doctest/doctest.h>

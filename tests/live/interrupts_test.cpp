@@ -1,5 +1,5 @@
-// Protects: this kernel's /proc/interrupts reads as the parser expects it, and its counts go forward. One-sided: a sleep
-// costs at least one interrupt of some timer, but it need not be the local one.
+// Protects: this kernel's /proc/interrupts reads as the parser expects it, and its counts go forward. One-sided: a
+// sleep costs at least one interrupt of some timer, but it need not be the local one.
 #include <takt/kernel/cpuinfo.hpp>
 #include <takt/kernel/interrupts.hpp>
 #include <support/skip.hpp>
@@ -16,8 +16,9 @@ TEST_CASE("interrupts: the timer's row is there and moves forward") {
   const auto before = takt::read_timer_interrupts(ec);
   if (ec == std::errc::no_such_file_or_directory) TAKT_SKIP("%s is not there", takt::interrupts_path);
   REQUIRE_FALSE(ec);
-  if (before.cpus.empty()) TAKT_SKIP("%s has no row %.*s", takt::interrupts_path,
-                                     static_cast<int>(takt::timer_interrupt_row.size()), takt::timer_interrupt_row.data());
+  if (before.cpus.empty())
+    TAKT_SKIP("%s has no row %.*s", takt::interrupts_path, static_cast<int>(takt::timer_interrupt_row.size()),
+              takt::timer_interrupt_row.data());
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < 20; ++i) std::this_thread::sleep_for(5ms);
   const auto after = takt::read_timer_interrupts(ec);

@@ -80,7 +80,8 @@ TEST_CASE("timer_slack: under a real-time policy nothing is set, and one is told
   apart([] {
     for (const int policy : {SCHED_FIFO, SCHED_RR}) {
       const sched_param priority{1};
-      if (::pthread_setschedparam(::pthread_self(), policy, &priority) != 0) TAKT_SKIP("real-time policies need CAP_SYS_NICE");
+      if (::pthread_setschedparam(::pthread_self(), policy, &priority) != 0)
+        TAKT_SKIP("real-time policies need CAP_SYS_NICE");
       std::error_code ec;
       const nanoseconds before = takt::timer_slack(ec);
       takt::set_timer_slack(7ns, ec);

@@ -68,7 +68,8 @@ TEST_CASE("clock_event: a CPU without a device, or gone while the list was read,
 
 TEST_CASE("clock_event: entries that are not of this form are passed over") {
   os::reset();
-  for (const char* name : {"clockevent", "clockeventx", "clockevent-1", "clockevent0x", "clockevent4294967296", "broadcast2"}) {
+  for (const char* name :
+       {"clockevent", "clockeventx", "clockevent-1", "clockevent0x", "clockevent4294967296", "broadcast2"}) {
     os::now.files[path(name)].value = "lapic\n";
   }
   std::error_code ec;
@@ -103,6 +104,14 @@ TEST_CASE("clock_event: a name that is cut anywhere is malformed, only no text a
     const bool none = clock_event::parse_current_device(text, ec).empty();
     CHECK(none == (text.empty() || ec == takt::errc::malformed_text));
   }
+}
+
+TEST_CASE("clock_event: drivers do put blanks into names") {
+  std::error_code ec;
+  CHECK(clock_event::parse_current_device("jz4780 timer\n", ec) == "jz4780 timer");
+  CHECK_FALSE(ec);
+  CHECK(clock_event::parse_current_device("lapic\tx\n", ec).empty());
+  CHECK(ec == takt::errc::malformed_text);
 }
 
 TEST_CASE("clock_event: 4096 CPUs") {

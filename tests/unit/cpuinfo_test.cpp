@@ -1,5 +1,5 @@
-// Protects: the kernel's flags of the first processor and whether the others agree; architectures without flags are "not
-// told"; a text that is cut is an error or right; no text costs more than time linear in its length.
+// Protects: the kernel's flags of the first processor and whether the others agree; architectures without flags are
+// "not told"; a text that is cut is an error or right; no text costs more than time linear in its length.
 #include <takt/kernel/cpuinfo.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <support/hostile_text.hpp>
@@ -19,14 +19,16 @@ using names = std::vector<std::string>;
 std::string processor(int number, const std::string& flags) {
   return "processor\t: " + std::to_string(number) +
          "\nvendor_id\t: GenuineIntel\nmodel name\t: Intel(R) Xeon(R) @ 2.60GHz\ncpu MHz\t\t: 2596.146\n"
-         "flags\t\t: " + flags + "\nvmx flags\t: vnmi preemption_timer\nbugs\t\t: spectre_v1\npower management:\n\n";
+         "flags\t\t: " +
+         flags + "\nvmx flags\t: vnmi preemption_timer\nbugs\t\t: spectre_v1\npower management:\n\n";
 }
 
 const std::string x86 = processor(0, "fpu tsc rdtscp constant_tsc nonstop_tsc arat") +
                         processor(1, "fpu tsc rdtscp constant_tsc nonstop_tsc arat");
 
-constexpr std::string_view arm64 = "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd evtstrm\nCPU part\t: 0xd0c\n\n"
-                                   "Hardware\t: BCM2835\nModel\t\t: Raspberry Pi 4\n";
+constexpr std::string_view arm64 =
+    "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd evtstrm\nCPU part\t: 0xd0c\n\n"
+    "Hardware\t: BCM2835\nModel\t\t: Raspberry Pi 4\n";
 constexpr std::string_view riscv = "processor\t: 0\nhart\t\t: 0\nisa\t\t: rv64imafdc_zicntr\nmmu\t\t: sv39\n\n";
 
 cpuinfo parsed(std::string_view text) {
@@ -166,7 +168,8 @@ TEST_CASE("cpuinfo: CPUs online") {
 #if TAKT_EXCEPTIONS
 TEST_CASE("cpuinfo: the throwing forms name the file") {
   os::reset();
-  CHECK_THROWS_WITH_AS(static_cast<void>(takt::read_cpuinfo<os>()), doctest::Contains("/proc/cpuinfo"), std::system_error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(takt::read_cpuinfo<os>()), doctest::Contains("/proc/cpuinfo"),
+                       std::system_error);
   CHECK_THROWS_WITH_AS(static_cast<void>(takt::online_cpus<os>()), doctest::Contains(takt::online_cpus_path),
                        std::system_error);
 }

@@ -1,5 +1,6 @@
-// Protects: the count of timer interrupts of each CPU, on three architectures, for sparse CPUs and for very many; that a
-// cut or inconsistent table is an error and never a smaller number; differences across the wrap of 32 bits and hotplug.
+// Protects: the count of timer interrupts of each CPU, on three architectures, for sparse CPUs and for very many; that
+// a cut or inconsistent table is an error and never a smaller number; differences across the wrap of 32 bits and
+// hotplug.
 #include <takt/kernel/interrupts.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <support/hostile_text.hpp>
@@ -25,14 +26,15 @@ constexpr std::string_view x86 = "            CPU0       CPU1       \n"
                                  " ERR:          0\n"
                                  " MIS:          0\n";
 
-constexpr std::string_view arm64 = "           CPU0       CPU2       CPU5       \n"
-                                   " 10:        100        200        300     GICv3  29 Level     arch_timer\n"
-                                   " 11:       7731       6512       8080     GICv3  30 Level     arch_timer\n"
-                                   " 12:          9          9          9     GICv3  27 Level     kvm guest vtimer\n"
-                                   " 14:          0          0          0     GICv3  33 Level     arch_mem_timer\n"
-                                   " 15:       1234          0          0     GICv3  65 Edge      eth0, not_arch_timer\n"
-                                   "IPI0:       400        401        402       Rescheduling interrupts\n"
-                                   "Err:          0\n";
+constexpr std::string_view arm64 =
+    "           CPU0       CPU2       CPU5       \n"
+    " 10:        100        200        300     GICv3  29 Level     arch_timer\n"
+    " 11:       7731       6512       8080     GICv3  30 Level     arch_timer\n"
+    " 12:          9          9          9     GICv3  27 Level     kvm guest vtimer\n"
+    " 14:          0          0          0     GICv3  33 Level     arch_mem_timer\n"
+    " 15:       1234          0          0     GICv3  65 Edge      eth0, not_arch_timer\n"
+    "IPI0:       400        401        402       Rescheduling interrupts\n"
+    "Err:          0\n";
 
 constexpr std::string_view riscv = "           CPU0       CPU1       \n"
                                    "  1:          0          0  SiFive PLIC  11 Edge      101000.rtc\n"

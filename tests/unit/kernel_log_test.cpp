@@ -1,5 +1,5 @@
-// Protects: what the kernel itself logged of its clocks, and only that: lines of other facilities are not believed, lines
-// of any other form are not guessed at.
+// Protects: what the kernel itself logged of its clocks, and only that: lines of other facilities are not believed,
+// lines of any other form are not guessed at.
 #include <takt/kernel/kernel_log.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <support/hostile_text.hpp>
@@ -16,18 +16,18 @@ using takt::kernel_log;
 using takt::parse_kernel_log;
 using os = takt::testing::fake_os<struct kernel_log_test>;
 
-constexpr std::string_view boot =
-    "<5>[    0.000000] Linux version 6.1.0-18-amd64 (debian-kernel@lists.debian.org)\n"
-    "<6>[    0.000000] tsc: Fast TSC calibration using PIT\n"
-    "<6>[    0.000000] tsc: Detected 2600.000 MHz processor\n"
-    "<6>[    0.000000] tsc: Detected 2592.000 MHz TSC\n"
-    "<6>[    0.310000] clocksource: tsc-early: mask: 0xffffffffffffffff max_cycles: 0x255cb6cc5db, max_idle_ns: 440 ns\n"
-    "<6>[    0.309582] clocksource: Switched to clocksource tsc-early\n"
-    "<30>[    1.200000] systemd[1]: Detected architecture x86-64.\n"
-    "<6>[    1.412345] tsc: Refined TSC clocksource calibration: 2591.999 MHz\n"
-    "<6>[    1.412400] clocksource: Switched to clocksource tsc\n"
-    "<4>[  900.000000] tsc: Marking TSC unstable due to clocksource watchdog\n"
-    "<6>[  900.100000] clocksource: Switched to clocksource hpet\n";
+constexpr std::string_view boot = "<5>[    0.000000] Linux version 6.1.0-18-amd64 (debian-kernel@lists.debian.org)\n"
+                                  "<6>[    0.000000] tsc: Fast TSC calibration using PIT\n"
+                                  "<6>[    0.000000] tsc: Detected 2600.000 MHz processor\n"
+                                  "<6>[    0.000000] tsc: Detected 2592.000 MHz TSC\n"
+                                  "<6>[    0.310000] clocksource: tsc-early: mask: 0xffffffffffffffff max_cycles: "
+                                  "0x255cb6cc5db, max_idle_ns: 440 ns\n"
+                                  "<6>[    0.309582] clocksource: Switched to clocksource tsc-early\n"
+                                  "<30>[    1.200000] systemd[1]: Detected architecture x86-64.\n"
+                                  "<6>[    1.412345] tsc: Refined TSC clocksource calibration: 2591.999 MHz\n"
+                                  "<6>[    1.412400] clocksource: Switched to clocksource tsc\n"
+                                  "<4>[  900.000000] tsc: Marking TSC unstable due to clocksource watchdog\n"
+                                  "<6>[  900.100000] clocksource: Switched to clocksource hpet\n";
 
 /// The rate in a log of one line.
 std::optional<frequency> rate(const std::string& line) { return parse_kernel_log(line + "\n").tsc_frequency(); }
@@ -70,7 +70,8 @@ TEST_CASE("kernel_log: with and without times and callers") {
 }
 
 TEST_CASE("kernel_log: only the kernel is believed") {
-  for (const char* priority : {"<8>", "<14>", "<30>", "<4294967296>", "<>", "<-6>", "<x>", "<6", "6>", "", " <6>", "[6]"}) {
+  for (const char* priority :
+       {"<8>", "<14>", "<30>", "<4294967296>", "<>", "<-6>", "<x>", "<6", "6>", "", " <6>", "[6]"}) {
     CAPTURE(priority);
     CHECK_FALSE(rate(std::string(priority) + "[    0.000062] tsc: Detected 2596.146 MHz processor"));
   }
@@ -80,9 +81,9 @@ TEST_CASE("kernel_log: only the kernel is believed") {
 }
 
 TEST_CASE("kernel_log: frequencies of any other form are not told") {
-  for (const char* f : {"2596.14 MHz", "2596.1460 MHz", "2596 MHz", ".146 MHz", "2596. MHz", "-2596.146 MHz", "2596,146 MHz",
-                        "2596.1x6 MHz", "2596.146 GHz", "2596.146MHz", "2596.146", "4294967296.000 MHz", "0.000 MHz",
-                        "0x10.000 MHz", "2596.146 MHz processors", ""}) {
+  for (const char* f : {"2596.14 MHz", "2596.1460 MHz", "2596 MHz", ".146 MHz", "2596. MHz", "-2596.146 MHz",
+                        "2596,146 MHz", "2596.1x6 MHz", "2596.146 GHz", "2596.146MHz", "2596.146", "4294967296.000 MHz",
+                        "0.000 MHz", "0x10.000 MHz", "2596.146 MHz processors", ""}) {
     CAPTURE(f);
     const std::string line = "<6>[    0.0] tsc: Detected " + std::string(f);
     CHECK_FALSE(rate(line + " processor"));
@@ -95,8 +96,9 @@ TEST_CASE("kernel_log: frequencies of any other form are not told") {
 }
 
 TEST_CASE("kernel_log: names that are none are not told") {
-  for (const char* text : {"<6>[ 0.0] clocksource: Switched to clocksource \n", "<6>[ 0.0] clocksource: Switched to clocksource\n",
-                           "<6>[ 0.0] clocksource: Switched to clocksource \x1b[2J\n"}) {
+  for (const char* text :
+       {"<6>[ 0.0] clocksource: Switched to clocksource \n", "<6>[ 0.0] clocksource: Switched to clocksource\n",
+        "<6>[ 0.0] clocksource: Switched to clocksource \x1b[2J\n"}) {
     CHECK_FALSE(parse_kernel_log(text).clocksource);
   }
   CHECK_FALSE(parse_kernel_log("<6>[ 0.0] tsc: Marking TSC unstable due to \n").unstable_tsc);
@@ -111,7 +113,8 @@ TEST_CASE("kernel_log: a log that is cut anywhere says what its whole lines say"
     CHECK((!log.refined_tsc || log.refined_tsc == frequency(2'591'999'000)));
     CHECK((!log.unstable_tsc || log.unstable_tsc == "clocksource watchdog"));
     CHECK(log.clocksource == whole_lines.clocksource);
-    CHECK((!log.clocksource || log.clocksource == "tsc-early" || log.clocksource == "tsc" || log.clocksource == "hpet"));
+    CHECK(
+        (!log.clocksource || log.clocksource == "tsc-early" || log.clocksource == "tsc" || log.clocksource == "hpet"));
   });
 }
 
@@ -143,6 +146,7 @@ TEST_CASE("kernel_log: reading") {
 #if TAKT_EXCEPTIONS
 TEST_CASE("kernel_log: the throwing form says what to do") {
   os::reset();
-  CHECK_THROWS_WITH_AS(static_cast<void>(takt::read_kernel_log<os>()), doctest::Contains("CAP_SYSLOG"), std::system_error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(takt::read_kernel_log<os>()), doctest::Contains("CAP_SYSLOG"),
+                       std::system_error);
 }
 #endif

@@ -27,6 +27,8 @@ bool refused(std::string_view text) {
   return ec == takt::errc::malformed_text && list.empty();
 }
 
+static_assert(is_name("arch_sys_counter") && is_name("a b") && is_name("\xc3\xa4"));
+static_assert(!is_name("") && !is_name("a\n") && !is_name("\x1b[2J") && !is_name("\x7f") && !is_name({"\0", 1}));
 static_assert(trimmed(" \t a b\t ") == "a b");
 static_assert(trimmed(" \t ").empty());
 static_assert(parse_number<std::uint8_t>("255") == std::uint8_t{255});
@@ -78,9 +80,28 @@ TEST_CASE("text: CPU lists as the kernel prints them") {
 }
 
 TEST_CASE("text: CPU lists of any other form are refused") {
-  for (const char* text : {"", "0-3", "0-3,\n", ",0\n", "0,,1\n", "3-1\n", "0,0\n", "0-3,3\n", "4,2\n", "a\n", "0-x\n",
-                           "0--3\n", "0-1-2\n", "-1\n", "65536\n", "0-65536\n", "0-4294967295\n", "4294967296\n",
-                           "0-18446744073709551616\n", "0 1\n", "0\n1\n", "0x1\n"}) {
+  for (const char* text : {"",
+                           "0-3",
+                           "0-3,\n",
+                           ",0\n",
+                           "0,,1\n",
+                           "3-1\n",
+                           "0,0\n",
+                           "0-3,3\n",
+                           "4,2\n",
+                           "a\n",
+                           "0-x\n",
+                           "0--3\n",
+                           "0-1-2\n",
+                           "-1\n",
+                           "65536\n",
+                           "0-65536\n",
+                           "0-4294967295\n",
+                           "4294967296\n",
+                           "0-18446744073709551616\n",
+                           "0 1\n",
+                           "0\n1\n",
+                           "0x1\n"}) {
     CAPTURE(text);
     CHECK(refused(text));
   }

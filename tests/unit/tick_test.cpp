@@ -1,5 +1,5 @@
-// Protects: HZ out of the length of a tick, for every HZ that Linux can be built with and for nothing else; what a kernel
-// configuration and the nohz_full list say, and that contradictions and cuts say nothing.
+// Protects: HZ out of the length of a tick, for every HZ that Linux can be built with and for nothing else; what a
+// kernel configuration and the nohz_full list say, and that contradictions and cuts say nothing.
 #include <takt/kernel/tick.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <support/hostile_text.hpp>
@@ -26,7 +26,7 @@ static_assert(kernel_hz_of(3333333ns) == frequency(300));
 static_assert(kernel_hz_of(976563ns) == frequency(1024));
 static_assert(kernel_hz_of(83333333ns) == frequency(12));
 static_assert(kernel_hz_of(81387ns) == frequency(12287));
-static_assert(!kernel_hz_of(81380ns)); // 12288
+static_assert(!kernel_hz_of(81380ns));    // 12288
 static_assert(!kernel_hz_of(90909091ns)); // 11
 static_assert(!kernel_hz_of(3333334ns));
 static_assert(!kernel_hz_of(3333332ns));
@@ -98,9 +98,9 @@ TEST_CASE("tick: contradictions and nonsense say nothing") {
   CHECK_FALSE(takt::parse_kernel_config("CONFIG_HZ=250\nCONFIG_HZ=1000\n").hz);
   CHECK_FALSE(takt::parse_kernel_config("CONFIG_HZ=250\nCONFIG_HZ=1000\nCONFIG_HZ=1000\n").hz);
   CHECK(takt::parse_kernel_config("CONFIG_HZ=250\nCONFIG_HZ=250\n").hz == frequency(250));
-  for (const char* text : {"CONFIG_HZ=\n", "CONFIG_HZ=0\n", "CONFIG_HZ=11\n", "CONFIG_HZ=12288\n", "CONFIG_HZ=-250\n",
-                           "CONFIG_HZ=250 \n", "CONFIG_HZ=0x10\n", "CONFIG_HZ=99999999999\n", " CONFIG_HZ=250\n",
-                           "#CONFIG_HZ=250\n", "CONFIG_HZ_250=250\n"}) {
+  for (const char* text :
+       {"CONFIG_HZ=\n", "CONFIG_HZ=0\n", "CONFIG_HZ=11\n", "CONFIG_HZ=12288\n", "CONFIG_HZ=-250\n", "CONFIG_HZ=250 \n",
+        "CONFIG_HZ=0x10\n", "CONFIG_HZ=99999999999\n", " CONFIG_HZ=250\n", "#CONFIG_HZ=250\n", "CONFIG_HZ_250=250\n"}) {
     CAPTURE(text);
     CHECK_FALSE(takt::parse_kernel_config(text).hz);
   }
@@ -176,8 +176,8 @@ TEST_CASE("tick: a nohz_full list that is cut anywhere is refused") {
 TEST_CASE("tick: the throwing forms name what was asked") {
   os::reset();
   os::now.release.value = "6.1.0-18-amd64";
-  CHECK_THROWS_WITH_AS(static_cast<void>(takt::read_kernel_config<os>()), doctest::Contains("/boot/config-6.1.0-18-amd64"),
-                       std::system_error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(takt::read_kernel_config<os>()),
+                       doctest::Contains("/boot/config-6.1.0-18-amd64"), std::system_error);
   CHECK_THROWS_WITH_AS(static_cast<void>(takt::kernel_hz<os>()), doctest::Contains("clock_getres"), std::system_error);
   CHECK(takt::nohz_full_cpus<os>() == std::nullopt);
   os::now.files[takt::nohz_full_path].value = "1-";

@@ -98,7 +98,8 @@ TEST_CASE("timer_slack: under a real-time policy there is no effect, and nothing
 
 TEST_CASE("timer_slack: the scope restores what was there") {
   os::reset();
-  for (const std::uint64_t before : {std::uint64_t{50'000}, std::uint64_t{1}, std::uint64_t{2'500'000'000}, ~std::uint64_t{0}}) {
+  for (const std::uint64_t before :
+       {std::uint64_t{50'000}, std::uint64_t{1}, std::uint64_t{2'500'000'000}, ~std::uint64_t{0}}) {
     os::now.slack.value = before;
     std::error_code ec = std::make_error_code(std::errc::io_error);
     {

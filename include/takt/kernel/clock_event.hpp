@@ -30,7 +30,8 @@ struct device {
 
 template <class Os = linux_os> [[nodiscard]] std::vector<device> devices(std::error_code& ec);
 
-/// Returns: the name in the text of a current_device; empty where the CPU has none at the moment, and on malformed_text.
+/// Returns: the name in the text of a current_device; empty where the CPU has none at the moment, and on
+/// malformed_text.
 [[nodiscard]] std::string parse_current_device(std::string_view text, std::error_code& ec);
 
 // definitions

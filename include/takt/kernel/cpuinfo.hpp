@@ -29,7 +29,7 @@ inline constexpr std::size_t cpuinfo_file_limit = std::size_t{64} << 20;
 inline constexpr std::size_t cpu_flags_end = 4096;
 
 struct cpuinfo {
-  std::vector<std::string> flags;     ///< of the first processor, in the kernel's order; empty where there is no such line
+  std::vector<std::string> flags; ///< of the first processor, in the kernel's order; empty where there is no such line
   std::vector<std::string> differing; ///< flags that some processors have and others have not, in alphabetical order
 
   /// Returns: whether the first processor has the flag; nothing where /proc/cpuinfo has no flags.
@@ -115,7 +115,8 @@ inline std::vector<unsigned> parse_online_cpus(std::string_view text, std::error
 }
 
 /// Returns: what /proc/cpuinfo says; on error no flags.
-/// Errors: those of reading the file; malformed_text. The kernel may ask each CPU for its frequency: up to 20 ms.
+/// Errors: those of reading the file; malformed_text. The kernel prints some 1.5 KiB a processor, and some versions
+/// first measure the frequency of each, for 20 ms.
 template <class Os> cpuinfo read_cpuinfo(std::error_code& ec) {
   const std::string text = detail::read_text<Os>(cpuinfo_path, cpuinfo_file_limit, ec);
   return ec ? cpuinfo() : parse_cpuinfo(text, ec);

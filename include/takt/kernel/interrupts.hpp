@@ -155,8 +155,9 @@ template <class Os> timer_interrupts read_timer_interrupts(std::error_code& ec) 
 
 #if TAKT_EXCEPTIONS
 template <class Os = linux_os> [[nodiscard]] timer_interrupts read_timer_interrupts() {
-  return detail::or_throw([](std::error_code& ec) { return read_timer_interrupts<Os>(ec); },
-                          [] { return std::string(interrupts_path) + ": is /proc mounted, and readable for this user?"; });
+  return detail::or_throw(
+      [](std::error_code& ec) { return read_timer_interrupts<Os>(ec); },
+      [] { return std::string(interrupts_path) + ": is /proc mounted, and readable for this user?"; });
 }
 #endif
 

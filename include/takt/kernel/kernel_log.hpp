@@ -1,10 +1,11 @@
 /// kernel_log.hpp - what the kernel's log says of the time stamp counter and of clock sources.
 ///
 /// The log is a ring: on a machine that has been up for long the lines of its boot are gone, so everything here may be
-/// absent and absence means nothing. Only lines of facility 0, the kernel's own, count: whoever writes to /dev/kmsg gets
-/// another one, and so cannot pretend to be the kernel.
-/// Sources: syslog(2), printk(9); Linux 6.12 kernel/printk/printk.c (record_print_text, devkmsg_write), arch/x86/kernel/
-/// tsc.c (tsc_refine_calibration_work, determine_cpu_tsc_frequencies, mark_tsc_unstable), kernel/time/clocksource.c.
+/// absent and absence means nothing. Only lines of facility 0, the kernel's own, count: whoever writes to /dev/kmsg
+/// gets another one, and so cannot pretend to be the kernel.
+/// Sources: syslog(2), printk(9); Linux 6.12 kernel/printk/printk.c (record_print_text, devkmsg_write),
+/// arch/x86/kernel/tsc.c (tsc_refine_calibration_work, determine_cpu_tsc_frequencies, mark_tsc_unstable),
+/// kernel/time/clocksource.c.
 #pragma once
 #include <takt/core/error.hpp>
 #include <takt/core/ticks.hpp>
@@ -23,11 +24,11 @@ namespace takt::inline TAKT_ABI {
 
 /// The last line of each kind. Frequencies are what the kernel printed: whole kHz.
 struct kernel_log {
-  std::optional<frequency> processor;        ///< "tsc: Detected 2596.143 MHz processor"
-  std::optional<frequency> tsc;              ///< "tsc: Detected 2596.143 MHz TSC", printed where it is not the processor's
-  std::optional<frequency> refined_tsc;      ///< "tsc: Refined TSC clocksource calibration: 2596.143 MHz"
-  std::optional<std::string> unstable_tsc;   ///< "tsc: Marking TSC unstable due to clocksource watchdog": the reason
-  std::optional<std::string> clocksource;    ///< "clocksource: Switched to clocksource tsc": the name
+  std::optional<frequency> processor;   ///< "tsc: Detected 2596.143 MHz processor"
+  std::optional<frequency> tsc;         ///< "tsc: Detected 2596.143 MHz TSC", printed where it is not the processor's
+  std::optional<frequency> refined_tsc; ///< "tsc: Refined TSC clocksource calibration: 2596.143 MHz"
+  std::optional<std::string> unstable_tsc; ///< "tsc: Marking TSC unstable due to clocksource watchdog": the reason
+  std::optional<std::string> clocksource;  ///< "clocksource: Switched to clocksource tsc": the name
 
   /// Returns: the best the log tells of the counter's rate: refined, or else detected.
   [[nodiscard]] std::optional<frequency> tsc_frequency() const noexcept {
@@ -118,9 +119,9 @@ template <class Os> kernel_log read_kernel_log(std::error_code& ec) {
 
 #if TAKT_EXCEPTIONS
 template <class Os = linux_os> [[nodiscard]] kernel_log read_kernel_log() {
-  return detail::or_throw([](std::error_code& ec) { return read_kernel_log<Os>(ec); }, [] {
-    return std::string("the kernel's log: needs CAP_SYSLOG where kernel.dmesg_restrict is 1");
-  });
+  return detail::or_throw(
+      [](std::error_code& ec) { return read_kernel_log<Os>(ec); },
+      [] { return std::string("the kernel's log: needs CAP_SYSLOG where kernel.dmesg_restrict is 1"); });
 }
 #endif
 

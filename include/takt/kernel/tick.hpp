@@ -43,8 +43,7 @@ struct kernel_config {
 
 template <class Os = linux_os> [[nodiscard]] frequency kernel_hz(std::error_code& ec) noexcept;
 template <class Os = linux_os> [[nodiscard]] kernel_config read_kernel_config(std::error_code& ec);
-template <class Os = linux_os>
-[[nodiscard]] std::optional<std::vector<unsigned>> nohz_full_cpus(std::error_code& ec);
+template <class Os = linux_os> [[nodiscard]] std::optional<std::vector<unsigned>> nohz_full_cpus(std::error_code& ec);
 
 [[nodiscard]] constexpr std::optional<frequency> kernel_hz_of(std::chrono::nanoseconds coarse_resolution) noexcept;
 [[nodiscard]] kernel_config parse_kernel_config(std::string_view text) noexcept;
@@ -83,7 +82,8 @@ inline kernel_config parse_kernel_config(std::string_view text) noexcept {
     }
   }
   if (hz_contradicted) found.hz.reset();
-  if (periodic + idle + full == 1) found.tick = periodic ? tick_mode::periodic : idle ? tick_mode::idle : tick_mode::full;
+  if (periodic + idle + full == 1)
+    found.tick = periodic ? tick_mode::periodic : idle ? tick_mode::idle : tick_mode::full;
   return found;
 }
 
@@ -144,11 +144,13 @@ template <class Os = linux_os> [[nodiscard]] frequency kernel_hz() {
 }
 
 template <class Os = linux_os> [[nodiscard]] kernel_config read_kernel_config() {
-  return detail::or_throw([](std::error_code& ec) { return read_kernel_config<Os>(ec); }, [] {
-    std::string release;
-    static_cast<void>(Os::kernel_release(release));
-    return "/boot/config-" + release + ": may be absent or readable by root alone; try /proc/config.gz";
-  });
+  return detail::or_throw([](std::error_code& ec) { return read_kernel_config<Os>(ec); },
+                          [] {
+                            std::string release;
+                            static_cast<void>(Os::kernel_release(release));
+                            return "/boot/config-" + release +
+                                   ": may be absent or readable by root alone; try /proc/config.gz";
+                          });
 }
 
 template <class Os = linux_os> [[nodiscard]] std::optional<std::vector<unsigned>> nohz_full_cpus() {

@@ -44,8 +44,7 @@ inline constexpr std::size_t timer_slack_file_limit = 4096;
 [[nodiscard]] inline std::string timer_slack_path(pid_t id) { return "/proc/" + std::to_string(id) + "/timerslack_ns"; }
 
 /// Whether the slack of a thread (0: the calling one) can be set to `slack` with effect.
-template <class Os>
-[[nodiscard]] std::error_code check_timer_slack(pid_t id, std::chrono::nanoseconds slack) noexcept {
+template <class Os> [[nodiscard]] std::error_code check_timer_slack(pid_t id, std::chrono::nanoseconds slack) noexcept {
   if (slack <= std::chrono::nanoseconds::zero()) return errno_code(EINVAL); // the kernel takes 0 for "the default"
   int policy = 0;
   if (const int error = Os::scheduling_policy(id, policy); error != 0) return errno_code(error);
@@ -75,7 +74,8 @@ template <class Os> std::chrono::nanoseconds timer_slack(std::error_code& ec) no
   return error != 0 ? std::chrono::nanoseconds::zero() : detail::to_slack(slack);
 }
 
-/// Effects: sets the slack of the calling thread, and of threads and processes it starts from now on; 1 ns is the least.
+/// Effects: sets the slack of the calling thread, and of threads and processes it starts from now on; 1 ns is the
+/// least.
 /// Errors: EINVAL for zero and below; no_effect under a real-time policy; what prctl reports. Two system calls.
 template <class Os> void set_timer_slack(std::chrono::nanoseconds slack, std::error_code& ec) noexcept {
   ec = detail::check_timer_slack<Os>(0, slack);
@@ -106,8 +106,9 @@ template <class Os> void set_timer_slack_of(pid_t id, std::chrono::nanoseconds s
 
 #if TAKT_EXCEPTIONS
 namespace detail {
-inline constexpr char slack_hint[] = "wants at least 1 ns, and a thread that is not under a real-time policy: for those "
-                                     "the kernel ignores slack";
+inline constexpr char slack_hint[] =
+    "wants at least 1 ns, and a thread that is not under a real-time policy: for those "
+    "the kernel ignores slack";
 } // namespace detail
 
 template <class Os = linux_os> [[nodiscard]] std::chrono::nanoseconds timer_slack() {
