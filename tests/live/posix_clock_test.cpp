@@ -91,7 +91,7 @@ TEST_CASE("read_clock knows clocks that have no number of their own, and says no
   CHECK(brackets([] { return posix_clock<CLOCK_THREAD_CPUTIME_ID>::now().time_since_epoch(); }, own,
                  [] { return posix_clock<CLOCK_THREAD_CPUTIME_ID>::now().time_since_epoch(); }));
   CHECK_FALSE(ec);
-  for (const clockid_t unknown : {15, 16, 9999, -1}) {
+  for (const clockid_t unknown : {9999, -1}) {
     CAPTURE(unknown);
     CHECK(takt::read_clock(unknown, ec) == 0ns);
     CHECK(ec == std::errc::invalid_argument);

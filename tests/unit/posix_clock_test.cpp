@@ -4,6 +4,7 @@
 #include <takt/testing/fake_os.hpp>
 
 #include <doctest/doctest.h>
+#include <cerrno>
 #include <limits>
 #include <ostream>
 #include <type_traits>
@@ -65,6 +66,16 @@ TEST_CASE("a damaged vDSO counts as none") {
   os::now.clocks[CLOCK_TAI] = {{1, 2}, 0};
   CHECK(posix_clock<CLOCK_TAI, access::vdso, os>::now().time_since_epoch() == 1s + 2ns);
   CHECK(os::now.system_calls == 1);
+}
+
+TEST_CASE("the first reading leaves errno alone, although the search for a vDSO that is not there sets it") {
+  struct os : fake_os<struct errno_of_search> {
+    static const void* vdso_base() noexcept { return errno = ENOENT, nullptr; }
+  };
+  os::now.clocks[CLOCK_MONOTONIC] = {{1, 0}, 0};
+  errno = 4711;
+  (void)posix_clock<CLOCK_MONOTONIC, access::vdso, os>::now();
+  CHECK(errno == 4711);
 }
 
 TEST_CASE("every timespec becomes the nearest number of nanoseconds") {

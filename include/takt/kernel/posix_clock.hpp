@@ -15,6 +15,7 @@
 #include <takt/kernel/vdso.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <string>
@@ -51,8 +52,10 @@ template <class Os> struct clock_road {
   /// The first call: finds the vDSO's function and leaves it in `by_vdso`. Several threads, or a thread and its signal
   /// handler, may do so at a time; they find the same.
   [[gnu::cold]] static int find(clockid_t id, timespec* out) noexcept {
+    const int before = errno; // getauxval sets it where there is no vDSO
     function f = vdso::clock_gettime_function<Os>();
     if (f == nullptr) f = &by_system_call;
+    errno = before;
     by_vdso.store(f, std::memory_order_relaxed);
     return f(id, out);
   }
