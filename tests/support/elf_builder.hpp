@@ -3,13 +3,13 @@
 /// Written with the C library's <elf.h> and its own hash functions, so that a reader tested with it is tested against
 /// something other than itself.
 #pragma once
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <elf.h>
@@ -109,13 +109,15 @@ inline image build(std::vector<symbol> symbols, const options& o = {}) {
   };
 
   // Undefined symbols first, then the others in the order of their buckets, as DT_GNU_HASH wants it.
-  const auto undefined_end = std::stable_partition(symbols.begin(), symbols.end(),
-                                                   [](const symbol& s) { return s.section == SHN_UNDEF; });
-  std::stable_sort(undefined_end, symbols.end(), [&](const symbol& a, const symbol& b) {
-    return gnu_hash(a.name) % o.gnu_buckets < gnu_hash(b.name) % o.gnu_buckets;
-  });
-  const auto count = static_cast<std::uint32_t>(symbols.size() + 1); // with the null symbol
-  const auto first_hashed = static_cast<std::uint32_t>(undefined_end - symbols.begin() + 1);
+  std::vector<symbol> ordered;
+  for (const symbol& s : symbols)
+    if (s.section == SHN_UNDEF) ordered.push_back(s);
+  const auto first_hashed = static_cast<std::uint32_t>(ordered.size() + 1); // after the null symbol
+  for (std::uint32_t b = 0; b < o.gnu_buckets; ++b)
+    for (const symbol& s : symbols)
+      if (s.section != SHN_UNDEF && gnu_hash(s.name) % o.gnu_buckets == b) ordered.push_back(s);
+  symbols = std::move(ordered);
+  const auto count = static_cast<std::uint32_t>(symbols.size() + 1);
   result.symbols = symbols;
 
   std::string strings(1, '\0');
