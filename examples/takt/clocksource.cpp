@@ -32,8 +32,9 @@ void say_selected(const std::string& name, const scoped_clocksource& source, std
   }
   section s{"", "", {}, {}, {}};
   s.add("", "clock source", {absl::StrCat(name, ", was ", source.original()), {}});
-  s.add("", "until", {span ? absl::StrCat(AbslUnparseFlag(*span), " are over, or Ctrl-C") : "Ctrl-C", {}});
-  s.add("", "then", {absl::StrCat(source.original(), " again; should this be killed: ", source.by_hand()), {}});
+  s.add("", "until", {span ? absl::StrCat(AbslUnparseFlag(*span), " have passed, or Ctrl-C") : "Ctrl-C", {}});
+  s.add("", "then", {absl::StrCat(source.original(), " again"), {}});
+  s.add("", "if killed", {source.by_hand(), {}});
   print({{std::move(s)}});
 }
 

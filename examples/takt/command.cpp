@@ -42,7 +42,8 @@ std::error_code first_output_error; // libc tells the reason once and remembers 
 } // namespace
 
 bool flush_output() {
-  errno = EIO; // where an earlier write failed and this one has nothing left to do
+  // Where a write failed before, this one has nothing left to do: the reason is that of the last attempt.
+  errno = std::ferror(stdout) && errno != 0 ? errno : EIO;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
   if (!first_output_error) first_output_error = std::error_code(errno, std::generic_category());
   return false;

@@ -5,6 +5,7 @@
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 
 namespace tool {
@@ -154,6 +155,7 @@ void print_text(const document& d, std::FILE* out, unsigned width) {
 }
 
 void print(const document& d) {
+  errno = 0; // see flush_output
   if (json_wanted()) absl::PrintF("%s\n", to_json(d).dump(2, ' ', false, json::error_handler_t::replace));
   else print_text(d, stdout, 118);
   static_cast<void>(flush_output());

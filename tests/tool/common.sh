@@ -1,0 +1,123 @@
+# common.sh - sourced by every script here: how a test runs the tool and says what it expects.
+#   sh NAME_test.sh TAKT JSON_VALUE REPORT_CHECK VERSION
+set -u
+takt=$1 json_value=$2 report_check=$3 version=$4
+# Not only ours to read: some of it is run as another user.
+work=$(mktemp -d "${TMPDIR:-/tmp}/takt-tool.XXXXXX") && chmod 755 "$work" || exit 1
+trap 'rm -rf "$work"' EXIT
+out=$work/out err=$work/err
+failures=0
+
+fail() {
+  failures=$((failures + 1))
+  echo "FAILED: $*"
+  sed 's/^/  stdout: /' "$out" | head -n 20
+  sed 's/^/  stderr: /' "$err" | head -n 20
+}
+skip() { echo "SKIPPED: $(basename "$0"): $*"; }
+finish() {
+  [ $failures = 0 ] && echo passed
+  exit $((failures > 0))
+}
+
+# run STATUS COMMAND...: what it prints is in $out and $err.
+run() {
+  wanted=$1
+  shift
+  "$@" >"$out" 2>"$err" </dev/null
+  status=$?
+  [ $status = "$wanted" ] || fail "status $status instead of $wanted: $*"
+}
+# done_by, could_not, wrong_usage ARG...: runs the tool, which must end so. An error says why on standard error alone.
+done_by() {
+  run 0 "$takt" "$@"
+  [ ! -s "$err" ] || fail "something on standard error: takt $*"
+  [ -s "$out" ] || fail "nothing on standard output: takt $*"
+}
+refusing() {
+  wanted=$1
+  shift
+  run "$wanted" "$takt" "$@"
+  [ ! -s "$out" ] || fail "something on standard output: takt $*"
+  [ "$(grep -c '^takt: ' "$err")" = 1 ] && [ "$(wc -l <"$err")" = 1 ] || fail "not one line that says why: takt $*"
+}
+could_not() { refusing 1 "$@"; }
+wrong_usage() { refusing 2 "$@"; }
+
+says() { grep -q -e "$1" "$out" || fail "no \"$1\" in what it printed"; }
+complains() { grep -q -e "$1" "$err" || fail "no \"$1\" in what it complained of"; }
+# json POINTER...: what is there in the documents of $out.
+json() { "$json_value" "$@" <"$out" || fail "not JSON, or nothing at $*"; }
+# same WHAT A B
+same() { [ "$2" = "$3" ] || fail "$1: '$2' is not '$3'"; }
+
+# What holds for every subcommand. every COMMAND ARG...: the arguments make it short and able to print JSON.
+every() {
+  name=$1
+  shift
+  done_by "$name" --help
+  says '^Usage: takt'
+  says '^Example:'
+  says '^  takt '
+  says '--json'
+  wrong_usage "$name" --no-such-flag
+  wrong_usage "$name" --no-such-flag=1
+  wrong_usage "$name" stray
+  wrong_usage "$name" --json=perhaps
+  done_by "$name" "$@"
+  done_by "$name" --json "$@"
+  json >/dev/null
+
+  # Output that cannot be written is a failure, and no signal.
+  run 1 sh -c 'exec "$@" >/dev/full' sh "$takt" "$name" "$@"
+  complains 'No space left'
+  run 1 sh -c 'exec "$@" >&-' sh "$takt" "$name" "$@"
+  mkfifo "$work/pipe"
+  : <"$work/pipe" &
+  exec 3>"$work/pipe"
+  wait $! # now nobody reads
+  for form in --json=false --json; do
+    "$takt" "$name" $form "$@" >&3 2>"$err"
+    same "status of $name $form at a closed pipe" $? 1
+    same "$name $form at a closed pipe is silent" "$(cat "$err")" ''
+  done
+  exec 3>&-
+  rm "$work/pipe"
+}
+
+# as_nobody COMMAND...: runs it without privileges. Precondition: can_be_nobody.
+can_be_nobody() {
+  [ "$(id -u)" = 0 ] || return 0
+  cp "$takt" "$work/takt" && setpriv --reuid=65534 --regid=65534 --clear-groups "$work/takt" --version >/dev/null 2>&1
+}
+as_nobody() {
+  if [ "$(id -u)" = 0 ]; then
+    shift
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$work/takt" "$@"
+  else
+    "$@"
+  fi
+}
+
+# in_own_mounts "$@": starts the script again where it can lay files over those of the kernel without anybody else
+# seeing it; ends it with a skip where that is not possible.
+in_own_mounts() {
+  [ -z "${TAKT_OWN_MOUNTS:-}" ] || return 0
+  for how in 'unshare -m' 'unshare -rm'; do
+    if $how mount --bind "$work" "$work" 2>/dev/null; then
+      TAKT_OWN_MOUNTS=yes $how sh "$0" "$@"
+      exit $?
+    fi
+  done
+  skip 'needs mount namespaces (unshare -m), which this user or container may not make'
+  exit 0
+}
+
+# until_true COMMAND...: waits some seconds for it.
+until_true() {
+  for _ in $(seq 200); do
+    "$@" && return 0
+    sleep 0.05
+  done
+  fail "waited in vain for: $*"
+}

@@ -1,0 +1,25 @@
+# takt cost: the roads that were asked for, and what it has when it is stopped.
+. "$(dirname "$0")/common.sh"
+every cost --repetitions 2
+
+done_by cost --repetitions 2 --clocks MONOTONIC_RAW,tai --json
+same 'clocks' "$(sed -n 's/.*"clock": "\(.*\)".*/\1/p' "$out" | sort -u | paste -sd' ')" 'CLOCK_MONOTONIC_RAW CLOCK_TAI'
+json /cost/rows/0/median_ns /cost/rows/0/p99_ns | awk '$1 <= 0 { exit 1 }' || fail 'a read that takes no time'
+
+wrong_usage cost --clocks no_such_clock --repetitions 2
+for bad in 0 -1 many '' 99999999999; do wrong_usage cost --repetitions "$bad"; done
+wrong_usage cost --each-source
+complains '--yes-change-this-machine'
+wrong_usage cost --select tsc
+
+for signal in INT TERM HUP; do
+  run 0 timeout --preserve-status -s $signal 1 "$takt" cost --repetitions 100000000 --json
+  json /cost/rows/0/median_ns >/dev/null
+done
+if can_be_nobody; then
+  run 0 as_nobody "$takt" cost --repetitions 2 --json
+  json /cost/rows/0/median_ns >/dev/null
+else
+  skip 'without privileges: cannot run the tool as another user'
+fi
+finish

@@ -1,0 +1,50 @@
+# takt irq: as many lines as asked for, sums that fit, and an end at Ctrl-C with what there is.
+. "$(dirname "$0")/common.sh"
+if ! "$takt" irq --count 1 --interval 1ms >"$out" 2>"$err"; then
+  grep -q 'has no row' "$err" || fail 'it does not run'
+  skip "timer interrupts: $(cat "$err")"
+  finish
+fi
+every irq --count 1 --interval 10ms
+
+done_by irq --count 3 --interval 20ms --json
+same 'rows' "$(json /row | paste -sd' ')" 'interval interval interval mean'
+total=$(json /interrupts | head -n 3 | paste -sd+)
+same 'the mean is over all intervals' "$(json /interrupts | tail -n 1)" $(($total))
+for line in 1 2 3 4; do
+  sed -n ${line}p "$out" >"$work/line"
+  sum=0 i=0
+  while n=$("$json_value" "/cpus/$i/interrupts" <"$work/line" 2>/dev/null); do sum=$((sum + n)) i=$((i + 1)); done
+  [ $i -gt 0 ] || fail 'no CPUs'
+  same 'sum over CPUs' "$("$json_value" /interrupts <"$work/line")" $sum
+done
+json /seconds /length_s | awk '$1 <= 0 { exit 1 }' || fail 'time stands still'
+
+done_by irq --count 2 --interval 20ms
+same 'lines: title, heading, two, mean' "$(wc -l <"$out")" 5
+done_by irq --count 1 --interval 20ms
+same 'lines: title, heading, one' "$(wc -l <"$out")" 3
+
+# However it is asked to stop, it stops with what it has. timeout gives the tool ordinary signals again.
+for signal in INT TERM HUP; do
+  run 0 timeout --preserve-status -s $signal 1 "$takt" irq --interval 100ms
+  says '^ *mean '
+  run 0 timeout --preserve-status -s $signal 0.5 "$takt" irq --interval 1h --json
+  same "a line after SIG$signal in the first interval" "$(json /row)" mean
+done
+# Who is not to hear of a hangup does not.
+run 0 timeout --preserve-status -s HUP 0.2 nohup "$takt" irq --interval 100ms --count 5 --json
+same "lines under nohup" "$(json /row | grep -c interval)" 5
+
+for bad in 0ns 0 1 -1s 999us soon ''; do wrong_usage irq --interval "$bad"; done
+for bad in -1 many 99999999999 ''; do wrong_usage irq --count "$bad"; done
+wrong_usage irq --interval
+wrong_usage irq --all
+
+if can_be_nobody; then
+  run 0 as_nobody "$takt" irq --count 1 --interval 10ms --json
+  json /per_second >/dev/null
+else
+  skip 'without privileges: cannot run the tool as another user'
+fi
+finish

@@ -1,0 +1,215 @@
+// report_check FILE: whether FILE can be the document of `takt report --json` on some machine: every section and key, of
+// its type, with values that do not contradict each other. It knows nothing of this machine. Exit status 1: no.
+#include <cmath>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace {
+
+using nlohmann::json;
+
+int failures = 0;
+
+void expect(bool holds, const std::string& what) {
+  if (holds) return;
+  ++failures;
+  std::fprintf(stderr, "report: %s\n", what.c_str());
+}
+
+bool is_positive(const json& x) { return x.is_number() && std::isfinite(x.get<double>()) && x.get<double>() > 0; }
+bool is_count(const json& x) { return x.is_number() && std::isfinite(x.get<double>()) && x.get<double>() >= 0; }
+bool is_text(const json& x) { return x.is_string() && !x.get<std::string>().empty(); }
+bool is_bool(const json& x) { return x.is_boolean(); }
+bool is_list_of_texts(const json& x) {
+  if (!x.is_array()) return false;
+  for (const json& each : x) {
+    if (!is_text(each)) return false;
+  }
+  return true;
+}
+
+enum class may_be_null { no, yes };
+
+/// The fact `key` of a section; null, after a complaint, where there is none or it is of another kind.
+const json& fact(const json& section, const std::string& key, bool (*is)(const json&), may_be_null null = may_be_null::yes) {
+  static const json none;
+  const auto found = section.find(key);
+  expect(found != section.end(), "no " + key);
+  if (found == section.end()) return none;
+  const bool sound = is(*found) || (null == may_be_null::yes && found->is_null());
+  expect(sound, key + " is " + found->dump());
+  return sound ? *found : none;
+}
+
+/// Every fact of the section has a source, and every source a fact.
+void expect_sources(const std::string& name, const json& section) {
+  const json sources = section.value("sources", json::object());
+  for (const auto& [key, value] : section.items()) {
+    if (key != "sources" && key != "rows" && key != "remarks") expect(sources.contains(key), name + "." + key + " has no source");
+  }
+  for (const auto& [key, source] : sources.items()) {
+    expect(section.contains(key) && is_text(source), "the source of " + name + "." + key + " is " + source.dump());
+  }
+}
+
+bool agree(double a, double b, double relative) { return std::fabs(a - b) <= relative * std::fabs(b); }
+
+/// A list of objects about CPUs, each CPU once and in order.
+void expect_cpus(const json& list, const std::string& key, bool (*is)(const json&)) {
+  double last = -1;
+  for (const json& entry : list) {
+    const json& cpu = fact(entry, "cpu", is_count, may_be_null::no);
+    fact(entry, key, is, may_be_null::no);
+    if (cpu.is_null()) continue;
+    expect(cpu.get<double>() > last, "CPU " + cpu.dump() + " out of order");
+    last = cpu.get<double>();
+  }
+}
+
+void check_counter(const json& counter) {
+  const bool exists = fact(counter, "exists", is_bool, may_be_null::no) == true;
+  fact(counter, "invariant_tsc", is_bool);
+  fact(counter, "allowed", is_bool);
+#if defined(__x86_64__)
+  for (const char* key : {"processor"}) fact(counter, key, is_text);
+  for (const char* key : {"rdtscp", "constant_tsc", "nonstop_tsc", "tsc_deadline", "arat"}) fact(counter, key, is_bool);
+  for (const char* key : {"cpuid_frequency", "base_frequency", "hypervisor_frequency", "detected_frequency", "refined_frequency"}) {
+    fact(counter, key, is_positive);
+  }
+  expect(counter.contains("hypervisor"), "no hypervisor");
+#endif
+  const json& measured = fact(counter, "measured_frequency", is_positive);
+  if (measured.is_null()) return;
+  const double hz = measured.get<double>();
+  expect(exists, "a rate was measured of a counter that does not exist");
+  expect(hz > 1e5 && hz < 1e11, "measured_frequency is " + measured.dump());
+  // 0x15, the hypervisor and the kernel tell this very rate; a per cent is far more than any of them is off, and than the
+  // clock can be slewed.
+  for (const char* key : {"cpuid_frequency", "hypervisor_frequency", "detected_frequency", "refined_frequency"}) {
+    const auto told = counter.find(key);
+    if (told == counter.end() || !told->is_number()) continue;
+    expect(agree(told->get<double>(), hz, 0.01), std::string(key) + " is " + told->dump() + ", measured " + measured.dump());
+  }
+}
+
+void check_verdict(const json& verdict, const json& counter) {
+  const bool trusted = fact(verdict, "counter_trusted", is_bool, may_be_null::no) == true;
+  const json& road = fact(verdict, "recommended_road", is_text, may_be_null::no);
+  const json& reasons = fact(verdict, "reasons", is_list_of_texts, may_be_null::no);
+  const bool against = verdict.contains("against") && !fact(verdict, "against", is_list_of_texts, may_be_null::no).empty();
+  expect(road == "counter" || road == "vDSO" || road == "system call", "recommended_road is " + road.dump());
+  expect(against || !reasons.empty(), "a verdict without a reason");
+  expect(trusted || against, "not trusted, and nothing against it");
+  expect(trusted || road != "counter", "the counter is recommended and not trusted");
+  if (trusted) expect(counter.value("exists", json()) != false && counter.value("allowed", json()) != false, "a counter is trusted that cannot be read");
+}
+
+void check_clock_sources(const json& sources) {
+  const json& current = fact(sources, "current", is_text);
+  const json& available = fact(sources, "available", is_list_of_texts);
+  if (current.is_null() || available.is_null()) return;
+  bool found = false;
+  for (const json& each : available) found = found || each == current;
+  expect(found, "the clock source " + current.dump() + " is not among " + available.dump());
+}
+
+void check_tick(const json& tick) {
+  const json& hz = fact(tick, "hz", is_positive);
+  if (!hz.is_null()) expect(hz.get<double>() >= 12 && hz.get<double>() < 12288, "hz is " + hz.dump());
+  fact(tick, "mode", is_text);
+  fact(tick, "high_resolution_timers", is_bool);
+  fact(tick, "nohz_full", [](const json& x) { return x.is_array(); });
+  expect_cpus(fact(tick, "timer_interrupts_per_second", [](const json& x) { return x.is_array(); }), "per_second", is_count);
+}
+
+void check_cost(const json& cost, const json& report) {
+  const json& rows = fact(cost, "rows", [](const json& x) { return x.is_array() && !x.empty(); }, may_be_null::no);
+  const auto rate = report.at("counter").value("measured_frequency", json());
+  const auto hz = report.at("tick").value("hz", json());
+  std::set<std::pair<std::string, std::string>> seen;
+  bool counter_read = false;
+  for (const json& row : rows) {
+    const json& clock = fact(row, "clock", is_text, may_be_null::no);
+    const json& road = fact(row, "road", is_text, may_be_null::no);
+    if (clock.is_null() || road.is_null()) continue;
+    const std::string name = clock.get<std::string>() + " by " + road.get<std::string>();
+    expect(seen.emplace(clock, road).second, name + " twice");
+    counter_read = counter_read || clock == "counter";
+
+    const json& median = fact(row, "median_ns", is_positive, may_be_null::no);
+    const json& p99 = fact(row, "p99_ns", is_positive, may_be_null::no);
+    const json& median_ticks = fact(row, "median_ticks", is_positive);
+    const json& p99_ticks = fact(row, "p99_ticks", is_positive);
+    const json& resolution = fact(row, "resolution_ns", is_positive);
+    fact(row, "smallest_step_ns", is_positive);
+    const json& in_user_space = fact(row, "in_user_space", is_bool);
+    if (median.is_null() || p99.is_null()) continue;
+    expect(p99.get<double>() >= median.get<double>(), name + ": p99 below the median");
+    expect(median_ticks.is_null() == p99_ticks.is_null() && median_ticks.is_null() == rate.is_null(), name + ": ticks without a rate, or a rate without ticks");
+    if (median_ticks.is_number() && rate.is_number()) {
+      expect(agree(median.get<double>() * rate.get<double>() / 1e9, median_ticks.get<double>(), 1e-6), name + ": ticks and nanoseconds disagree");
+    }
+    if (clock == "CLOCK_MONOTONIC_COARSE" && resolution.is_number() && hz.is_number()) {
+      expect(agree(resolution.get<double>() * hz.get<double>(), 1e9, 0.01), name + ": its resolution is not the tick");
+    }
+    expect(in_user_space.is_null() || road == "vDSO", name + ": in_user_space says something of the vDSO alone");
+    const json& answers = report.at("vdso").value("answers", json());
+    if (clock == "CLOCK_MONOTONIC" && road == "vDSO" && in_user_space.is_boolean() && answers.is_boolean()) {
+      expect(in_user_space == answers, name + ": the sections vdso and cost disagree");
+    }
+  }
+  expect(counter_read == !rate.is_null(), "roads to the counter and its rate belong together");
+  for (const auto& [clock, road] : std::set(seen)) {
+    if (clock.rfind("CLOCK_", 0) == 0) expect(seen.count({clock, "system call"}) == 1, clock + ": what does the system call cost?");
+  }
+  expect(seen.count({"CLOCK_MONOTONIC", "system call"}) == 1, "no CLOCK_MONOTONIC");
+}
+
+void check(const json& report) {
+  constexpr const char* sections[] = {"counter", "verdict", "clock_sources", "clock_events", "tick", "slack", "vdso", "cost", "recommendation"};
+  for (const char* name : sections) {
+    const bool there = report.contains(name) && report.at(name).is_object();
+    expect(there, std::string("no section ") + name);
+    if (!there) return;
+  }
+  expect(report.contains("takt") && is_text(report.at("takt").value("version", json())), "no version");
+  for (const char* name : {"counter", "clock_sources", "clock_events", "tick", "slack", "vdso"}) expect_sources(name, report.at(name));
+
+  check_counter(report.at("counter"));
+  check_verdict(report.at("verdict"), report.at("counter"));
+  check_clock_sources(report.at("clock_sources"));
+  const json& events = report.at("clock_events");
+  expect_cpus(fact(events, "devices", [](const json& x) { return x.is_array(); }), "name", is_text);
+  fact(events, "broadcast", is_text);
+  check_tick(report.at("tick"));
+  fact(report.at("slack"), "own_ns", is_count);
+  const json& symbols = fact(report.at("vdso"), "symbols", is_count);
+  const json& answers = fact(report.at("vdso"), "answers", is_bool);
+  expect(answers != true || symbols.is_null() || symbols > 0, "a vDSO without symbols answers");
+  check_cost(report.at("cost"), report);
+  const json& recommendation = fact(report.at("recommendation"), "remarks", is_list_of_texts, may_be_null::no);
+  expect(!recommendation.empty(), "nothing is recommended");
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: report_check FILE\n");
+    return 2;
+  }
+  try {
+    std::ifstream file(argv[1]);
+    check(json::parse(file));
+  } catch (const std::exception& e) {
+    expect(false, e.what());
+  }
+  return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,22 @@
+# The tool by itself: help, version, and what it does not know.
+. "$(dirname "$0")/common.sh"
+
+done_by --help
+for command in report cost clocksource irq slack vdso; do says "^  $command "; done
+cp "$out" "$work/help"
+for form in -h help; do
+  done_by $form
+  cmp -s "$out" "$work/help" || fail "$form is not --help"
+done
+run 2 "$takt"
+cmp -s "$out" "$work/help" || fail "without a command it does not help"
+
+done_by --version
+same version "$(cat "$out")" "takt $version"
+
+wrong_usage no-such-command
+complains "no-such-command"
+wrong_usage --no-such-flag
+wrong_usage ''
+run 1 sh -c 'exec "$1" --help >/dev/full' sh "$takt"
+finish
