@@ -145,6 +145,16 @@ TEST_CASE("leaf 0x40000010 is a frequency where its maker says so") {
   CHECK(decode(hyper_v_guest()).hypervisor_vendor == "Microsoft Hv");
   CHECK(decode(hyper_v_guest()).hypervisor_tsc_frequency == nullopt);
 
+  SUBCASE("ACRN and VirtualBox say so too, Xen has another leaf for it") {
+    const auto told_by = [](std::uint32_t ebx, std::uint32_t ecx, std::uint32_t edx) {
+      cpuid_recording r = vmware_guest();
+      r[0x40000000] = {0x40000000, 0x40000010, ebx, ecx, edx};
+      return decode(r).hypervisor_tsc_frequency;
+    };
+    CHECK(told_by(0x4e524341, 0x4e524341, 0x4e524341) == hertz(2'208'006'000));
+    CHECK(told_by(0x786f4256, 0x786f4256, 0x786f4256) == hertz(2'208'006'000));
+    CHECK(told_by(0x566e6558, 0x65584d4d, 0x4d4d566e) == nullopt);
+  }
   SUBCASE("not one leaf too early") {
     cpuid_recording r = vmware_guest();
     r[0x40000000].eax = 0x4000000f;
@@ -307,6 +317,7 @@ TEST_CASE("family and model add their extensions where these count") {
   CHECK(model(0x00b40f40) == cpu_model{26, 0x44, 0}); // Zen 5
   CHECK(model(0x00000543) == cpu_model{5, 4, 3});     // Pentium MMX
   CHECK(model(0x0ff10543) == cpu_model{5, 4, 3});     // below family 6 the extensions are not there
+  CHECK(model(0x00120e43) == cpu_model{14, 0x24, 3}); // the extended family counts from 15 on alone
   CHECK(model(0x000307b0) == cpu_model{7, 0x3b, 0});  // Zhaoxin, family 7
   CHECK(model(0xffffffff) == cpu_model{270, 0xff, 15});
 }
