@@ -15,10 +15,19 @@ namespace takt::inline TAKT_ABI {
 
 // synopsis
 enum class errc {
-  malformed_text = 1,   ///< a file of the kernel does not have the form its documentation gives it
-  malformed_image = 2,  ///< an ELF image contradicts itself or points outside itself
-  symbol_not_found = 3, ///< the image is sound and does not export the symbol in that version
-  no_effect = 4,        ///< the kernel takes the setting and ignores it
+  malformed_text = 1,          ///< a file of the kernel does not have the form its documentation gives it
+  malformed_image = 2,         ///< an ELF image contradicts itself or points outside itself
+  symbol_not_found = 3,        ///< the image is sound and does not export the symbol in that version
+  no_effect = 4,               ///< the kernel takes the setting and ignores it
+  too_few_samples = 5,         ///< not enough undisturbed readings to measure with
+  counter_forbidden = 6,       ///< this thread may not read the counter (PR_TSC_SIGSEGV)
+  counter_not_trusted = 7,     ///< the counter of this machine is no clock
+  counter_stands_still = 8,    ///< the counter shows the same all the time
+  counter_went_back = 9,       ///< a later reading of the counter is smaller
+  reference_stands_still = 10, ///< the reference clock shows the same all the time
+  reference_went_back = 11,    ///< a later reading of the reference clock is smaller
+  clocks_disagree = 12,        ///< counter and reference clock keep no common rate: one of them jumped
+  not_calibrated = 13,         ///< there is no time line yet that could be disciplined
 };
 
 [[nodiscard]] const std::error_category& error_category() noexcept;
@@ -36,6 +45,15 @@ public:
     case errc::malformed_image: return "malformed ELF image";
     case errc::symbol_not_found: return "symbol not found";
     case errc::no_effect: return "accepted by the kernel but without effect";
+    case errc::too_few_samples: return "too few undisturbed readings";
+    case errc::counter_forbidden: return "this thread may not read the counter";
+    case errc::counter_not_trusted: return "the counter of this machine cannot be trusted as a clock";
+    case errc::counter_stands_still: return "the counter stands still";
+    case errc::counter_went_back: return "the counter went backwards";
+    case errc::reference_stands_still: return "the reference clock stands still";
+    case errc::reference_went_back: return "the reference clock went backwards";
+    case errc::clocks_disagree: return "counter and reference clock keep no common rate: one of them jumped";
+    case errc::not_calibrated: return "the clock has not been calibrated";
     }
     return "unknown error";
   }

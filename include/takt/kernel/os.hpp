@@ -94,6 +94,8 @@ struct linux_os {
     errno = saved;
   }
 
+  [[nodiscard]] static int process_id() noexcept { return ::getpid(); }
+
   // this thread
   /// Returns: 0 with the slack in nanoseconds. By raw system call: glibc's prctl returns an int, in which 2.2 s is the most.
   [[nodiscard]] static int timer_slack(std::uint64_t& out) noexcept {

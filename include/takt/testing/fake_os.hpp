@@ -51,6 +51,7 @@ template <class Tag> struct fake_os {
     answer<int> policy{SCHED_OTHER, 0};                   ///< of every thread
     answer<bool> counter{true, 0};                        ///< PR_GET_TSC
     answer<bool> user_space_clock{true, 0};               ///< without_system_call
+    int process = 1;                                      ///< this process's number
     const void* vdso = nullptr;                           ///< the vDSO's ELF header
     std::map<std::string, answer<std::string>> links;     ///< symbolic links, by path
     answer<linux_os::scheduling> scheduling{};            ///< of the calling thread; its error is that of setting too
@@ -92,6 +93,7 @@ template <class Tag> struct fake_os {
     const int error = sleep_in(id, deadline, reached);
     return reached ? ETIMEDOUT : error;
   }
+  [[nodiscard]] static int process_id() noexcept { return now.process; }
   static void wake_all(const std::atomic<std::uint32_t>&) noexcept {}
   /// Moves all the clocks there are.
   static void advance(std::chrono::nanoseconds by) {

@@ -1,0 +1,114 @@
+/// steering.hpp - which line follows, given where the clock stands and where it should: never backwards, soon right.
+///
+/// A clock that is behind its reference is set forward at once. One that is ahead cannot be set back; its line is drawn
+/// flatter until the lead is worked off, and its second half, from the turn on, runs at the reference's own rate. Both
+/// halves are in the line from the beginning, so that a writer that never comes back leaves a right clock, not a slow one.
+///
+/// Pure functions: numbers in, a line out.
+///
+/// Does not promise: that intervals measured while a lead is worked off are better than the slope says: gentle_rate for
+/// what NTP and noise cause, half speed after a leap of the counter.
+#pragma once
+#include <takt/clock/rate_estimate.hpp>
+#include <takt/clock/time_line.hpp>
+#include <takt/core/config.hpp>
+#include <takt/core/ticks.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+namespace takt::inline TAKT_ABI {
+
+// synopsis
+namespace steering_rule {
+/// A lead is worked off at no more than this: what the kernel's own adjtime(3) does. A lead of d takes d / gentle_rate,
+inline constexpr double gentle_rate = 500e-6;
+/// or this long if that is longer: small leads are mostly noise of the reading, and slopes should not show it.
+inline constexpr std::chrono::nanoseconds settling = std::chrono::seconds(1);
+/// A lead beyond this is no drift: the counter leapt, or went on while the machine slept. It is worked off
+inline constexpr std::chrono::nanoseconds leap = std::chrono::milliseconds(100);
+/// at half speed, in twice its length.
+inline constexpr double steep_rate = 0.5;
+/// A line that nobody promised to renew is believed this long. It has drifted as its calibration says, and by what NTP
+/// did meanwhile; a counter that leaps by an hour is noticed.
+inline constexpr std::chrono::nanoseconds untended_life = std::chrono::hours(1);
+/// A line that is renewed every so often is believed for so many periods, and a second for a machine that is busy.
+inline constexpr int kept_periods = 4;
+inline constexpr std::chrono::nanoseconds kept_reserve = std::chrono::seconds(1);
+/// The rate is measured over at least this much; 10 ns of error in either reading are then 0.04 ppm.
+inline constexpr std::chrono::nanoseconds least_baseline = std::chrono::milliseconds(500);
+/// A reference that differs by more than this, and a microsecond, from what the last rate foretells was not steered (NTP
+/// may do 500 ppm, and as much again by adjtime): a clock jumped.
+inline constexpr double largest_steering = 1e-3;
+inline constexpr std::chrono::nanoseconds jump = std::chrono::microseconds(1);
+} // namespace steering_rule
+
+/// What is known of the two clocks when a line is drawn.
+struct bearing {
+  clock_point point;        ///< where they stand
+  double ns_per_tick = 0;   ///< the counter's rate against the reference, and
+  double ppm = 0;           ///< its uncertainty
+};
+
+[[nodiscard]] constexpr std::chrono::nanoseconds life_of_line(std::chrono::nanoseconds renewed_every) noexcept;
+[[nodiscard]] constexpr std::int64_t reference_at(const bearing& b, std::uint64_t tick) noexcept;
+[[nodiscard]] constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint64_t base,
+                                            std::chrono::nanoseconds life, bool steady) noexcept;
+[[nodiscard]] constexpr bool jumped(const bearing& before, const clock_point& now) noexcept;
+
+// definitions
+
+/// Returns: how long a line is believed; a period that is not positive means that nobody promised to renew it.
+constexpr std::chrono::nanoseconds life_of_line(std::chrono::nanoseconds renewed_every) noexcept {
+  using namespace steering_rule;
+  if (renewed_every <= std::chrono::nanoseconds::zero() || renewed_every > untended_life) return untended_life;
+  return std::min(renewed_every * kept_periods + kept_reserve, untended_life);
+}
+
+/// Returns: what the reference shows, or showed, at a tick near the point.
+constexpr std::int64_t reference_at(const bearing& b, std::uint64_t tick) noexcept {
+  const double ns = static_cast<double>((ticks(tick) - b.point.at).signed_count()) * b.ns_per_tick;
+  return b.point.reference.count() + static_cast<std::int64_t>(ns < 0 ? ns - 0.5 : ns + 0.5);
+}
+
+/// Returns: the line that begins at tick `base`, near the point, after `old`, which is null for the first.
+/// If the reference is not steady, the line simply is the reference.
+constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint64_t base, std::chrono::nanoseconds life,
+                              bool steady) noexcept {
+  using namespace steering_rule;
+  time_line line;
+  line.base = base;
+  line.reference = line.start = reference_at(b, base);
+  line.half_width = b.point.half_width.count();
+  line.ppm = b.ppm;
+  line.slope = line.cruise = tick_scale::from(b.ns_per_tick);
+  const auto in_ticks = [&](double ns) { return static_cast<std::uint64_t>(ns / b.ns_per_tick); };
+  const double most = static_cast<double>(line.cruise.most() / 4) * b.ns_per_tick; // leaves room for what comes after
+  line.life = line.turn = in_ticks(std::min(static_cast<double>(life.count()), most));
+  line.margin = in_ticks(static_cast<double>(order_margin_ns)) + 1;
+  if (!steady || old == nullptr) return line;
+
+  // What the last reader before the base may have seen; 2 ns because lines round down.
+  const std::int64_t shown = 2 + (old->holds_at(base) ? old->after(base - old->base) : old->kernel_road(line.reference));
+  const std::int64_t lead = shown - line.reference;
+  if (lead <= 0) return line;
+  line.start = shown;
+  const auto d = static_cast<double>(lead);
+  const double rate = lead > leap.count() ? steep_rate : std::min(gentle_rate, d / static_cast<double>(settling.count()));
+  line.slope = tick_scale::from(b.ns_per_tick * (1 - rate), line.cruise.shift());
+  line.turn = std::min(in_ticks(d / rate), line.life);
+  return line;
+}
+
+/// Returns: whether no steering explains how the clocks got from `before` to `now`.
+constexpr bool jumped(const bearing& before, const clock_point& now) noexcept {
+  using namespace steering_rule;
+  const auto passed = static_cast<double>((now.at - before.point.at).signed_count()) * before.ns_per_tick;
+  const auto shown = static_cast<double>((now.reference - before.point.reference).count());
+  const double off = shown > passed ? shown - passed : passed - shown;
+  const double length = passed > shown ? passed : shown;
+  return passed < 0 || shown < 0 || off > length * largest_steering + static_cast<double>(jump.count());
+}
+
+} // namespace takt::inline TAKT_ABI

@@ -1,0 +1,401 @@
+/// tsc_clock.hpp - std::chrono clocks for the price of a counter read, on the time line of a clock of the kernel.
+///
+/// Two clocks share one line and promise different things:
+///   tsc_clock       orders its read of the counter. A stamp handed to another thread is never greater than one that
+///                   thread then takes; is_steady is true.
+///   fast_tsc_clock  reads the counter bare, at half the price. Never backwards within a thread; but a processor may read
+///                   the counter before an earlier load has finished, so a stamp may be a little older than what its
+///                   thread already knows, and across threads time may seem to step back. is_steady is false.
+/// Before calibrate(), and where the counter cannot be trusted, both read the kernel's clock: same epoch, same promises.
+///
+/// Does not promise: that the two clocks agree within more than calibration() states, times the time since it was made,
+/// unless discipline() is called from time to time (timer/keeper.hpp does); nor anything between a program and a plug-in
+/// that has its own copy of the state, beyond that. A thread that forbids itself to read the counter (PR_SET_TSC) after
+/// calibrate() gets SIGSEGV from now(), as it does from libc's clock_gettime.
+///
+/// How a line is published and why no read goes backwards: time_line.hpp. Which line is drawn: steering.hpp.
+#pragma once
+#include <takt/clock/calibration.hpp>
+#include <takt/clock/steering.hpp>
+#include <takt/clock/time_line.hpp>
+#include <takt/clock/verdict.hpp>
+#include <takt/core/config.hpp>
+#include <takt/core/error.hpp>
+#include <takt/core/saturating.hpp>
+#include <takt/core/ticks.hpp>
+#include <takt/core/timespec.hpp>
+#include <takt/cpu/counter.hpp>
+#include <takt/kernel/os.hpp>
+#include <takt/kernel/posix_clock.hpp>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <system_error>
+#include <type_traits>
+
+namespace takt::inline TAKT_ABI {
+
+// synopsis
+template <class Reference, class Counter, class Os = linux_os> class basic_tsc_clock;
+using tsc_clock = basic_tsc_clock<posix_clock<CLOCK_MONOTONIC>, ordered_counter>;
+using fast_tsc_clock = basic_tsc_clock<posix_clock<CLOCK_MONOTONIC>, bare_counter>;
+
+/// What a call of discipline() found and did.
+struct discipline_report {
+  std::chrono::nanoseconds offset{};     ///< of the clock from its reference before; positive: it was ahead
+  std::chrono::nanoseconds half_width{}; ///< how well that is known
+  tick_rate rate;                        ///< from now on
+  double rate_change_ppm = 0;            ///< of the reference against the counter since the last time; 0: not measured
+  bool jumped = false;                   ///< one of the two clocks jumped: the line was anchored anew, the old rate kept
+  std::chrono::nanoseconds works_off{};  ///< how long the line is flatter than its reference: the clock was ahead
+};
+
+/// A converted tick.
+template <class TimePoint> struct dated_ticks {
+  TimePoint time;
+  std::chrono::nanoseconds error{}; ///< how far the reference may have been from that
+  bool extrapolated = false;        ///< no line that is still kept was in force at that tick
+};
+
+// definitions
+namespace detail {
+
+/// The clock state of one reference and one family of counters. Constant-initialised: it serves before main.
+struct tsc_clock_state {
+  line_register lines;
+  std::atomic<bool> by_system_call{false};  ///< the kernel's road may not go through the vDSO, which reads the counter
+  std::atomic<std::uint32_t> writer{0};     ///< number of the process that changes what follows, 0 if none
+  tsc_calibration calibration{};
+  bearing anchor{};                         ///< since when, and with what, the rate is measured
+};
+
+template <class Reference, class Family, class Os> inline constinit tsc_clock_state tsc_state{};
+
+/// The same reference by a road that does not read the counter in user space.
+template <class Reference> struct by_system_call {
+  using type = Reference;
+};
+template <clockid_t Id, class Os> struct by_system_call<posix_clock<Id, access::vdso, Os>> {
+  using type = posix_clock<Id, access::syscall, Os>;
+};
+
+/// The counter to measure with: ordered, whatever the clock reads.
+template <class Counter> struct measuring_counter {
+  using type = std::conditional_t<std::is_same_v<typename Counter::family, hardware_counter>, ordered_counter, Counter>;
+};
+
+/// Exclusive use of what the writer of a line changes. Held for a microsecond; a process that was forked meanwhile takes it
+/// from the thread that it does not have.
+template <class Os> class writer_lock {
+public:
+  writer_lock(std::atomic<std::uint32_t>& word, std::error_code& ec) noexcept : word_(word) {
+    const auto own = static_cast<std::uint32_t>(Os::process_id());
+    for (int attempt = 0; attempt < 1000; ++attempt) {
+      std::uint32_t holder = 0;
+      if (word.compare_exchange_strong(holder, own, std::memory_order_acquire, std::memory_order_relaxed) ||
+          (holder != own && word.compare_exchange_strong(holder, own, std::memory_order_acquire))) {
+        held_ = true;
+        return;
+      }
+      timespec now{};
+      if (Os::clock_gettime(CLOCK_MONOTONIC, now) != 0) continue;
+      const auto soon = to_nanoseconds(now) + std::chrono::milliseconds(1);
+      static_cast<void>(Os::wait_until(word, own, CLOCK_MONOTONIC, to_timespec(soon)));
+    }
+    ec = errno_code(EAGAIN); // a second: whoever holds it does not run
+  }
+  writer_lock(const writer_lock&) = delete;
+  writer_lock& operator=(const writer_lock&) = delete;
+  ~writer_lock() {
+    if (!held_) return;
+    word_.store(0, std::memory_order_release);
+    Os::wake_all(word_);
+  }
+  [[nodiscard]] explicit operator bool() const noexcept { return held_; }
+
+private:
+  std::atomic<std::uint32_t>& word_;
+  bool held_ = false;
+};
+
+} // namespace detail
+
+/// A clock that reads `Counter` and follows `Reference`, a std::chrono clock in nanoseconds.
+template <class Reference, class Counter, class Os> class basic_tsc_clock {
+  static constexpr bool steady_reference = Reference::is_steady;
+  static constexpr bool hardware = std::is_same_v<typename Counter::family, hardware_counter>;
+  using measuring = typename detail::measuring_counter<Counter>::type;
+
+public:
+  using duration = std::chrono::nanoseconds;
+  using rep = duration::rep;
+  using period = duration::period;
+  /// Clocks on one line share their time points.
+  using time_point = std::chrono::time_point<basic_tsc_clock<Reference, measuring, Os>, duration>;
+  static constexpr bool is_steady = steady_reference && std::is_same_v<Counter, measuring>;
+
+  /// Readings that discipline() takes: some 15 us.
+  static constexpr std::size_t burst = 200;
+
+  /// Returns: the time since the reference's epoch. Wait-free, allocates nothing, keeps errno; may be called in signal
+  /// handlers, forked children, before main and after static destruction. Costs the read of the counter and less than a
+  /// nanosecond; the reference's own now() before calibrate().
+  [[nodiscard]] static time_point now() noexcept {
+    const std::uint64_t number = state().lines.newest();
+    if (number != 0) [[likely]] {
+      std::uint64_t c = 0;
+      std::int64_t ns = 0;
+      if (state().lines.try_read(number, [] { return Counter::read().count(); }, c, ns)) [[likely]]
+        return time_point(duration(ns));
+      return time_point(duration(state().lines.template read<steady_reference>(c, &read_counter, &read_reference)));
+    }
+    return time_point(duration(kernel_road()));
+  }
+
+  /// Effects: measures the counter for `budget` (takt::calibrate) and lets the clock run by it, from where it stands, never
+  /// backwards if the reference is steady. May be called again, and by many threads at a time: each measures for itself.
+  /// `renewed_every`: how often discipline() will be called, 0 if it will not (steering_rule::untended_life).
+  /// Errors, and then the clock goes on by the kernel's: what takt::calibrate says; counter_not_trusted (verdict.hpp tells
+  /// why); EAGAIN if another thread has been in the middle of a change for a second.
+  template <class Rep, class Period>
+  static tsc_calibration calibrate(std::chrono::duration<Rep, Period> budget, std::error_code& ec,
+                                   duration renewed_every = duration::zero()) {
+    if (!may_read_counter(ec)) return {};
+    const tsc_calibration c = takt::calibrate<Reference, measuring, Os>(budget, ec);
+    if (ec) return {};
+    install(c, renewed_every, ec);
+    return ec ? tsc_calibration{} : c;
+  }
+
+  /// Effects: lets the clock run by a calibration that was just made, here or elsewhere. Errors: EINVAL for an empty one;
+  /// EAGAIN as calibrate().
+  static void install(const tsc_calibration& c, duration renewed_every, std::error_code& ec) noexcept;
+
+  /// Effects: compares clock and reference (15 us) and draws a new line: a clock that was behind is right at once, one that
+  /// was ahead works that off (steering.hpp). Errors: not_calibrated; what locate() says of the two clocks, and then the
+  /// clock goes on by the kernel's until calibrate(); EAGAIN as calibrate().
+  static discipline_report discipline(duration renewed_every, std::error_code& ec);
+  static discipline_report discipline(std::error_code& ec) { return discipline(duration::zero(), ec); }
+
+#if TAKT_EXCEPTIONS
+  template <class Rep, class Period>
+  static tsc_calibration calibrate(std::chrono::duration<Rep, Period> budget, duration renewed_every = duration::zero()) {
+    return detail::or_throw([&](std::error_code& ec) { return calibrate(budget, ec, renewed_every); }, [] {
+      return "tsc_clock::calibrate: the clock goes on by the kernel's clock; `takt report` tells what is known of the counter";
+    });
+  }
+  static discipline_report discipline(duration renewed_every = duration::zero()) {
+    return detail::or_throw([&](std::error_code& ec) { return discipline(renewed_every, ec); },
+                            [] { return "tsc_clock::discipline: the line was not renewed; call calibrate()"; });
+  }
+#endif
+
+  /// Returns: the calibration in force; an empty one before calibrate().
+  [[nodiscard]] static tsc_calibration calibration() noexcept {
+    std::error_code ec;
+    const detail::writer_lock<Os> lock(state().writer, ec);
+    return lock ? state().calibration : tsc_calibration{};
+  }
+
+  /// Returns: by which road now() reads the time here and now.
+  [[nodiscard]] static road source() noexcept {
+    time_line line;
+    bool decided = false;
+    for (std::uint64_t number = state().lines.newest(); number != 0; number = state().lines.newest()) {
+      if (!state().lines.get(number, line, decided)) continue;
+      if (line.life == 0) break;
+      if (line.holds_at(read_counter())) return road::counter;
+      break;
+    }
+    return state().by_system_call.load(std::memory_order_relaxed) ? road::system_call : road::vdso;
+  }
+
+  /// Returns: the time at which the counter showed `t`, by the line that was in force then. Before calibrate() the epoch.
+  [[nodiscard]] static time_point from_ticks(ticks t) noexcept { return date(t).time; }
+
+  /// Returns: the same with what is known of its error. The last line_register::size lines are kept; what is older is
+  /// extrapolated from the oldest, with what NTP may have done since in its error.
+  [[nodiscard]] static dated_ticks<time_point> date(ticks t) noexcept;
+
+  /// CLOCK_MONOTONIC is std::chrono::steady_clock: no offset lies between.
+  [[nodiscard]] static constexpr std::chrono::steady_clock::time_point to_steady(time_point t) noexcept
+    requires requires { Reference::to_steady(typename Reference::time_point{}); }
+  {
+    return std::chrono::steady_clock::time_point(t.time_since_epoch());
+  }
+  [[nodiscard]] static constexpr time_point from_steady(std::chrono::steady_clock::time_point t) noexcept
+    requires requires { Reference::to_steady(typename Reference::time_point{}); }
+  {
+    return time_point(t.time_since_epoch());
+  }
+
+  /// Returns: the system time at which this clock shows `t`, if nobody steps the system clock between now and then; good to
+  /// some 50 ns. Costs three reads of the kernel's clocks. std::chrono::clock_cast uses these.
+  [[nodiscard]] static std::chrono::sys_time<duration> to_sys(time_point t) noexcept {
+    return std::chrono::sys_time<duration>(saturating_add(t.time_since_epoch(), ahead_of_reference()));
+  }
+  [[nodiscard]] static time_point from_sys(std::chrono::sys_time<duration> t) noexcept {
+    return time_point(saturating_subtract(t.time_since_epoch(), ahead_of_reference()));
+  }
+
+private:
+  [[nodiscard]] static detail::tsc_clock_state& state() noexcept {
+    return detail::tsc_state<Reference, typename Counter::family, Os>;
+  }
+  [[nodiscard]] static std::uint64_t read_counter() noexcept { return measuring::read().count(); }
+  [[nodiscard]] static std::int64_t read_reference() noexcept {
+    using slow = typename detail::by_system_call<Reference>::type;
+    if (state().by_system_call.load(std::memory_order_relaxed)) [[unlikely]]
+      return duration(slow::now().time_since_epoch()).count();
+    return duration(Reference::now().time_since_epoch()).count();
+  }
+  /// The time before the first line.
+  [[nodiscard, gnu::noinline]] static std::int64_t kernel_road() noexcept {
+    const std::int64_t ns = read_reference();
+    // A line that came up meanwhile may already have been read by others.
+    if (state().lines.newest() == 0) [[likely]] return ns;
+    return state().lines.template read<steady_reference>(read_counter(), &read_counter, &read_reference);
+  }
+  [[nodiscard]] static bool may_read_counter(std::error_code& ec);
+  /// How far CLOCK_REALTIME is ahead of the reference.
+  [[nodiscard]] static duration ahead_of_reference() noexcept;
+  static void draw(const bearing& b, duration life) noexcept;
+  static void abandon() noexcept;
+};
+
+/// Whether this thread may read the counter and the machine's counter is a clock; if not, the kernel's road is chosen.
+template <class Reference, class Counter, class Os>
+bool basic_tsc_clock<Reference, Counter, Os>::may_read_counter(std::error_code& ec) {
+  ec.clear();
+  if constexpr (hardware) {
+    const verdict v = judge(gather_counter_facts<Os>());
+    state().by_system_call.store(v.recommended == road::system_call, std::memory_order_relaxed);
+    if (v.counter_trusted) return true;
+    bool allowed = true;
+    const bool forbidden = Os::counter_allowed(allowed) == 0 && !allowed;
+    ec = forbidden ? errc::counter_forbidden : errc::counter_not_trusted;
+    if (!forbidden && state().lines.newest() != 0) {
+      std::error_code busy;
+      const detail::writer_lock<Os> lock(state().writer, busy);
+      if (lock) abandon();
+    }
+    return false;
+  }
+  return true;
+}
+
+template <class Reference, class Counter, class Os>
+auto basic_tsc_clock<Reference, Counter, Os>::ahead_of_reference() noexcept -> duration {
+  using real = posix_clock<CLOCK_REALTIME>;
+  if constexpr (std::is_same_v<Reference, real>) {
+    return duration::zero();
+  } else {
+    const duration before(read_reference());
+    const duration now = real::now().time_since_epoch();
+    const duration after(read_reference());
+    return now - (before + (after - before) / 2);
+  }
+}
+
+/// Publishes the line that follows from `b`. The caller holds the writer's lock.
+template <class Reference, class Counter, class Os>
+void basic_tsc_clock<Reference, Counter, Os>::draw(const bearing& b, duration life) noexcept {
+  auto& lines = state().lines;
+  time_line old;
+  const bool first = lines.newest() == 0;
+  if (!first) old = lines.template settled<steady_reference>(&read_counter, &read_reference);
+  const time_line line = draw_line(first ? nullptr : &old, b, read_counter(), life, steady_reference);
+  lines.template publish<steady_reference>(line, &read_counter, &read_reference);
+}
+
+/// Publishes a line that is not believed, so that reads take the kernel's road, raised as far as they must.
+template <class Reference, class Counter, class Os>
+void basic_tsc_clock<Reference, Counter, Os>::abandon() noexcept {
+  bearing b = state().anchor;
+  b.point.at = ticks(read_counter());
+  b.point.reference = duration(read_reference());
+  draw(b, duration::zero());
+  state().calibration = {};
+}
+
+template <class Reference, class Counter, class Os>
+void basic_tsc_clock<Reference, Counter, Os>::install(const tsc_calibration& c, duration renewed_every,
+                                                      std::error_code& ec) noexcept {
+  ec.clear();
+  if (!c.rate().known()) {
+    ec = detail::errno_code(EINVAL);
+    return;
+  }
+  const detail::writer_lock<Os> lock(state().writer, ec);
+  if (!lock) return;
+  state().anchor = {c.point(), 1e9 / c.rate().hertz(), c.uncertainty_ppm()};
+  state().calibration = c;
+  draw(state().anchor, life_of_line(renewed_every));
+}
+
+template <class Reference, class Counter, class Os>
+discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration renewed_every, std::error_code& ec) {
+  using namespace steering_rule;
+  ec.clear();
+  const tick_rate known = calibration().rate();
+  if (!known.known()) return ec = errc::not_calibrated, discipline_report{};
+  std::array<clock_sample, burst> samples;
+  for (clock_sample& s : samples) s = detail::take_sample<Reference, measuring>();
+  const clock_point point = locate(samples, known, ec);
+
+  std::error_code busy;
+  const detail::writer_lock<Os> lock(state().writer, busy);
+  if (!lock) return ec = busy, discipline_report{};
+  if (ec) return abandon(), discipline_report{};
+
+  discipline_report report;
+  bearing& anchor = state().anchor;
+  const duration baseline = point.reference - anchor.point.reference;
+  const double before = anchor.ns_per_tick;
+  report.jumped = jumped(anchor, point);
+  if (report.jumped) {
+    anchor.point = point; // the rate is still the best there is
+  } else if (baseline >= least_baseline) {
+    const auto passed = static_cast<double>((point.at - anchor.point.at).count());
+    const double noise = static_cast<double>((point.half_width + anchor.point.half_width).count());
+    anchor = {point, static_cast<double>(baseline.count()) / passed, noise / static_cast<double>(baseline.count()) * 1e6};
+    report.rate_change_ppm = (anchor.ns_per_tick / before - 1) * 1e6;
+  }
+  bearing here = anchor;
+  here.point = point;
+  report.rate = tick_rate(frequency(1e9 / anchor.ns_per_tick));
+  report.half_width = point.half_width;
+  const time_line old = state().lines.template settled<steady_reference>(&read_counter, &read_reference);
+  if (old.holds_at(point.at.count())) report.offset = duration(old.after(point.at.count() - old.base)) - point.reference;
+  draw(here, life_of_line(renewed_every));
+  const time_line drawn = state().lines.template settled<steady_reference>(&read_counter, &read_reference);
+  if (drawn.turn < drawn.life) report.works_off = report.rate.template to<duration>(ticks(drawn.turn));
+  return report;
+}
+
+template <class Reference, class Counter, class Os>
+auto basic_tsc_clock<Reference, Counter, Os>::date(ticks t) noexcept -> dated_ticks<time_point> {
+  const auto& lines = state().lines;
+  time_line line;
+  bool decided = false;
+  dated_ticks<time_point> result{time_point{}, duration::max(), true};
+  for (std::uint64_t newest = lines.newest(), number = newest; number != 0 && newest - number < line_register::size - 1;
+       --number) {
+    if (!lines.get(number, line, decided)) break;
+    const std::int64_t since = (t - ticks(line.base)).signed_count();
+    const auto distance = static_cast<std::uint64_t>(since < 0 ? -since : since);
+    const std::int64_t ns = since >= 0 ? line.after(distance) : 2 * line.start - line.after(distance);
+    const std::int64_t length = ns > line.start ? ns - line.start : line.start - ns;
+    result.extrapolated = since < 0 || distance >= line.life;
+    result.time = time_point(duration(ns));
+    const double ppm = line.ppm + (result.extrapolated ? steering_rule::largest_steering * 1e6 : 0);
+    const std::int64_t lead = line.start > line.reference ? line.start - line.reference : 0;
+    result.error = duration(line.half_width + lead + static_cast<std::int64_t>(static_cast<double>(length) * ppm * 1e-6) + 1);
+    if (since >= 0) break;
+  }
+  return result;
+}
+
+} // namespace takt::inline TAKT_ABI
