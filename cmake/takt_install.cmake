@@ -12,11 +12,19 @@ write_basic_package_version_file(takt-config-version.cmake COMPATIBILITY SameMin
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/takt-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/takt-config-version.cmake
   DESTINATION ${takt_cmake_dir})
 
-# An absolute CMAKE_INSTALL_INCLUDEDIR is legal; the .pc file must not put the prefix in front of it.
+# The .pc file finds its prefix from where it lies, so that `cmake --install --prefix` and a moved tree work. An absolute
+# CMAKE_INSTALL_INCLUDEDIR is legal and stays as it is.
+set(takt_pc_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+if(IS_ABSOLUTE "${takt_pc_dir}")
+  set(takt_pc_prefix "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH takt_pc_prefix "/${takt_pc_dir}" "/")
+  set(takt_pc_prefix "\${pcfiledir}/${takt_pc_prefix}")
+endif()
 set(takt_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
   set(takt_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
 configure_file(cmake/takt.pc.in takt.pc @ONLY)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/takt.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/takt.pc DESTINATION ${takt_pc_dir})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
