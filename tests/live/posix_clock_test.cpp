@@ -102,6 +102,23 @@ TEST_CASE("read_clock knows clocks that have no number of their own, and says no
   }
 }
 
+TEST_CASE("each road is the one it says, and the vDSO is looked for once") {
+  struct counting : takt::linux_os {
+    static int& searches() { static int n = 0; return n; }
+    static int& calls() { static int n = 0; return n; }
+    static const void* vdso_base() noexcept { return ++searches(), linux_os::vdso_base(); }
+    static int clock_gettime(clockid_t id, timespec& out) noexcept { return ++calls(), linux_os::clock_gettime(id, out); }
+  };
+  const bool present = takt::vdso::clock_gettime_function() != nullptr;
+  for (int i = 0; i < 10; ++i) (void)posix_clock<CLOCK_MONOTONIC, access::syscall, counting>::now();
+  CHECK(counting::searches() == 0);
+  CHECK(counting::calls() == 10);
+  for (int i = 0; i < 10; ++i) (void)posix_clock<CLOCK_MONOTONIC, access::vdso, counting>::now();
+  for (int i = 0; i < 10; ++i) (void)posix_clock<CLOCK_THREAD_CPUTIME_ID, access::vdso, counting>::now();
+  CHECK(counting::searches() == 1);
+  CHECK(counting::calls() == (present ? 10 : 30)); // what the vDSO itself calls does not come by here
+}
+
 TEST_CASE("a reading leaves errno alone") {
   struct first_reading : takt::linux_os {}; // another Os has another function pointer, which nobody has resolved yet
   errno = 4711;
