@@ -9,6 +9,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # g++ 12 sees overlapping copies in std::string's operator+ and assign (https://gcc.gnu.org/PR105651).
   target_compile_options(takt_own INTERFACE -Wno-restrict)
 endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 22)
+  # doctest and Google Benchmark use __COUNTER__, which clang 22 calls an extension.
+  target_compile_options(takt_own INTERFACE -Wno-c2y-extensions)
+endif()
 if(TAKT_SANITIZE)
   target_compile_options(takt_own INTERFACE -fsanitize=${TAKT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
   target_link_options(takt_own INTERFACE -fsanitize=${TAKT_SANITIZE})

@@ -112,8 +112,8 @@ std::vector<road> all_roads(const timing& by) {
     }
 #elif defined(__aarch64__)
     roads.push_back(make_road<counter_by<ordering::bare>>("counter", "cntvct", true));
-    roads.push_back(make_road<counter_by<ordering::ordered>>("counter", "isb; cntvct", true));
-    roads.push_back(make_road<counter_by<ordering::begin>>("counter", "isb; cntvct; isb", true));
+    roads.push_back(make_road<counter_by<ordering::ordered>>("counter", "dsb; isb; cntvct", true));
+    roads.push_back(make_road<counter_by<ordering::begin>>("counter", "dsb; isb; cntvct; isb", true));
 #else
     roads.push_back(make_road<counter_by<ordering::bare>>("counter", "rdtime", true));
     roads.push_back(make_road<counter_by<ordering::ordered>>("counter", "fence; rdtime", true));
