@@ -110,9 +110,10 @@ template <class To, class From> void check_casts() {
     for (rep n : {rep(0), rep(1), limits::min(), rep(limits::min() + 1), limits::max(), rep(limits::max() - 1)})
       check_cast<To, From>(n);
     // Around the counts that just fit, and around whole units of To.
-    for (To edge : {To::min(), To(1), To::max()})
-      for (std::uint64_t step = 0; step < 5; ++step)
-        check_cast<To, From>(static_cast<rep>(static_cast<std::uint64_t>(saturating_cast<From>(edge).count()) + step - 2));
+    for (To to : {To::min(), To(1), To::max()}) {
+      const auto edge = static_cast<std::uint64_t>(saturating_cast<From>(to).count());
+      for (std::uint64_t step = 0; step < 5; ++step) check_cast<To, From>(static_cast<rep>(edge + step - 2));
+    }
   }
 }
 

@@ -65,6 +65,7 @@ TEST_CASE("a rate is a positive finite number of hertz or unknown") {
     CHECK(rate(hertz).hertz() == hertz);
     CHECK(rate(hertz).frequency() == frequency(hertz));
   }
+  CHECK(tick_rate().hertz() == 0);
   for (double hertz : {0.0, -0.0, -1.0, limits::infinity(), -limits::infinity(), limits::quiet_NaN()}) {
     CHECK(!rate(hertz).known());
     CHECK(rate(hertz).hertz() == 0);
@@ -98,6 +99,16 @@ TEST_CASE("time to ticks: within 2^-51 of the truth and one tick") {
     if (truth >> 51 > full >> 51) REQUIRE(got == full);
     else if (got == full) REQUIRE(truth + (truth >> 51) + 1 >= full);
     else REQUIRE((got > truth ? got - truth : truth - got) <= (truth >> 51) + 1);
+  }
+}
+
+TEST_CASE("a rate that a double holds with its inverse converts exactly, however many bits the count has") {
+  takt_test::numbers random(23);
+  for (int i = 0; i < 10'000; ++i) {
+    const std::uint64_t n = random.any() >> 1;
+    REQUIRE(rate(1e9).from(nanoseconds(static_cast<std::int64_t>(n))) == ticks(n));
+    REQUIRE(rate(1e9).to<nanoseconds>(ticks(n)).count() == static_cast<std::int64_t>(n));
+    REQUIRE(rate(0x1p32).to<duration<std::uint64_t>>(ticks(n)).count() == n >> 32);
   }
 }
 

@@ -9,12 +9,16 @@
 #define TAKT_VERSION_MINOR 1
 #define TAKT_VERSION_PATCH 0
 
+/// TAKT_CHECKED stands before a constructor that throws on bad input and is ill-formed with it in a constant
+/// expression: constexpr, and without exceptions consteval, so that bad input cannot pass.
 #if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
 #define TAKT_EXCEPTIONS 1
 #define TAKT_ABI v1
+#define TAKT_CHECKED constexpr
 #else
 #define TAKT_EXCEPTIONS 0
 #define TAKT_ABI v1_noexcept
+#define TAKT_CHECKED consteval
 #endif
 
 #if !defined(__linux__)

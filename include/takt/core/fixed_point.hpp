@@ -2,8 +2,8 @@
 ///
 /// The ratio is kept as `multiplier / 2^shift` with the largest shift from 0 to 63 for which the multiplier still fits
 /// into 64 bits. Claims, all of them tested:
-///   - Representation: rounding the ratio costs at most 2^-(shift+1) in absolute terms. A ratio of one or more fills the
-///     multiplier, so its relative error is at most 2^-64; below one the shift is 63.
+///   - Representation: rounding the ratio costs at most 2^-(shift+1) in absolute terms. A ratio of one or more fills
+///     the multiplier, so its relative error is at most 2^-64; below one the shift is 63.
 ///   - Result: `f(x)` is floor(x * multiplier / 2^shift) exactly, for every x up to `f.max_input()`; that is every
 ///     64-bit x when the ratio is at most one.
 ///   - Together: where the shift is 63, `f(x)` differs from the floor of the true product by at most one.
@@ -48,8 +48,7 @@ public:
   [[nodiscard]] constexpr std::uint64_t max_input() const noexcept {
     if (multiplier_ >> shift_ == 0) return ~std::uint64_t{0}; // a ratio below one never outgrows its input
     const detail::uint128 end = static_cast<detail::uint128>(1) << 64 << shift_; // shift <= 63: fits
-    const detail::uint128 most = (end - 1) / multiplier_;
-    return most > ~std::uint64_t{0} ? ~std::uint64_t{0} : static_cast<std::uint64_t>(most);
+    return static_cast<std::uint64_t>((end - 1) / multiplier_);                  // below 2^64: multiplier >= 2^shift
   }
 
   [[nodiscard]] constexpr std::uint64_t multiplier() const noexcept { return multiplier_; }
@@ -79,18 +78,16 @@ constexpr fixed_point fixed_point::from_double(double ratio) noexcept {
   constexpr std::uint64_t full = ~std::uint64_t{0};
   if (!(ratio > 0)) return {};
   if (ratio >= 0x1p64) return {full, 0};
-  // A normal double is mantissa * 2^exponent with 53 bits of mantissa; smaller ones are below every multiplier anyway.
+  // A normal double is its significand, with the leading one that it does not store, times a power of two. Subnormal
+  // ones are read wrongly here, and are below every multiplier anyway.
   const auto bits = std::bit_cast<std::uint64_t>(ratio);
-  const std::uint64_t mantissa = (bits & ((std::uint64_t{1} << 52) - 1)) | (std::uint64_t{1} << 52);
-  const int exponent = static_cast<int>(bits >> 52) - 1075;
-  // mantissa * 2^11 fills the 64 bits: ratio = (mantissa << 11) * 2^(exponent - 11), so the shift would be 11 - exponent.
-  int shift = 11 - exponent;
-  if (shift <= 63) return {mantissa << 11, static_cast<unsigned>(shift)};
-  shift -= 63; // too small to fill the multiplier: keep shift 63 and round the rest away
-  if (shift > 64) return {0, 63};
-  const detail::uint128 wide = static_cast<detail::uint128>(mantissa << 11);
-  const detail::uint128 half = static_cast<detail::uint128>(1) << (shift - 1);
-  return {static_cast<std::uint64_t>((wide + half) >> shift), 63};
+  const std::uint64_t significand = bits << 11 | std::uint64_t{1} << 63;
+  const int shift = 1086 - static_cast<int>(bits >> 52); // ratio = significand / 2^shift
+  if (shift <= 63) return {significand, static_cast<unsigned>(shift)};
+  const int excess = shift - 63; // too small to fill the multiplier: the shift stays 63, the rest is rounded away
+  if (excess > 64) return {0, 63};
+  const detail::uint128 half = static_cast<detail::uint128>(1) << (excess - 1);
+  return {static_cast<std::uint64_t>((significand + half) >> excess), 63};
 }
 
 } // namespace takt::inline TAKT_ABI

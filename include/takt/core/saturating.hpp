@@ -27,7 +27,7 @@ template <integral_duration D> [[nodiscard]] constexpr D saturating_subtract(D a
 // definitions
 namespace detail {
 
-/// One From is num / den of a To, in lowest terms. Both are below 2^126; std::ratio_divide, which stops at 2^63, already
+/// One From is num / den of a To, in lowest terms. Both are below 2^126; std::ratio_divide stops at 2^63 and already
 /// refuses hours in attoseconds.
 template <class From, class To> struct unit_ratio {
   static constexpr auto nums = std::gcd(From::num, To::num), dens = std::gcd(From::den, To::den);

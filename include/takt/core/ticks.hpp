@@ -1,10 +1,10 @@
 /// ticks.hpp - what a processor's counter counts, and how many of them make a second.
 ///
-/// Ticks are not nanoseconds: the counter of a 2.6 GHz machine makes 2.6 of them in one. They are a type of their own, so
-/// that the two cannot be mixed by accident. A reading and a difference of readings have the same type, as they have in
-/// the instruction set.
+/// Ticks are not nanoseconds: the counter of a 2.6 GHz machine makes 2.6 of them in one. They are a type of their own,
+/// so that the two cannot be mixed by accident. A reading and a difference of readings have the same type, as they have
+/// in the instruction set.
 ///
-/// Does not promise: that readings of two machines, or of one machine before and after a reset, have anything in common.
+/// Does not promise: that readings of two machines, or of one before and after a reset, have anything in common.
 ///
 /// This header is meant for hot files and includes neither <chrono> nor any header of intrinsics.
 #pragma once
@@ -89,7 +89,7 @@ public:
     }
   }
 
-  /// Returns: the ticks that pass at this rate in `d`, rounded down; zero for a negative duration, stopping at 2^64 - 1.
+  /// Returns: the ticks that pass at this rate in `d`, rounded down; zero for a negative duration; at most 2^64 - 1.
   /// Precondition: known(); an unknown rate gives zero ticks.
   template <class Duration> [[nodiscard]] constexpr ticks from(Duration d) const noexcept {
     if (!known() || !(d > Duration::zero())) return ticks();
