@@ -4,10 +4,13 @@
 #include <absl/strings/str_format.h>
 #include <absl/time/time.h>
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <poll.h>
+#include <time.h>
 #include <unistd.h>
 
 ABSL_FLAG(bool, json, false, "Print for programs");
@@ -74,24 +77,52 @@ std::string AbslUnparseFlag(duration d) { return absl::FormatDuration(absl::From
 
 namespace {
 
-volatile std::sig_atomic_t stop_signal = 0;
+// Handlers run one at a time: each blocks the signals of the others.
+std::atomic<int> stop_signal = 0;
+std::atomic<std::int64_t> stop_since = 0; // nanoseconds of CLOCK_MONOTONIC
+std::atomic<int> undoing = 0;             // how many `unhurried` live
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free);
 
-// SA_RESETHAND: the next one has its ordinary effect. No SA_RESTART: sleeps end.
-void on_signal(int signal, int flags) {
-  struct sigaction before {};
-  sigaction(signal, nullptr, &before);
-  if (before.sa_handler == SIG_IGN) return; // nohup, or a job in the background
+constexpr int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
+// timeout(1), shells and service managers send two signals at once: that is not yet impatience.
+constexpr std::int64_t impatient_after = 500'000'000;
+
+void on_stop(int signal) {
+  const int saved = errno;
+  timespec ts{};
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  const std::int64_t now = ts.tv_sec * std::int64_t{1'000'000'000} + ts.tv_nsec;
+  if (stop_signal == 0) {
+    stop_since = now;
+    stop_signal = signal;
+  } else if (undoing == 0 && now - stop_since > impatient_after) {
+    std::signal(signal, SIG_DFL);
+    raise(signal); // comes when this handler returns
+  }
+  errno = saved;
+}
+
+sigset_t all_stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : stop_signals) sigaddset(&set, signal);
+  sigaddset(&set, SIGQUIT);
+  return set;
+}
+
+void handle(int signal) {
   struct sigaction action {};
-  action.sa_handler = [](int s) { stop_signal = s; };
-  action.sa_flags = flags;
+  sigaction(signal, nullptr, &action);
+  if (action.sa_handler == SIG_IGN) return; // nohup, or a job in the background
+  action.sa_handler = &on_stop;
+  action.sa_mask = all_stop_signals();
+  action.sa_flags = static_cast<int>(SA_RESTART); // output goes on; ppoll, in which the tool sleeps, ends even so (signal(7))
   sigaction(signal, &action, nullptr);
 }
 
-constexpr int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
-
 void watch_for_stop() {
   [[maybe_unused]] static const bool once = [] {
-    for (const int signal : stop_signals) on_signal(signal, static_cast<int>(SA_RESETHAND));
+    for (const int signal : stop_signals) handle(signal);
     return true;
   }();
 }
@@ -107,10 +138,8 @@ bool sleep_until(std::chrono::steady_clock::time_point deadline) {
   using namespace std::chrono;
   watch_for_stop();
   // Blocked but inside ppoll, a signal cannot come between the question and the sleep.
-  sigset_t stopping, before;
-  sigemptyset(&stopping);
-  for (const int signal : stop_signals) sigaddset(&stopping, signal);
-  sigaddset(&stopping, SIGQUIT);
+  const sigset_t stopping = all_stop_signals();
+  sigset_t before;
   pthread_sigmask(SIG_BLOCK, &stopping, &before);
   for (;;) {
     const auto left = duration_cast<nanoseconds>(deadline - steady_clock::now()).count();
@@ -124,14 +153,11 @@ bool sleep_until(std::chrono::steady_clock::time_point deadline) {
 
 unhurried::unhurried() {
   watch_for_stop();
-  for (const int signal : stop_signals) on_signal(signal, 0);
-  on_signal(SIGQUIT, 0);
+  ++undoing;
+  handle(SIGQUIT);
 }
 
-unhurried::~unhurried() {
-  for (const int signal : stop_signals) on_signal(signal, static_cast<int>(SA_RESETHAND));
-  on_signal(SIGQUIT, static_cast<int>(SA_RESETHAND));
-}
+unhurried::~unhurried() { --undoing; }
 
 // progress
 

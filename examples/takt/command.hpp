@@ -52,7 +52,8 @@ exit_code could_not(absl::string_view what, std::error_code why);
 /// Says on standard error what is wrong with the command line; returns exit_code::wrong_usage.
 exit_code wrong_usage(absl::string_view what);
 
-/// Whether Ctrl-C (or SIGTERM, or SIGHUP) asked the tool to stop with what it has. A second one ends the tool at once.
+/// Whether Ctrl-C (or SIGTERM, or SIGHUP) asked the tool to stop with what it has. One more, half a second
+/// later or after that, ends the tool at once.
 bool stop_wanted();
 /// Sleeps until `deadline` of the steady clock or until a stop is wanted; returns whether to go on. Wakes up no more than
 /// once: an observer of timer interrupts should not cause them.

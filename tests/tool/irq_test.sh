@@ -32,6 +32,22 @@ for signal in INT TERM HUP; do
   run 0 timeout --preserve-status -s $signal 0.5 "$takt" irq --interval 1h --json
   same "a line after SIG$signal in the first interval" "$(json /row)" mean
 done
+# Where it cannot stop, because nobody takes what it has, two signals at once are one wish and a later one is the end.
+mkfifo "$work/slow"
+sleep 60 <"$work/slow" &
+reader=$!
+env --default-signal=INT "$takt" irq --interval 1ms --json >"$work/slow" 2>"$err" &
+tool=$!
+sleep 3 # more lines than a pipe holds
+kill -INT $tool
+kill -INT $tool
+sleep 1
+kill -0 $tool 2>/dev/null || fail 'the first Ctrl-C loses what it has'
+kill -INT $tool
+wait $tool
+same 'status after an impatient Ctrl-C' $? 130
+kill $reader
+rm "$work/slow"
 # Who is not to hear of a hangup does not.
 run 0 timeout --preserve-status -s HUP 0.2 nohup "$takt" irq --interval 100ms --count 5 --json
 same "lines under nohup" "$(json /row | grep -c interval)" 5
