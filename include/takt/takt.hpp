@@ -4,3 +4,4 @@
 #include <takt/cpu.hpp>
 #include <takt/kernel.hpp>
 #include <takt/clock.hpp>
+#include <takt/timer.hpp>

@@ -58,6 +58,7 @@ template <class Tag> struct fake_os {
     std::vector<sleep> sleeps;                            ///< all there were
     std::deque<early_end> early_ends;                     ///< how the coming sleeps end, one each
     std::chrono::nanoseconds latency{};                   ///< from the deadline to the end of a sleep
+    std::chrono::nanoseconds reading{};                   ///< how far each reading of a clock moves all of them
     void (*asleep)() = nullptr;                           ///< called inside each sleep, before time passes
     int system_calls = 0;                                 ///< clock_gettime by system call so far
   };
@@ -67,6 +68,7 @@ template <class Tag> struct fake_os {
 
   [[nodiscard]] static int clock_gettime(clockid_t id, timespec& out) noexcept {
     ++now.system_calls;
+    if (now.reading.count() != 0) advance(now.reading);
     return get(now.clocks, id, EINVAL, out);
   }
   [[nodiscard]] static int clock_getres(clockid_t id, timespec& out) noexcept {

@@ -1,0 +1,10 @@
+/// timer.hpp - the room timer/: sleeping and scheduling on the grid.
+#pragma once
+#include <takt/timer/grid_origin.hpp>
+#include <takt/timer/kernel_clock.hpp>
+#include <takt/timer/nanosleep_aligned.hpp>
+#include <takt/timer/periodic.hpp>
+#include <takt/timer/phase.hpp>
+#include <takt/timer/realtime.hpp>
+#include <takt/timer/sleep.hpp>
+#include <takt/timer/spin_tail.hpp>

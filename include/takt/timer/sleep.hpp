@@ -1,0 +1,239 @@
+/// sleep.hpp - sleeping until a point of the common grid, or somewhere inside a window.
+///
+/// All of it sleeps on absolute deadlines, so that neither signals nor preemption make it drift, and never ends before
+/// the deadline's own clock says due. A deadline that has passed does not sleep; one beyond the clock's range sleeps to
+/// the end of time.
+///
+/// Each function comes in three forms:
+///   f(..., ec)          sleeps to the end, signals or not;
+///   f(..., ender, ec)   the same, but returns early with false: ender is `interruptible` (the handler of a signal has
+///                       run) or a std::stop_token (a stop was requested, on clocks that are a stoppable_clock);
+///   f(...), f(..., ender)  throw std::system_error instead.
+///
+/// Does not promise: a bound on how late a sleep ends. The kernel adds the thread's slack (50 us by default, see
+/// timer_slack.hpp) and the time it takes to wake up. A step of CLOCK_REALTIME moves deadlines on it with it. With a
+/// stop_token a sleep on TAI runs on REALTIME and is asked again on TAI: never early, but if the offset between the two
+/// changes meanwhile (a leap second, a daemon that sets it), late by as much. On clocks that a time namespace can shift
+/// the first sleep on the grid reads /proc: see grid_origin.hpp.
+/// Sources: clock_nanosleep(2), futex(2), prctl(2) PR_SET_TIMERSLACK; Linux 6.12 kernel/time/hrtimer.c: a timer fires
+/// between softexpires and softexpires + slack, at the interrupt that comes first.
+#pragma once
+#include <takt/core/error.hpp>
+#include <takt/core/grid.hpp>
+#include <takt/core/ladder.hpp>
+#include <takt/core/saturating.hpp>
+#include <takt/core/timespec.hpp>
+#include <takt/kernel/os.hpp>
+#include <takt/kernel/timer_slack.hpp>
+#include <takt/timer/grid_origin.hpp>
+#include <takt/timer/kernel_clock.hpp>
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <system_error>
+#include <type_traits>
+
+namespace takt::inline TAKT_ABI {
+
+// synopsis
+
+/// Says that a sleep shall end when the handler of a signal has run, as nanosleep(2) does. A stopped and continued
+/// process does not count.
+struct interruptible_t {
+  explicit interruptible_t() = default;
+};
+inline constexpr interruptible_t interruptible{};
+/// Says that a sleep shall go on to its deadline.
+struct uninterrupted_t {
+  explicit uninterrupted_t() = default;
+};
+inline constexpr uninterrupted_t uninterrupted{};
+
+/// What may end a sleep on Clock before its deadline.
+template <class E, class Clock>
+concept sleep_ender = std::same_as<E, uninterrupted_t> || std::same_as<E, interruptible_t> ||
+                      (std::same_as<E, std::stop_token> && stoppable_clock<Clock>);
+
+// definitions
+namespace detail {
+
+/// The clock that a futex uses for Clock.
+template <class Clock>
+inline constexpr clockid_t futex_clock =
+    kernel_clock<Clock>::id == CLOCK_TAI ? CLOCK_REALTIME : kernel_clock<Clock>::id;
+
+/// Returns: when the kernel's clock Id will show that Clock has reached `deadline`, as far as can be told now.
+template <class Clock, clockid_t Id, class Os>
+[[nodiscard]] timespec kernel_deadline(std::chrono::nanoseconds deadline) noexcept {
+  const auto target = saturating_subtract(deadline, ahead_of<Clock, Id, Os>());
+  return to_timespec(std::max(target, std::chrono::nanoseconds::zero())); // the kernel refuses to look before its epoch
+}
+
+/// Whether Clock has reached `deadline` once the kernel says so of Id.
+template <class Clock, clockid_t Id, class Os> [[nodiscard]] bool is_due(std::chrono::nanoseconds deadline) noexcept {
+  if constexpr (kernel_clock<Clock>::same && kernel_clock<Clock>::id == Id) return true;
+  else return now_of<Clock, Os>() >= deadline;
+}
+
+/// Sleeps until Clock shows `deadline` or the ender ends it.
+/// Returns: whether the deadline was reached. Errors: what the system call reports.
+template <class Clock, class Os, class Ender>
+  requires(!std::same_as<Ender, std::stop_token>)
+bool rest_until(std::chrono::nanoseconds deadline, Ender, std::error_code& ec) noexcept {
+  constexpr clockid_t id = kernel_clock<Clock>::id;
+  ec.clear();
+  for (;;) {
+    const int error = Os::sleep_until(id, kernel_deadline<Clock, id, Os>(deadline));
+    if (error == EINTR) {
+      if constexpr (std::same_as<Ender, interruptible_t>) return false;
+      else continue; // the deadline is absolute: it has not moved
+    }
+    if (error != 0) return ec = errno_code(error), false;
+    if (is_due<Clock, id, Os>(deadline)) return true;
+  }
+}
+
+template <class Clock, class Os>
+bool rest_until(std::chrono::nanoseconds deadline, const std::stop_token& token, std::error_code& ec) noexcept {
+  if (!token.stop_possible()) return rest_until<Clock, Os>(deadline, uninterrupted, ec);
+  constexpr clockid_t id = futex_clock<Clock>;
+  ec.clear();
+  std::atomic<std::uint32_t> stopped{0};
+  const auto stop = [&stopped]() noexcept {
+    stopped.store(1, std::memory_order_relaxed); // the futex orders store and sleep; nothing else is passed on by it
+    Os::wake_all(stopped);
+  };
+  // Its destructor waits for a `stop` that runs in another thread, so the word outlives the wake-up.
+  const std::stop_callback registration(token, stop);
+  for (;;) {
+    if (token.stop_requested()) return false;
+    const int error = Os::wait_until(stopped, 0, id, kernel_deadline<Clock, id, Os>(deadline));
+    if (error == ETIMEDOUT && is_due<Clock, id, Os>(deadline)) return true;
+    if (error != 0 && error != ETIMEDOUT && error != EAGAIN && error != EINTR) return ec = errno_code(error), false;
+  }
+}
+
+/// The first point of `g` at or after `t` when the zero of the grid is at `origin`.
+[[nodiscard]] constexpr std::chrono::nanoseconds ceil_from(std::chrono::nanoseconds origin, const grid& g,
+                                                           std::chrono::nanoseconds t) noexcept {
+  return saturating_add(g.ceil(saturating_subtract(t, origin)), origin);
+}
+
+/// The roundest point of [earliest, latest] when the zero of the ladder is at `origin`. Precondition: earliest <=
+/// latest.
+[[nodiscard]] constexpr std::chrono::nanoseconds roundest_from(std::chrono::nanoseconds origin,
+                                                               std::chrono::nanoseconds earliest,
+                                                               std::chrono::nanoseconds latest) noexcept {
+  const auto point = roundest_point(saturating_subtract(earliest, origin), saturating_subtract(latest, origin));
+  // A window that the origin moves beyond the range loses an end there: what was asked for is kept.
+  return std::clamp(saturating_add(*point, origin), earliest, latest);
+}
+
+} // namespace detail
+
+/// Effects: sleeps until `t`.
+/// Errors: what clock_nanosleep or futex report (EPERM under a filter that forbids them).
+template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender<Clock> Ender>
+bool sleep_until(std::chrono::time_point<Clock, Duration> t, Ender ender, std::error_code& ec) noexcept {
+  return detail::rest_until<Clock, Os>(detail::deadline_of(t), ender, ec);
+}
+template <class Os = linux_os, sleepable_clock Clock, class Duration>
+void sleep_until(std::chrono::time_point<Clock, Duration> t, std::error_code& ec) noexcept {
+  sleep_until<Os>(t, uninterrupted, ec);
+}
+
+/// Effects: sleeps until the first point of `g` at or after `t`. The grid starts at the zero of the kernel's own clock,
+/// also inside a time namespace, so whoever names the same grid on the same clock wakes up at the same points.
+/// Errors: those of sleep_until() and grid_origin().
+template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender<Clock> Ender>
+bool sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, Ender ender, std::error_code& ec) {
+  const auto origin = grid_origin<Clock, Os>(ec);
+  if (ec) return false;
+  return detail::rest_until<Clock, Os>(detail::ceil_from(origin, g, detail::deadline_of(t)), ender, ec);
+}
+template <class Os = linux_os, sleepable_clock Clock, class Duration>
+void sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, std::error_code& ec) {
+  sleep_until_aligned<Os>(t, g, uninterrupted, ec);
+}
+
+/// Effects: sleeps at least `d`, and on until the next point of `g`. Clock: the one whose grid it is.
+/// Beware of the beat: a loop that sleeps at least P on a grid of P needs a moment for itself, misses the next point
+/// and wakes up every 2 P. Ask for less than P, or use `periodic`.
+/// Errors: those of sleep_until_aligned().
+template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os, class Rep, class Period,
+          sleep_ender<Clock> Ender>
+bool sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, Ender ender, std::error_code& ec) {
+  using point = std::chrono::time_point<Clock, std::chrono::nanoseconds>;
+  const auto due = saturating_add(detail::now_of<Clock, Os>(), detail::ceil_to_nanoseconds(d));
+  return sleep_until_aligned<Os>(point(due), g, ender, ec);
+}
+template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os, class Rep, class Period>
+void sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, std::error_code& ec) {
+  sleep_aligned<Clock, Os>(d, g, uninterrupted, ec);
+}
+
+/// Effects: sleeps until somewhere in [t, t + slack]: until the roundest point of the decimal ladder in it, or until an
+/// interrupt that comes for somebody else while the window is open. Threads under a real-time policy, for whom the
+/// kernel knows no slack, sleep to the roundest point. The thread's own slack is as before when it returns.
+/// Errors: EINVAL for a negative slack; those of sleep_until() and grid_origin(). Four system calls more than
+/// sleep_until().
+template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period, sleep_ender<Clock> Ender>
+bool sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono::duration<Rep, Period> slack,
+                        Ender ender, std::error_code& ec) {
+  using std::chrono::nanoseconds;
+  if (!(slack >= slack.zero())) return ec = detail::errno_code(EINVAL), false; // a NaN is refused too
+  const nanoseconds origin = grid_origin<Clock, Os>(ec);
+  if (ec) return false;
+  const nanoseconds earliest = detail::deadline_of(t);
+  const nanoseconds latest = saturating_add(earliest, saturating_cast<nanoseconds>(slack));
+  const nanoseconds roundest = detail::roundest_from(origin, earliest, latest);
+  // The kernel is told the window as softexpires and slack, so that the hard expiry is the roundest point. Slack of
+  // zero would mean the default. Whatever forbids it, the roundest point is right without.
+  std::error_code refused;
+  const scoped_timer_slack<Os> room(std::max(saturating_subtract(roundest, earliest), nanoseconds(1)), refused);
+  return detail::rest_until<Clock, Os>(room.active() ? earliest : roundest, ender, ec);
+}
+template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period>
+void sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono::duration<Rep, Period> slack,
+                        std::error_code& ec) {
+  sleep_until_within<Os>(t, slack, uninterrupted, ec);
+}
+
+#if TAKT_EXCEPTIONS
+namespace detail {
+inline std::string sleep_hint() {
+  return std::string("sleep: the kernel refused it (a filter?), the slack was negative, or /proc does not tell how a "
+                     "time namespace shifts the clock (see load_grid_origin)");
+}
+} // namespace detail
+
+template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender<Clock> Ender = uninterrupted_t>
+bool sleep_until(std::chrono::time_point<Clock, Duration> t, Ender ender = Ender()) {
+  return detail::or_throw([&](std::error_code& ec) { return sleep_until<Os>(t, ender, ec); }, detail::sleep_hint);
+}
+template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender<Clock> Ender = uninterrupted_t>
+bool sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, Ender ender = Ender()) {
+  return detail::or_throw([&](std::error_code& ec) { return sleep_until_aligned<Os>(t, g, ender, ec); },
+                          detail::sleep_hint);
+}
+template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os, class Rep, class Period,
+          sleep_ender<Clock> Ender = uninterrupted_t>
+bool sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, Ender ender = Ender()) {
+  return detail::or_throw([&](std::error_code& ec) { return sleep_aligned<Clock, Os>(d, g, ender, ec); },
+                          detail::sleep_hint);
+}
+template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period,
+          sleep_ender<Clock> Ender = uninterrupted_t>
+bool sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono::duration<Rep, Period> slack,
+                        Ender ender = Ender()) {
+  return detail::or_throw([&](std::error_code& ec) { return sleep_until_within<Os>(t, slack, ender, ec); },
+                          detail::sleep_hint);
+}
+#endif
+
+} // namespace takt::inline TAKT_ABI
