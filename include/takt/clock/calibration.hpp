@@ -213,6 +213,7 @@ rate_estimate measure_rate(std::chrono::nanoseconds budget, std::chrono::nanosec
     } else if (s.reference - start >= next_look) {
       next_look *= 2;
       const rate_estimate e = estimate_rate(store.samples(), ec);
+      if (ec == errc::too_few_samples) continue; // so far
       if (ec) return {};
       if (e.uncertainty_ppm + steering_ppm<Reference, Os>(e.rate.hertz(), e.span) <= target_ppm) break;
     }

@@ -231,7 +231,9 @@ inline rate_estimate estimate_rate(std::span<const clock_sample> samples, std::e
     else if (points.y(i) > previous) granule = std::min(granule, points.y(i) - previous);
     previous = last = points.y(i);
   }
-  if (!(last > first) || !(line.slope > 0)) return ec = errc::reference_stands_still, rate_estimate{};
+  if (!(last > first)) return ec = errc::reference_stands_still, rate_estimate{};
+  if (!(line.sxx > 0)) return ec = errc::counter_stands_still, rate_estimate{};
+  if (!(line.slope > 0)) return ec = errc::clocks_disagree, rate_estimate{};
 
   const double half_width = 0.5 * static_cast<double>(limit) * line.slope;
   const double tolerance = half_width + granule + 2 + detail::largest_bend * (last - first);

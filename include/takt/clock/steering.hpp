@@ -24,7 +24,8 @@ namespace takt::inline TAKT_ABI {
 namespace steering_rule {
 /// A lead is worked off at no more than this: what the kernel's own adjtime(3) does. A lead of d takes d / gentle_rate,
 inline constexpr double gentle_rate = 500e-6;
-/// or this long if that is longer: small leads are mostly noise of the reading, and slopes should not show it.
+/// or this long if that is longer: small leads are mostly noise of the reading, and slopes should not show it. It is also
+/// longer than the period in which lines are renewed, by a quarter, so that the fast road reaches from one to the next.
 inline constexpr std::chrono::nanoseconds settling = std::chrono::seconds(1);
 /// A lead beyond this is no drift: the counter leapt, or went on while the machine slept. It is worked off
 inline constexpr std::chrono::nanoseconds leap = std::chrono::milliseconds(100);
@@ -54,7 +55,7 @@ struct bearing {
 [[nodiscard]] constexpr std::chrono::nanoseconds life_of_line(std::chrono::nanoseconds renewed_every) noexcept;
 [[nodiscard]] constexpr std::int64_t reference_at(const bearing& b, std::uint64_t tick) noexcept;
 [[nodiscard]] constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint64_t base,
-                                            std::chrono::nanoseconds life, bool steady) noexcept;
+                                            std::chrono::nanoseconds renewed_every, bool steady) noexcept;
 [[nodiscard]] constexpr bool jumped(const bearing& before, const clock_point& now) noexcept;
 
 // definitions
@@ -74,9 +75,12 @@ constexpr std::int64_t reference_at(const bearing& b, std::uint64_t tick) noexce
 
 /// Returns: the line that begins at tick `base`, near the point, after `old`, which is null for the first.
 /// If the reference is not steady, the line simply is the reference.
-constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint64_t base, std::chrono::nanoseconds life,
-                              bool steady) noexcept {
+constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint64_t base,
+                              std::chrono::nanoseconds renewed_every, bool steady) noexcept {
   using namespace steering_rule;
+  const std::chrono::nanoseconds life = life_of_line(renewed_every);
+  const std::chrono::nanoseconds kept = life < untended_life ? renewed_every : std::chrono::nanoseconds::zero();
+  const auto settle = static_cast<double>(std::max(settling, kept + kept / 4).count());
   time_line line;
   line.base = base;
   line.reference = line.start = reference_at(b, base);
@@ -84,8 +88,7 @@ constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint6
   line.ppm = b.ppm;
   line.slope = line.cruise = tick_scale::from(b.ns_per_tick);
   const auto in_ticks = [&](double ns) { return static_cast<std::uint64_t>(ns / b.ns_per_tick); };
-  const double most = static_cast<double>(line.cruise.most() / 4) * b.ns_per_tick; // leaves room for what comes after
-  line.life = line.turn = in_ticks(std::min(static_cast<double>(life.count()), most));
+  line.life = line.turn = std::min(in_ticks(static_cast<double>(life.count())), line.cruise.most() / 4);
   line.margin = in_ticks(static_cast<double>(order_margin_ns)) + 1;
   if (!steady || old == nullptr) return line;
 
@@ -95,8 +98,8 @@ constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint6
   if (lead <= 0) return line;
   line.start = shown;
   const auto d = static_cast<double>(lead);
-  const double rate = lead > leap.count() ? steep_rate : std::min(gentle_rate, d / static_cast<double>(settling.count()));
-  line.slope = tick_scale::from(b.ns_per_tick * (1 - rate), line.cruise.shift());
+  const double rate = lead > leap.count() ? steep_rate : std::min(gentle_rate, d / settle);
+  line.slope = tick_scale::from(b.ns_per_tick * (1 - rate));
   line.turn = std::min(in_ticks(d / rate), line.life);
   return line;
 }

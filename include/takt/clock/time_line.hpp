@@ -44,7 +44,6 @@
 /// by such counters. Steps back of a reference that is not steady are followed at once, and then time runs backwards.
 #pragma once
 #include <takt/core/config.hpp>
-#include <takt/core/fixed_point.hpp>
 #include <takt/core/ticks.hpp>
 
 #include <atomic>
@@ -61,33 +60,32 @@ class line_register;
 
 // definitions
 
-/// Nanoseconds per tick for the fast road: one shift, and the upper half of one multiplication. The multiplier is the
-/// ratio in units of 2^(shift - 64); the shift is 0 for counters above 1 GHz.
+/// Nanoseconds per tick as a whole number and a fraction of 2^64: two multiplications that run side by side, of which the
+/// processor needs the upper half of one. No shift lies between the counter and the result.
 class tick_scale {
 public:
   constexpr tick_scale() noexcept = default;
-  constexpr tick_scale(std::uint64_t multiplier, unsigned shift) noexcept : multiplier_(multiplier), shift_(shift) {}
+  constexpr tick_scale(std::uint64_t whole, std::uint64_t fraction) noexcept : whole_(whole), fraction_(fraction) {}
 
-  /// Returns: the scale of a ratio from 0 to 2^31 ns per tick, with the least shift that is at least `least_shift`.
-  [[nodiscard]] static constexpr tick_scale from(double ns_per_tick, unsigned least_shift = 0) noexcept {
-    double fraction = ns_per_tick > 0 ? ns_per_tick : 0;
-    unsigned shift = 0;
-    for (; shift < 32 && (fraction >= 1 || shift < least_shift); ++shift) fraction /= 2;
-    return {fraction < 1 ? static_cast<std::uint64_t>(fraction * 0x1p64) : ~std::uint64_t{0}, shift};
+  /// Returns: the scale of a ratio from 0 to 2^32 ns per tick.
+  [[nodiscard]] static constexpr tick_scale from(double ns_per_tick) noexcept {
+    const double ratio = !(ns_per_tick > 0) ? 0 : ns_per_tick < 0x1p32 ? ns_per_tick : 0x1p32;
+    const auto whole = static_cast<std::uint64_t>(ratio);
+    return {whole, static_cast<std::uint64_t>((ratio - static_cast<double>(whole)) * 0x1p64)};
   }
 
   /// Returns: the nanoseconds of `t` ticks, rounded down. Precondition: t <= most().
   [[nodiscard]] constexpr std::uint64_t operator()(std::uint64_t t) const noexcept {
-    return static_cast<std::uint64_t>((static_cast<detail::uint128>(t << (shift_ & 63)) * multiplier_) >> 64);
+    return t * whole_ + static_cast<std::uint64_t>((static_cast<detail::uint128>(t) * fraction_) >> 64);
   }
-  [[nodiscard]] constexpr std::uint64_t most() const noexcept { return ~std::uint64_t{0} >> (shift_ & 63); }
-  [[nodiscard]] constexpr std::uint64_t multiplier() const noexcept { return multiplier_; }
-  [[nodiscard]] constexpr unsigned shift() const noexcept { return shift_; }
+  /// Returns: the most ticks whose time surely fits into 63 bits.
+  [[nodiscard]] constexpr std::uint64_t most() const noexcept { return (~std::uint64_t{0} >> 1) / (whole_ + 1); }
+  [[nodiscard]] constexpr std::uint64_t whole() const noexcept { return whole_; }
+  [[nodiscard]] constexpr std::uint64_t fraction() const noexcept { return fraction_; }
   friend constexpr bool operator==(tick_scale, tick_scale) noexcept = default;
 
 private:
-  std::uint64_t multiplier_ = 0;
-  unsigned shift_ = 0;
+  std::uint64_t whole_ = 0, fraction_ = 0;
 };
 
 /// One line with everything that is known about it. Times are nanoseconds since the reference's epoch.
@@ -95,7 +93,7 @@ struct time_line {
   std::uint64_t base = 0;      ///< the tick from which on it holds
   std::int64_t start = 0;      ///< the time at that tick
   tick_scale slope;            ///< up to `turn`: slower than the reference while a lead is worked off
-  tick_scale cruise;           ///< from then on, the rate of the reference; same shift
+  tick_scale cruise;           ///< from then on, the rate of the reference
   std::uint64_t turn = 0;      ///< ticks after `base`
   std::uint64_t life = 0;      ///< ticks after `base` for which it is believed; 0: not at all
   std::int64_t reference = 0;  ///< the reference at `base`, as well as it was known
@@ -138,10 +136,9 @@ public:
     std::atomic<std::uint64_t> reach{0}; ///< ticks for which base, start, slope are the whole truth; 0: slow road
     std::atomic<std::uint64_t> base{0};
     std::atomic<std::int64_t> start{0};
-    std::atomic<std::uint64_t> slope{0};
-    std::atomic<std::uint64_t> shift{0};
-    alignas(64) std::atomic<std::uint64_t> cruise{0};
-    std::atomic<std::uint64_t> turn{0}, life{0}, margin{0};
+    std::atomic<std::uint64_t> fraction{0}, whole{0}; ///< the slope
+    std::atomic<std::uint64_t> cruise_fraction{0}, cruise_whole{0};
+    alignas(64) std::atomic<std::uint64_t> turn{0}, life{0}, margin{0};
     std::atomic<std::int64_t> least_start{0}; ///< from which the decision starts
     std::atomic<std::int64_t> reference{0}, half_width{0};
     std::atomic<double> ppm{0};
@@ -162,11 +159,9 @@ public:
     const std::uint64_t reach = r.reach.load(std::memory_order_acquire); // first: it vouches for `start`
     const std::uint64_t ticks_since = c - r.base.load(std::memory_order_acquire);
     const std::uint64_t start = static_cast<std::uint64_t>(r.start.load(std::memory_order_acquire));
-    const std::uint64_t multiplier = r.slope.load(std::memory_order_acquire);
-    const std::uint64_t shift = r.shift.load(std::memory_order_acquire);
-    const std::uint64_t ns = static_cast<std::uint64_t>(
-        (static_cast<detail::uint128>(ticks_since << (shift & 63)) * multiplier) >> 64);
-    out = static_cast<std::int64_t>(start + ns);
+    const std::uint64_t fraction = r.fraction.load(std::memory_order_acquire);
+    const std::uint64_t whole = r.whole.load(std::memory_order_acquire);
+    out = static_cast<std::int64_t>(start + tick_scale(whole, fraction)(ticks_since));
     return (current_.load(std::memory_order_relaxed) == number) & (ticks_since < reach);
   }
 
@@ -203,11 +198,10 @@ private:
 inline bool line_register::get(std::uint64_t number, time_line& out, bool& decided) const noexcept {
   const record& r = records_[number % size];
   constexpr auto order = std::memory_order_acquire;
-  const auto shift = static_cast<unsigned>(r.shift.load(order));
   out.base = r.base.load(order);
   out.start = r.start.load(order);
-  out.slope = tick_scale(r.slope.load(order), shift);
-  out.cruise = tick_scale(r.cruise.load(order), shift);
+  out.slope = tick_scale(r.whole.load(order), r.fraction.load(order));
+  out.cruise = tick_scale(r.cruise_whole.load(order), r.cruise_fraction.load(order));
   out.turn = r.turn.load(order);
   out.life = r.life.load(order);
   out.reference = r.reference.load(order);
@@ -285,9 +279,10 @@ void line_register::publish(const time_line& line, Counter&& counter, Reference&
   r.base.store(line.base, order);
   r.start.store(undecided(number), order);
   r.least_start.store(line.start, order);
-  r.slope.store(line.slope.multiplier(), order);
-  r.shift.store(line.slope.shift(), order);
-  r.cruise.store(line.cruise.multiplier(), order);
+  r.whole.store(line.slope.whole(), order);
+  r.fraction.store(line.slope.fraction(), order);
+  r.cruise_whole.store(line.cruise.whole(), order);
+  r.cruise_fraction.store(line.cruise.fraction(), order);
   r.turn.store(line.turn, order);
   r.life.store(line.life, order);
   r.reference.store(line.reference, order);

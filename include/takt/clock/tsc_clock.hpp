@@ -261,7 +261,7 @@ private:
   [[nodiscard]] static bool may_read_counter(std::error_code& ec);
   /// How far CLOCK_REALTIME is ahead of the reference.
   [[nodiscard]] static duration ahead_of_reference() noexcept;
-  static void draw(const bearing& b, duration life) noexcept;
+  static void draw(const bearing& b, duration renewed_every, bool believed = true) noexcept;
   static void abandon() noexcept;
 };
 
@@ -299,24 +299,24 @@ auto basic_tsc_clock<Reference, Counter, Os>::ahead_of_reference() noexcept -> d
   }
 }
 
-/// Publishes the line that follows from `b`. The caller holds the writer's lock.
+/// Publishes the line that follows from `b`; one that is not believed makes reads take the kernel's road, raised as far as
+/// they must. The caller holds the writer's lock.
 template <class Reference, class Counter, class Os>
-void basic_tsc_clock<Reference, Counter, Os>::draw(const bearing& b, duration life) noexcept {
+void basic_tsc_clock<Reference, Counter, Os>::draw(const bearing& b, duration renewed_every, bool believed) noexcept {
   auto& lines = state().lines;
   time_line old;
   const bool first = lines.newest() == 0;
   if (!first) old = lines.template settled<steady_reference>(&read_counter, &read_reference);
-  const time_line line = draw_line(first ? nullptr : &old, b, read_counter(), life, steady_reference);
+  time_line line = draw_line(first ? nullptr : &old, b, read_counter(), renewed_every, steady_reference);
+  if (!believed) line.life = 0;
   lines.template publish<steady_reference>(line, &read_counter, &read_reference);
 }
 
-/// Publishes a line that is not believed, so that reads take the kernel's road, raised as far as they must.
 template <class Reference, class Counter, class Os>
 void basic_tsc_clock<Reference, Counter, Os>::abandon() noexcept {
   bearing b = state().anchor;
-  b.point.at = ticks(read_counter());
-  b.point.reference = duration(read_reference());
-  draw(b, duration::zero());
+  b.point = {ticks(read_counter()), duration(read_reference()), duration::zero()};
+  draw(b, duration::zero(), false);
   state().calibration = {};
 }
 
@@ -332,7 +332,7 @@ void basic_tsc_clock<Reference, Counter, Os>::install(const tsc_calibration& c, 
   if (!lock) return;
   state().anchor = {c.point(), 1e9 / c.rate().hertz(), c.uncertainty_ppm()};
   state().calibration = c;
-  draw(state().anchor, life_of_line(renewed_every));
+  draw(state().anchor, renewed_every);
 }
 
 template <class Reference, class Counter, class Os>
@@ -369,7 +369,7 @@ discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration r
   report.half_width = point.half_width;
   const time_line old = state().lines.template settled<steady_reference>(&read_counter, &read_reference);
   if (old.holds_at(point.at.count())) report.offset = duration(old.after(point.at.count() - old.base)) - point.reference;
-  draw(here, life_of_line(renewed_every));
+  draw(here, renewed_every);
   const time_line drawn = state().lines.template settled<steady_reference>(&read_counter, &read_reference);
   if (drawn.turn < drawn.life) report.works_off = report.rate.template to<duration>(ticks(drawn.turn));
   return report;
