@@ -1,0 +1,74 @@
+#!/bin/sh
+# boot.sh TREE PROGRAM TOOL NAME CPU CPUS TIMEOUT TESTS QEMU-ARGUMENTS KERNEL-ARGUMENTS
+#
+# Boots a throw-away machine whose init is PROGRAM, the static test binary, and ends as its tests did: 0 passed, 1 not,
+# 77 skipped because there is no emulator or no kernel to boot. Nothing of it touches the machine it runs on: the kernel
+# is downloaded and unpacked into TREE, never installed, and the disk is an initrd.
+#   TOOL               the static command-line tool, laid beside PROGRAM; may be empty
+#   CPU CPUS           as qemu takes them for -cpu and -smp
+#   TIMEOUT            seconds until the whole of it counts as failed
+#   TESTS              doctest's filter of test cases
+# The last two are lists of words.
+set -u
+tree=$1 program=$2 tool=$3 name=$4 cpu=$5 cpus=$6 timeout=$7 tests=$8 qemu_arguments=$9
+shift 9
+kernel_arguments=$1
+
+skip() {
+  printf 'SKIPPED: guest.%s: %s\n' "$name" "$*"
+  exit 77
+}
+
+# fetch_kernel: leaves the image that linux-image-cloud-amd64 stands for in $tree/kernel/vmlinuz.
+fetch_kernel() {
+  [ -e "$tree/kernel/vmlinuz" ] && return 0
+  # The package itself is empty; what it depends on is named after the kernel's ABI, which moves.
+  package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: *\(linux-image-[^ ]*\)$/\1/p' | head -n 1)
+  [ -n "$package" ] || return 1
+  rm -rf "$tree/kernel" && mkdir -p "$tree/kernel" || return 1
+  (
+    cd "$tree/kernel" &&
+      apt-get download -qq "$package" 2>/dev/null && dpkg -x ./*.deb unpacked && mv unpacked/boot/vmlinuz-* vmlinuz.part &&
+      rm -rf unpacked ./*.deb && mv vmlinuz.part vmlinuz
+  )
+}
+
+command -v qemu-system-x86_64 >/dev/null 2>&1 || skip "no qemu-system-x86_64 (package qemu-system-x86)"
+command -v cpio >/dev/null 2>&1 || skip "no cpio"
+mkdir -p "$tree"
+exec 9>"$tree/lock"
+flock 9
+fetch_kernel || skip "no kernel image: apt-get cannot download what linux-image-cloud-amd64 depends on"
+exec 9>&-
+
+place=$tree/$name
+rm -rf "$place" && mkdir -p "$place/root" || exit 1
+trap 'rm -rf "$place"' EXIT
+for directory in proc sys dev tmp; do mkdir "$place/root/$directory"; done
+cp "$program" "$place/root/init" || exit 1
+[ -z "$tool" ] || cp "$tool" "$place/root/takt" || exit 1
+(cd "$place/root" && find . | cpio --quiet -o -H newc -R 0:0) >"$place/initrd" || exit 1
+
+# Software emulation alone: whether the host may virtualise must not decide what is tested.
+# shellcheck disable=SC2086 # lists of words
+timeout -k 2 "$timeout" qemu-system-x86_64 -accel tcg -M q35 -cpu "$cpu" -smp "$cpus" -m 128 \
+  -kernel "$tree/kernel/vmlinuz" -initrd "$place/initrd" \
+  -append "console=ttyS0,115200 quiet panic=-1 takt.guest=$name takt.tests=$tests takt.seconds=$timeout $kernel_arguments" \
+  -nodefaults -no-user-config -display none -no-reboot -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
+  $qemu_arguments </dev/null >"$place/output" 2>"$place/errors"
+status=$?
+tr -d '\r' <"$place/output"
+grep -v 'warning: TCG doesn.t support requested feature' "$place/errors" >&2
+
+# The device makes 2n + 1 of what init wrote. 32 is a pass, so that an error of qemu (1) cannot look like one.
+case $status in
+65) exit 0 ;;
+67) echo "guest.$name: tests failed" ;;
+69) echo "guest.$name: the test program was killed" ;;
+71) echo "guest.$name: the test program took too long" ;;
+73) echo "guest.$name: the guest's init could not set the machine up" ;;
+0) echo "guest.$name: the guest went down: a panic, most likely" ;;
+124 | 137) echo "guest.$name: no end after $timeout s" ;;
+*) echo "guest.$name: qemu ended with status $status" ;;
+esac
+exit 1

@@ -1,0 +1,149 @@
+// Protects: that every clock of takt keeps its contract whatever the machine is: both roads to a kernel's clock are one
+// clock, tsc_clock reads the counter only where that is trusted, shows CLOCK_MONOTONIC within its stated error, and never
+// goes backwards, in a thread or from one thread to another.
+#include "guest.hpp"
+
+#include <takt/clock/tsc_clock.hpp>
+#include <takt/kernel/posix_clock.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using takt::access;
+using takt::posix_clock;
+using takt::tsc_clock;
+
+template <clockid_t Id> void check_roads() {
+  int outside = 0, backwards = 0;
+  nanoseconds last{};
+  for (int i = 0; i < 500; ++i) {
+    const nanoseconds a = posix_clock<Id, access::syscall>::now().time_since_epoch();
+    const nanoseconds b = posix_clock<Id>::now().time_since_epoch();
+    const nanoseconds c = posix_clock<Id, access::syscall>::now().time_since_epoch();
+    outside += !(a <= b && b <= c);
+    backwards += a < last;
+    last = c;
+  }
+  CAPTURE(Id);
+  CHECK(outside == 0);
+  CHECK(backwards == 0);
+}
+
+/// Reads Clock for `span` in one thread. Returns: how often it went backwards.
+template <class Clock> int backwards_within(nanoseconds span) {
+  int count = 0;
+  auto last = Clock::now();
+  const nanoseconds end = guest::read(CLOCK_MONOTONIC) + span;
+  do {
+    for (int i = 0; i < 1000; ++i) {
+      const auto now = Clock::now();
+      count += now < last;
+      last = now;
+    }
+  } while (guest::read(CLOCK_MONOTONIC) < end);
+  return count;
+}
+
+/// Two threads hand each other stamps through one word. Returns: how often a clock read after a stamp was received
+/// showed less.
+template <class Clock> int backwards_between(nanoseconds span) {
+  std::atomic<nanoseconds::rep> newest{0};
+  std::atomic<bool> stop{false};
+  std::atomic<int> count{0};
+  const auto hand_on = [&] {
+    while (!stop.load(std::memory_order_relaxed)) {
+      for (int i = 0; i < 100; ++i) {
+        nanoseconds::rep seen = newest.load(std::memory_order_acquire);
+        const nanoseconds::rep own = Clock::now().time_since_epoch().count();
+        if (own < seen) count.fetch_add(1, std::memory_order_relaxed);
+        while (seen < own && !newest.compare_exchange_weak(seen, own, std::memory_order_acq_rel)) {}
+      }
+    }
+  };
+  std::thread other(hand_on);
+  std::thread one(hand_on);
+  std::this_thread::sleep_for(span);
+  stop = true;
+  other.join(), one.join();
+  return count.load();
+}
+
+/// How far `Clock` is from CLOCK_MONOTONIC, as the least distance outside a bracket over many readings.
+template <class Clock> nanoseconds off_from_monotonic() {
+  nanoseconds best = nanoseconds::max();
+  for (int i = 0; i < 200; ++i) {
+    const nanoseconds a = guest::read(CLOCK_MONOTONIC);
+    const nanoseconds t = Clock::now().time_since_epoch();
+    const nanoseconds c = guest::read(CLOCK_MONOTONIC);
+    best = std::min(best, t < a ? a - t : t > c ? t - c : 0ns);
+  }
+  return best;
+}
+
+} // namespace
+
+TEST_CASE("clocks: both roads to each clock of the kernel meet") {
+  check_roads<CLOCK_MONOTONIC>();
+  check_roads<CLOCK_MONOTONIC_RAW>();
+  check_roads<CLOCK_BOOTTIME>();
+  check_roads<CLOCK_REALTIME>();
+  check_roads<CLOCK_TAI>();
+}
+
+TEST_CASE("clocks: tsc_clock takes the counter where it is trusted, the kernel's clock elsewhere") {
+  const takt::verdict v = takt::judge(takt::gather_counter_facts());
+  CHECK(tsc_clock::source() != takt::road::counter);
+  std::error_code ec;
+  const takt::tsc_calibration c = tsc_clock::calibrate(20ms, ec);
+  CAPTURE(ec.message());
+  CAPTURE(to_string(c));
+  if (v.counter_trusted) {
+    REQUIRE_FALSE(ec);
+    CHECK(tsc_clock::source() == takt::road::counter);
+    CHECK(c.uncertainty_ppm() < 1000); // emulated clocks are read in microseconds: what matters is that it is stated
+    MESSAGE(to_string(c));
+  } else {
+    CHECK(ec == takt::errc::counter_not_trusted);
+    CHECK_FALSE(c.rate().known());
+    CHECK(tsc_clock::source() != takt::road::counter);
+    CHECK(off_from_monotonic<tsc_clock>() == 0ns);
+  }
+}
+
+TEST_CASE("clocks: tsc_clock stays within its stated error of CLOCK_MONOTONIC") {
+  const takt::tsc_calibration c = tsc_clock::calibration();
+  const nanoseconds begin = guest::read(CLOCK_MONOTONIC);
+  for (int i = 0; i < 10; ++i) {
+    std::this_thread::sleep_for(20ms);
+    const nanoseconds since = guest::read(CLOCK_MONOTONIC) - begin + c.window() + 1s;
+    // What the rate may be off, half the reading that anchored it, and one unit of the kernel's own rounding.
+    const double drift = c.rate().known() ? c.uncertainty_ppm() * 1e-6 * static_cast<double>(since.count()) : 0;
+    const nanoseconds bound = nanoseconds(static_cast<nanoseconds::rep>(drift)) + c.point().half_width + 2ns;
+    CHECK(off_from_monotonic<tsc_clock>() <= bound);
+  }
+}
+
+TEST_CASE("clocks: neither clock goes backwards, calibrated or not, disciplined or not") {
+  CHECK(backwards_within<tsc_clock>(200ms) == 0);
+  CHECK(backwards_within<takt::fast_tsc_clock>(200ms) == 0);
+  CHECK(backwards_between<tsc_clock>(300ms) == 0);
+  std::atomic<bool> stop{false};
+  std::thread keeper([&] {
+    while (!stop) {
+      std::error_code ec;
+      static_cast<void>(tsc_clock::discipline(ec));
+      std::this_thread::sleep_for(20ms);
+    }
+  });
+  CHECK(backwards_within<tsc_clock>(300ms) == 0);
+  CHECK(backwards_between<tsc_clock>(300ms) == 0);
+  stop = true;
+  keeper.join();
+}
