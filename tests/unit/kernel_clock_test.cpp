@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <limits>
 #include <ratio>
+#include <takt/clock/tsc_clock.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <takt/timer/kernel_clock.hpp>
 
@@ -39,6 +40,8 @@ static_assert(takt::sleepable_clock<posix<CLOCK_MONOTONIC>>);
 static_assert(takt::sleepable_clock<posix<CLOCK_BOOTTIME>>);
 static_assert(takt::sleepable_clock<posix<CLOCK_REALTIME>>);
 static_assert(takt::sleepable_clock<posix<CLOCK_TAI>>);
+static_assert(takt::sleepable_clock<takt::tsc_clock> && !takt::kernel_clock<takt::tsc_clock>::same);
+static_assert(takt::sleepable_clock<takt::fast_tsc_clock>);
 static_assert(takt::sleepable_clock<borrowed_clock> && borrowed_clock::is_steady);
 static_assert(!takt::sleepable_clock<posix<CLOCK_MONOTONIC_RAW>>);
 static_assert(!takt::sleepable_clock<posix<CLOCK_MONOTONIC_COARSE>>);

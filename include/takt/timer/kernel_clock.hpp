@@ -18,6 +18,8 @@
 
 namespace takt::inline TAKT_ABI {
 
+template <class Reference, class Counter, class Os> class basic_tsc_clock; // clock/tsc_clock.hpp: not everybody's need
+
 // synopsis
 
 /// What a specialisation of kernel_clock says.
@@ -36,6 +38,9 @@ template <> struct kernel_clock<std::chrono::system_clock> : sleeps_on<CLOCK_REA
 template <clockid_t Id, access A, class Os>
   requires(Id == CLOCK_MONOTONIC || Id == CLOCK_BOOTTIME || Id == CLOCK_REALTIME || Id == CLOCK_TAI)
 struct kernel_clock<posix_clock<Id, A, Os>> : sleeps_on<Id, true> {};
+template <class Reference, class Counter, class Os>
+  requires(kernel_clock<Reference>::same)
+struct kernel_clock<basic_tsc_clock<Reference, Counter, Os>> : sleeps_on<kernel_clock<Reference>::id, false> {};
 
 template <class Clock>
 concept sleepable_clock = requires {
