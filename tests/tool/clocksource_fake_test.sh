@@ -47,6 +47,26 @@ start
 for _ in 1 2 3 4 5; do kill -INT $tool 2>/dev/null; done
 ended 'an impatient Ctrl-C'
 
+
+# Held up in its output, with the change made: even the impatient wait for it to be undone.
+mkfifo "$work/full"
+sleep 60 <"$work/full" &
+reader=$!
+exec 3>"$work/full"
+dd if=/dev/zero of="$work/full" bs=4096 count=4096 oflag=nonblock 2>/dev/null
+env --default-signal=INT "$takt" clocksource --select new $yes >&3 2>"$err" &
+tool=$!
+exec 3>&-
+until_true is_new
+kill -INT $tool
+sleep 0.8
+kill -INT $tool
+sleep 0.2
+kill -0 $tool 2>/dev/null || fail 'an impatient Ctrl-C ends it before it has gone back'
+cat "$work/full" >"$out" &
+ended 'two Ctrl-C while its output is held up'
+kill $reader
+
 # A reader that goes away.
 start_pipe() { mkfifo "$work/pipe"; : <"$work/pipe" & exec 3>"$work/pipe"; wait $!; }
 start_pipe
