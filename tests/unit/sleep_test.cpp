@@ -106,6 +106,29 @@ TEST_CASE("an error of the kernel is passed on") {
 #endif
 }
 
+TEST_CASE("what is due already does not trouble the kernel, but a stop request has the first word") {
+  start();
+  std::error_code ec;
+  CHECK(takt::sleep_until<os>(at<mono>(1000s), takt::interruptible, ec));
+  CHECK(takt::sleep_until_within<os>(at<mono>(1000s), 50ms, takt::uninterrupted, ec)); // open already
+  std::stop_source source;
+  CHECK(takt::sleep_until<os>(at<mono>(1000s), source.get_token(), ec));
+  source.request_stop();
+  CHECK_FALSE(takt::sleep_until<os>(at<mono>(1000s), source.get_token(), ec));
+  CHECK_FALSE(takt::sleep_until_within<os>(at<mono>(1000s), 50ms, source.get_token(), ec));
+  CHECK_FALSE(ec);
+  CHECK(os::now.sleeps.empty());
+}
+
+TEST_CASE("a kernel that wakes up early is sent back to sleep") {
+  start();
+  std::error_code ec;
+  os::now.early_ends = {{1ms, 0}, {0ns, 0}};
+  takt::sleep_until<os>(at<mono>(1001s), ec);
+  CHECK(shown(CLOCK_MONOTONIC) == 1001s);
+  CHECK(os::now.sleeps.size() == 3);
+}
+
 TEST_CASE("deadlines at both ends of the range neither wrap nor are refused") {
   start();
   std::error_code ec;
@@ -176,10 +199,10 @@ TEST_CASE("inside a time namespace the points are those of the kernel's clock") 
   std::error_code ec;
   takt::sleep_until_aligned<os>(at<mono>(1000s + 1ms), grid(10ms), ec);
   CHECK(os::now.sleeps.back().deadline == 1000s + 7ms + 3ns);
-  takt::sleep_until_aligned<os>(at<posix<CLOCK_BOOTTIME>>(3000s + 1ms), grid(10ms), ec);
-  CHECK(os::now.sleeps.back().deadline == 3000s + 4ms + 6ns); // twice the offset, modulo the period
-  takt::sleep_until_aligned<os>(std::chrono::sys_time<nanoseconds>(1'000'000'000s + 1ms), grid(10ms), ec);
-  CHECK(os::now.sleeps.back().deadline == 1'000'000'000s + 10ms);
+  takt::sleep_until_aligned<os>(at<posix<CLOCK_BOOTTIME>>(3000s + 11ms), grid(10ms), ec);
+  CHECK(os::now.sleeps.back().deadline == 3000s + 14ms + 6ns); // twice the offset, modulo the period
+  takt::sleep_until_aligned<os>(std::chrono::sys_time<nanoseconds>(1'000'000'000s + 21ms), grid(10ms), ec);
+  CHECK(os::now.sleeps.back().deadline == 1'000'000'000s + 30ms);
   takt::sleep_until_within<os>(at<mono>(1001s), 50ms, ec);
   CHECK(os::now.sleeps.back().deadline == 1001s);
   CHECK(os::now.sleeps.back().slack == 7'000'003); // up to 1001 s of the kernel's clock
