@@ -1,0 +1,30 @@
+/// wakeup_error.cpp - how long after a point of the 10 ms grid an aligned sleep ends: one line of nanoseconds a sleep.
+///
+///   takt_wakeup_error SLACK COUNT     SLACK in nanoseconds; 0: what the thread has by default
+/// wakeup_error.sh makes medians of it and puts cyclictest beside them.
+#include <takt/timer/sleep.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <vector>
+
+int main(int argc, char** argv) {
+  using namespace std::chrono_literals;
+  using std::chrono::nanoseconds;
+  using mono = takt::posix_clock<CLOCK_MONOTONIC>;
+  if (argc != 3) return std::fprintf(stderr, "usage: takt_wakeup_error SLACK COUNT\n"), 2;
+  const nanoseconds slack(std::atoll(argv[1]));
+  const long count = std::atol(argv[2]);
+  std::optional<takt::scoped_timer_slack<>> own;
+  if (slack > 0ns) own.emplace(slack);
+  const takt::grid beat(10ms);
+  std::vector<nanoseconds> errors;
+  auto due = beat.next(mono::now() - takt::grid_origin());
+  for (long i = 0; i < count; ++i, due += beat.period()) {
+    takt::sleep_until(due + takt::grid_origin());
+    errors.push_back(mono::now() - takt::grid_origin() - due);
+  }
+  for (const nanoseconds e : errors) std::printf("%lld\n", static_cast<long long>(e.count()));
+}
