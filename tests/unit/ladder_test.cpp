@@ -183,8 +183,8 @@ TEST_CASE("before, around and after the epoch: every window of eight bits is the
       CAPTURE(e);
       CAPTURE(l);
       // eight bits have no rung of 500, and need none: it has no point there but the epoch
-      REQUIRE(takt::detail::roundest_of(static_cast<std::int8_t>(e), static_cast<std::int8_t>(l),
-                                        takt::detail::roundest_decimal<std::uint8_t>) == best);
+      const auto earliest = static_cast<std::int8_t>(e), latest = static_cast<std::int8_t>(l);
+      REQUIRE(takt::detail::roundest_of(decimal, earliest, latest) == best);
       REQUIRE(roundest_point(nanoseconds(e), nanoseconds(l)) == nanoseconds(best));
     }
 }

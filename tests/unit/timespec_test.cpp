@@ -19,6 +19,7 @@ namespace {
 
 constexpr time_t least = std::numeric_limits<time_t>::min(), most = std::numeric_limits<time_t>::max();
 constexpr long last = 999'999'999;
+using hours = std::ratio<3600>;
 using years = std::ratio<31'556'952>;
 
 constexpr bool same(timespec a, timespec b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
@@ -142,6 +143,8 @@ TEST_CASE("floating-point durations") {
   CHECK(same(to_timespec(duration<double>(-0x1p62)), {-(time_t{1} << 62), 0}));
   CHECK(same(to_timespec(duration<double>(0x1p34 + 0x1p-16)), {time_t{1} << 34, 15'258}));
   CHECK(same(to_timespec(duration<double>(-0x1p34 - 0x1p-16)), {-(time_t{1} << 34) - 1, 999'984'741}));
+  CHECK(same(to_timespec(duration<double, std::milli>(0x1p44 * 1000)), {time_t{1} << 44, 0}));
+  CHECK(same(to_timespec(duration<double, hours>(0x1p40)), {3600 * (time_t{1} << 40), 0}));
   CHECK(same(to_timespec(duration<double>(0x1p63)), {most, last}));
   CHECK(same(to_timespec(duration<double>(-0x1p63)), {least, 0}));
   CHECK(same(to_timespec(duration<double>(-0x1.8p63)), {least, 0}));

@@ -53,8 +53,9 @@ class grid;
 // definitions
 namespace detail {
 
-/// Returns: the number of the highest bit that is set. Precondition: n > 0.
-template <std::unsigned_integral U> constexpr int highest_bit(U n) noexcept { return 63 - __builtin_clzll(n); }
+/// Returns: the number of the highest bit that is set, 63 - clz; this way g++ 12 makes one instruction of it.
+/// Precondition: n > 0.
+template <std::unsigned_integral U> constexpr int highest_bit(U n) noexcept { return 63 ^ __builtin_clzll(n); }
 
 /// Returns: a * b modulo 2^W. Without this a product of 16 bits each would be one of int, and overflow it.
 template <std::unsigned_integral U> constexpr U times(U a, U b) noexcept {

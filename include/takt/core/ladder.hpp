@@ -132,36 +132,31 @@ template <std::unsigned_integral U> struct decimal_rung {
   [[nodiscard]] constexpr U before(U end) const noexcept { return times(by.before(end), size); }
 };
 
-template <std::unsigned_integral U> struct decimal_rungs {
-  static constexpr std::size_t width = std::numeric_limits<U>::digits;
-
-  std::array<decimal_rung<U>, 2 * std::numeric_limits<U>::digits10 + 3> rungs{}; // two a digit, two above the last
-  std::array<unsigned char, width> widest{};                                     // [b]: the last rung of at most 2^b
-
-  constexpr decimal_rungs() noexcept {
-    constexpr U limit = std::numeric_limits<U>::max() / 2; // every rung is a count of the signed type
-    std::size_t n = 0;
-    for (U size = 1; size != 0; ++n) {
-      rungs[n] = {size, divisor<U>(size)};
-      const U step = n % 2 == 0 ? 5 : 2;
-      size = size <= limit / step ? times(size, step) : U{0};
+/// [b]: the last rung of at most 2^b and the two above it. A table of a row for each b, four kilobytes for 64 bits of
+/// which a window looks at one or two cache lines, is quicker than looking up first the number of a rung and then that.
+template <std::unsigned_integral U> inline constexpr auto decimal_rungs = [] {
+  constexpr U limit = std::numeric_limits<U>::max() / 2; // every rung is a count of the signed type
+  std::array<std::array<decimal_rung<U>, 3>, std::numeric_limits<U>::digits> table{};
+  std::array<U, 3> size{1, 5, 10};
+  U step = 5; // to the rung above size[2]
+  for (std::size_t b = 0; b < table.size(); ++b) {
+    while (size[1] != 0 && size[1] <= U{1} << b) {
+      size = {size[1], size[2], size[2] <= limit / step ? times(size[2], step) : U{0}};
+      step = step == 5 ? 2 : 5;
     }
-    for (std::size_t b = 0, rung = 0; b < width; ++b) {
-      while (rung + 1 < n && rungs[rung + 1].size <= U{1} << b) ++rung;
-      widest[b] = static_cast<unsigned char>(rung);
-    }
+    for (std::size_t i = 0; i < 3; ++i)
+      if (size[i] != 0) table[b][i] = {size[i], divisor<U>(size[i])};
   }
-};
-template <std::unsigned_integral U> inline constexpr decimal_rungs<U> decimal_ladder{};
+  return table;
+}();
 
 /// A window of n numbers, 2^b <= n < 2^(b+1), surely has a point of the last rung of at most 2^b. The second rung is
 /// the one above that, more than 2^b; the third at least twice the second, hence more than n: of the third at most one
 /// point is in the window, and if so it is on whatever coarser rung has a point there. So three rungs decide, without
 /// a search: the coarsest of them whose last point before the end of the window is in the window.
 template <std::unsigned_integral U> constexpr U roundest_decimal(U earliest, U latest) noexcept {
-  const auto& ladder = decimal_ladder<U>;
   const U end = static_cast<U>(latest + 1), count = static_cast<U>(end - earliest);
-  const auto* const rung = &ladder.rungs[ladder.widest[static_cast<std::size_t>(highest_bit(count))]];
+  const auto& rung = decimal_rungs<U>[static_cast<std::size_t>(highest_bit(count))];
   const U first = rung[0].before(end), second = rung[1].before(end), third = rung[2].before(end);
   const bool on_second = second >= earliest;
   const U point = on_second ? second : first, below = on_second ? third : second;
@@ -169,7 +164,7 @@ template <std::unsigned_integral U> constexpr U roundest_decimal(U earliest, U l
   // `below` is on the rung above that of `point`. If `point` is 4 of 5 steps from there, 3 is the half-way point; of 3,
   // 2 and 1 the last is the half-way point or nearest to it; and 1 of 2 steps is alone.
   const U half_way = static_cast<U>(point - size);
-  const bool step_back = static_cast<U>(point - below) == static_cast<U>(4U * size) && half_way >= earliest;
+  const bool step_back = (static_cast<U>(point - below) == static_cast<U>(4U * size)) & (half_way >= earliest);
   const U best = step_back ? half_way : point;
   return third >= earliest ? third : best;
 }
@@ -191,25 +186,32 @@ template <std::unsigned_integral U> constexpr U roundest_on(std::span<const U> r
   }
 }
 
-constexpr std::uint64_t roundest(const ladder::decimal_type&, std::uint64_t earliest, std::uint64_t latest) noexcept {
+template <std::unsigned_integral U> constexpr U roundest(const ladder::decimal_type&, U earliest, U latest) noexcept {
   return roundest_decimal(earliest, latest);
 }
-constexpr std::uint64_t roundest(const ladder::binary_type&, std::uint64_t earliest, std::uint64_t latest) noexcept {
+template <std::unsigned_integral U> constexpr U roundest(const ladder::binary_type&, U earliest, U latest) noexcept {
   return roundest_binary(earliest, latest);
 }
 constexpr std::uint64_t roundest(const ladder::custom& own, std::uint64_t earliest, std::uint64_t latest) noexcept {
   return roundest_on(own.rungs(), earliest, latest);
 }
 
-/// Either side of the epoch: the epoch itself is on every rung, and what is before it is the mirror image of what is
-/// after it, where `after(earliest, latest)` tells: one of the functions above.
-template <std::signed_integral Int, class After>
-constexpr Int roundest_of(Int earliest, Int latest, After after) noexcept {
+/// Not all after the epoch: the epoch is on every rung, and what is before it is the mirror image of what is after it.
+/// Out of line, so that the usual case is short enough to be inlined.
+template <std::signed_integral Int, class Ladder>
+[[gnu::cold, gnu::noinline]] constexpr Int roundest_mirrored(const Ladder& ladder, Int earliest, Int latest) noexcept {
   using U = std::make_unsigned_t<Int>;
-  const auto e = static_cast<U>(earliest), l = static_cast<U>(latest);
-  if (earliest > 0) [[likely]] return static_cast<Int>(after(e, l));
   if (latest >= 0) return 0;
-  return static_cast<Int>(static_cast<U>(0 - after(static_cast<U>(0 - l), static_cast<U>(0 - e))));
+  const U nearest = static_cast<U>(0 - static_cast<U>(latest)), farthest = static_cast<U>(0 - static_cast<U>(earliest));
+  return static_cast<Int>(static_cast<U>(0 - roundest(ladder, nearest, farthest)));
+}
+
+/// Precondition: earliest <= latest.
+template <std::signed_integral Int, class Ladder>
+constexpr Int roundest_of(const Ladder& ladder, Int earliest, Int latest) noexcept {
+  using U = std::make_unsigned_t<Int>;
+  if (earliest <= 0) [[unlikely]] return roundest_mirrored(ladder, earliest, latest);
+  return static_cast<Int>(roundest(ladder, static_cast<U>(earliest), static_cast<U>(latest)));
 }
 
 } // namespace detail
@@ -222,8 +224,7 @@ template <instant T, instant U, any_ladder Ladder>
 constexpr std::optional<nanosecond_instant<T>> roundest_point(T earliest, U latest, const Ladder& ladder) noexcept {
   const std::int64_t first = detail::nanosecond_count(earliest), last = detail::nanosecond_count(latest);
   if (last < first) return std::nullopt;
-  const auto after = [&](std::uint64_t e, std::uint64_t l) { return detail::roundest(ladder, e, l); };
-  return nanosecond_instant<T>(std::chrono::nanoseconds(detail::roundest_of(first, last, after)));
+  return nanosecond_instant<T>(std::chrono::nanoseconds(detail::roundest_of(ladder, first, last)));
 }
 
 } // namespace takt::inline TAKT_ABI
