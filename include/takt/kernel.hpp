@@ -5,6 +5,7 @@
 #include <takt/kernel/cpuinfo.hpp>
 #include <takt/kernel/interrupts.hpp>
 #include <takt/kernel/kernel_log.hpp>
+#include <takt/kernel/leap.hpp>
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/posix_clock.hpp>
 #include <takt/kernel/tick.hpp>

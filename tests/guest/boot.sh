@@ -4,7 +4,7 @@
 # Boots a throw-away machine whose init is PROGRAM, the static test binary, and ends as its tests did: 0 passed, 1 not,
 # 77 skipped because there is no emulator or no kernel to boot. Nothing of it touches the machine it runs on: the kernel
 # is downloaded and unpacked into TREE, never installed, and the disk is an initrd.
-#   TOOL               the static command-line tool, laid beside PROGRAM; may be empty
+#   TOOL               the command-line tool, laid beside PROGRAM with its shared objects; may be empty
 #   CPU CPUS           as qemu takes them for -cpu and -smp
 #   TIMEOUT            seconds until the whole of it counts as failed
 #   TESTS              doctest's filter of test cases
@@ -44,9 +44,15 @@ exec 9>&-
 place=$tree/$name
 rm -rf "$place" && mkdir -p "$place/root" || exit 1
 trap 'rm -rf "$place"' EXIT
-for directory in proc sys dev tmp; do mkdir "$place/root/$directory"; done
+for directory in proc sys dev tmp etc; do mkdir "$place/root/$directory"; done
 cp "$program" "$place/root/init" || exit 1
-[ -z "$tool" ] || cp "$tool" "$place/root/takt" || exit 1
+if [ -n "$tool" ]; then
+  cp "$tool" "$place/root/takt" || exit 1
+  # Debian's Abseil is linked as shared objects: each goes where the dynamic linker of the guest will look for it.
+  ldd "$tool" | sed -n 's/.*=> \(\/[^ ]*\) (.*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p' | while read -r object; do
+    cp -L --parents "$object" "$place/root" || exit 1
+  done
+fi
 (cd "$place/root" && find . | cpio --quiet -o -H newc -R 0:0) >"$place/initrd" || exit 1
 
 # Software emulation alone: whether the host may virtualise must not decide what is tested.

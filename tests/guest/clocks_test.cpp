@@ -1,6 +1,7 @@
 // Protects: that every clock of takt keeps its contract whatever the machine is: both roads to a kernel's clock are one
 // clock, tsc_clock reads the counter only where that is trusted, shows CLOCK_MONOTONIC within its stated error, and never
 // goes backwards, in a thread or from one thread to another.
+#include "checks.hpp"
 #include "guest.hpp"
 
 #include <takt/clock/tsc_clock.hpp>
@@ -36,57 +37,6 @@ template <clockid_t Id> void check_roads() {
   CHECK(backwards == 0);
 }
 
-/// Reads Clock for `span` in one thread. Returns: how often it went backwards.
-template <class Clock> int backwards_within(nanoseconds span) {
-  int count = 0;
-  auto last = Clock::now();
-  const nanoseconds end = guest::read(CLOCK_MONOTONIC) + span;
-  do {
-    for (int i = 0; i < 1000; ++i) {
-      const auto now = Clock::now();
-      count += now < last;
-      last = now;
-    }
-  } while (guest::read(CLOCK_MONOTONIC) < end);
-  return count;
-}
-
-/// Two threads hand each other stamps through one word. Returns: how often a clock read after a stamp was received
-/// showed less.
-template <class Clock> int backwards_between(nanoseconds span) {
-  std::atomic<nanoseconds::rep> newest{0};
-  std::atomic<bool> stop{false};
-  std::atomic<int> count{0};
-  const auto hand_on = [&] {
-    while (!stop.load(std::memory_order_relaxed)) {
-      for (int i = 0; i < 100; ++i) {
-        nanoseconds::rep seen = newest.load(std::memory_order_acquire);
-        const nanoseconds::rep own = Clock::now().time_since_epoch().count();
-        if (own < seen) count.fetch_add(1, std::memory_order_relaxed);
-        while (seen < own && !newest.compare_exchange_weak(seen, own, std::memory_order_acq_rel)) {}
-      }
-    }
-  };
-  std::thread other(hand_on);
-  std::thread one(hand_on);
-  std::this_thread::sleep_for(span);
-  stop = true;
-  other.join(), one.join();
-  return count.load();
-}
-
-/// How far `Clock` is from CLOCK_MONOTONIC, as the least distance outside a bracket over many readings.
-template <class Clock> nanoseconds off_from_monotonic() {
-  nanoseconds best = nanoseconds::max();
-  for (int i = 0; i < 200; ++i) {
-    const nanoseconds a = guest::read(CLOCK_MONOTONIC);
-    const nanoseconds t = Clock::now().time_since_epoch();
-    const nanoseconds c = guest::read(CLOCK_MONOTONIC);
-    best = std::min(best, t < a ? a - t : t > c ? t - c : 0ns);
-  }
-  return best;
-}
-
 } // namespace
 
 TEST_CASE("clocks: both roads to each clock of the kernel meet") {
@@ -113,27 +63,21 @@ TEST_CASE("clocks: tsc_clock takes the counter where it is trusted, the kernel's
     CHECK(ec == takt::errc::counter_not_trusted);
     CHECK_FALSE(c.rate().known());
     CHECK(tsc_clock::source() != takt::road::counter);
-    CHECK(off_from_monotonic<tsc_clock>() == 0ns);
+    CHECK(guest::off_from_monotonic<tsc_clock>() == 0ns);
   }
 }
 
 TEST_CASE("clocks: tsc_clock stays within its stated error of CLOCK_MONOTONIC") {
-  const takt::tsc_calibration c = tsc_clock::calibration();
-  const nanoseconds begin = guest::read(CLOCK_MONOTONIC);
   for (int i = 0; i < 10; ++i) {
     std::this_thread::sleep_for(20ms);
-    const nanoseconds since = guest::read(CLOCK_MONOTONIC) - begin + c.window() + 1s;
-    // What the rate may be off, half the reading that anchored it, and one unit of the kernel's own rounding.
-    const double drift = c.rate().known() ? c.uncertainty_ppm() * 1e-6 * static_cast<double>(since.count()) : 0;
-    const nanoseconds bound = nanoseconds(static_cast<nanoseconds::rep>(drift)) + c.point().half_width + 2ns;
-    CHECK(off_from_monotonic<tsc_clock>() <= bound);
+    CHECK(guest::off_from_monotonic<tsc_clock>() <= guest::stated_error());
   }
 }
 
 TEST_CASE("clocks: neither clock goes backwards, calibrated or not, disciplined or not") {
-  CHECK(backwards_within<tsc_clock>(200ms) == 0);
-  CHECK(backwards_within<takt::fast_tsc_clock>(200ms) == 0);
-  CHECK(backwards_between<tsc_clock>(300ms) == 0);
+  CHECK(guest::backwards_within<tsc_clock>(200ms) == 0);
+  CHECK(guest::backwards_within<takt::fast_tsc_clock>(200ms) == 0);
+  CHECK(guest::backwards_between<tsc_clock>(300ms) == 0);
   std::atomic<bool> stop{false};
   std::thread keeper([&] {
     while (!stop) {
@@ -142,8 +86,8 @@ TEST_CASE("clocks: neither clock goes backwards, calibrated or not, disciplined 
       std::this_thread::sleep_for(20ms);
     }
   });
-  CHECK(backwards_within<tsc_clock>(300ms) == 0);
-  CHECK(backwards_between<tsc_clock>(300ms) == 0);
+  CHECK(guest::backwards_within<tsc_clock>(300ms) == 0);
+  CHECK(guest::backwards_between<tsc_clock>(300ms) == 0);
   stop = true;
   keeper.join();
 }

@@ -64,6 +64,15 @@ struct linux_os {
     return 0;
   }
 
+  /// Returns: 0 with all that adjtimex(2) tells and the state of the clock, TIME_OK and so on. Changes nothing.
+  [[nodiscard]] static int read_adjtimex(timex& out, int& state) noexcept {
+    timex t{};
+    const long answer = ::syscall(SYS_adjtimex, &t);
+    if (answer == -1) return errno;
+    out = t, state = static_cast<int>(answer);
+    return 0;
+  }
+
   /// Returns: the address of the vDSO's ELF header, null if the kernel gave this process none.
   [[nodiscard]] static const void* vdso_base() noexcept {
     return reinterpret_cast<const void*>(::getauxval(AT_SYSINFO_EHDR)); // NOLINT: an address by contract of getauxval

@@ -45,6 +45,8 @@ template <class Tag> struct fake_os {
     std::map<clockid_t, answer<timespec>> clocks;         ///< what clock_gettime answers
     std::map<clockid_t, answer<timespec>> resolutions;    ///< what clock_getres answers
     answer<linux_os::steering> steering{};                ///< the kernel leaves its clocks alone
+    answer<timex> adjtimex{};                             ///< what adjtimex tells; the state of the clock is
+    int adjtimex_state = TIME_OK;
     answer<std::string> log{{}, EPERM};                   ///< the kernel's log
     answer<std::string> release{"6.1.0-test", 0};         ///< of the kernel
     answer<std::uint64_t> slack{50'000, 0};               ///< of the calling thread, in nanoseconds
@@ -76,6 +78,10 @@ template <class Tag> struct fake_os {
   }
   using steering = linux_os::steering;
   [[nodiscard]] static int clock_steering(steering& out) noexcept { return give(now.steering, out); }
+  [[nodiscard]] static int read_adjtimex(timex& out, int& state) noexcept {
+    if (now.adjtimex.error == 0) state = now.adjtimex_state;
+    return give(now.adjtimex, out);
+  }
   [[nodiscard]] static const void* vdso_base() noexcept { return now.vdso; }
   [[nodiscard]] static int without_system_call(clock_gettime_function, clockid_t, bool& answered) noexcept {
     return give(now.user_space_clock, answered);

@@ -1,0 +1,83 @@
+// Protects: that the grid is the kernel's own inside a time namespace whose clocks are shifted, that tsc_clock is the
+// namespace's MONOTONIC, and that both roads to each clock agree in there.
+#include "checks.hpp"
+#include "guest.hpp"
+
+#include <takt/timer/sleep.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <fcntl.h>
+#include <sched.h>
+#include <string_view>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using takt::posix_clock;
+
+namespace {
+
+constexpr nanoseconds shift = 123'456s + 3'456'789ns, boot_shift = -5ms;
+
+template <clockid_t Id> bool roads_agree() {
+  for (int i = 0; i < 500; ++i) {
+    const auto a = posix_clock<Id, takt::access::syscall>::now();
+    const auto b = posix_clock<Id>::now();
+    const auto c = posix_clock<Id, takt::access::syscall>::now();
+    if (b < a || c < b) return false;
+  }
+  return true;
+}
+
+/// Returns: the number of the first claim that does not hold inside, 0 if all do.
+int claims(nanoseconds outside) {
+  std::error_code ec;
+  const takt::time_offsets offsets = takt::read_time_offsets(ec);
+  if (ec || offsets.monotonic != shift || offsets.boottime != boot_shift) return 1;
+  if (takt::grid_origin(ec) != shift || ec) return 2;
+  const nanoseconds now = guest::read(CLOCK_MONOTONIC);
+  if (now < outside + shift || now > outside + shift + 10s) return 3;
+  if (!roads_agree<CLOCK_MONOTONIC>() || !roads_agree<CLOCK_BOOTTIME>() || !roads_agree<CLOCK_REALTIME>()) return 4;
+  for (int i = 0; i < 5; ++i) {
+    const nanoseconds before = guest::read(CLOCK_MONOTONIC);
+    takt::sleep_aligned(9ms, takt::grid(10ms));
+    const nanoseconds woken = guest::read(CLOCK_MONOTONIC);
+    // The point that everybody outside means.
+    if (woken - shift < takt::grid(10ms).ceil(before + 9ms - shift)) return 5;
+    if (woken > before + 5s) return 6;
+  }
+  static_cast<void>(takt::tsc_clock::calibrate(20ms, ec));
+  if (ec) return 7;
+  if (guest::off_from_monotonic<takt::tsc_clock>() > guest::stated_error()) return 8;
+  return guest::backwards_within<takt::tsc_clock>(100ms) == 0 ? 0 : 9;
+}
+
+} // namespace
+
+TEST_CASE("namespace: the grid is the kernel's own where MONOTONIC and BOOTTIME are shifted") {
+  guest::insist();
+  const nanoseconds outside = guest::read(CLOCK_MONOTONIC);
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    if (::unshare(CLONE_NEWTIME) != 0) ::_exit(100);
+    const int file = ::open("/proc/self/timens_offsets", O_WRONLY);
+    constexpr std::string_view text = "monotonic 123456 3456789\nboottime -1 995000000\n";
+    if (::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) ::_exit(101);
+    const pid_t inside = ::fork();
+    if (inside == 0) ::_exit(claims(outside));
+    int status = -1;
+    ::waitpid(inside, &status, 0);
+    ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 102);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(parent, &status, 0) == parent);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}

@@ -1,0 +1,110 @@
+// Protects: that nothing of takt goes backwards, ends early or is lost while the kernel changes its clock source under
+// load, and that tsc_clock is on CLOCK_MONOTONIC again afterwards; that the tool changes the source and brings it back.
+#include "checks.hpp"
+#include "guest.hpp"
+
+#include <takt/timer/periodic.hpp>
+#include <takt/timer/sleep.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cerrno>
+#include <csignal>
+#include <string>
+#include <thread>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using takt::tsc_clock;
+
+TEST_CASE("switch: clocks and sleeps keep their promises while the source changes under load") {
+  std::error_code ec;
+  static_cast<void>(tsc_clock::calibrate(20ms, ec, 100ms));
+  REQUIRE_FALSE(ec);
+  const std::string original = takt::clocksource::current();
+  int early = 0;
+  {
+    guest::watcher watcher;
+    const guest::load load;
+    takt::periodic<std::chrono::steady_clock> beat(takt::grid(10ms));
+    for (int round = 0; round < 4; ++round) {
+      for (const char* source : {"hpet", "acpi_pm", "tsc"}) {
+        guest::select_clocksource(source);
+        CHECK(takt::clocksource::current() == source);
+        for (int i = 0; i < 5; ++i) {
+          const auto tick = beat.wait();
+          REQUIRE(tick);
+          early += std::chrono::steady_clock::now() < tick->due;
+        }
+        static_cast<void>(tsc_clock::discipline(100ms, ec));
+        CHECK_FALSE(ec);
+      }
+    }
+    const auto seen = watcher.end();
+    CHECK(seen.monotonic == 0);
+    CHECK(seen.tsc == 0);
+    CHECK(seen.fast == 0);
+    CHECK(seen.reads > 100);
+  }
+  CHECK(early == 0);
+  guest::select_clocksource(original);
+
+  // A lead of d is worked off at 500e-6: 20 us in 40 ms, but no faster than settling.
+  for (int i = 0; i < 15; ++i) {
+    std::this_thread::sleep_for(100ms);
+    static_cast<void>(tsc_clock::discipline(100ms, ec));
+    CHECK_FALSE(ec);
+  }
+  CHECK(guest::off_from_monotonic<tsc_clock>() <= 2us);
+  CHECK(guest::backwards_between<tsc_clock>(200ms) == 0);
+}
+
+TEST_CASE("tool: the clock source that the tool selects is gone when it ends") {
+  if (::access("/takt", X_OK) != 0) return;
+  const std::string before = takt::clocksource::current();
+  const auto run = [](const std::string& command) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const int null = ::open("/dev/null", O_WRONLY);
+      ::dup2(null, 1);
+      std::vector<std::string> words;
+      for (std::size_t at = 0; at < command.size();) {
+        std::size_t end = command.find(' ', at);
+        if (end == std::string::npos) end = command.size();
+        words.push_back(command.substr(at, end - at));
+        at = end + 1;
+      }
+      std::vector<char*> argv;
+      for (auto& w : words) argv.push_back(w.data());
+      argv.push_back(nullptr);
+      ::execv("/takt", argv.data());
+      ::_exit(127);
+    }
+    return child;
+  };
+  const auto result = [](pid_t child) {
+    int status = -1;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  CHECK(result(run("takt clocksource --select acpi_pm")) == 2); // not without --yes-change-this-machine
+  CHECK(takt::clocksource::current() == before);
+  CHECK(result(run("takt clocksource --select acpi_pm --for 100ms --yes-change-this-machine")) == 0);
+  CHECK(takt::clocksource::current() == before);
+
+  const pid_t held = run("takt clocksource --select hpet --yes-change-this-machine");
+  for (int i = 0; i < 200 && takt::clocksource::current() != "hpet"; ++i) std::this_thread::sleep_for(50ms);
+  CHECK(takt::clocksource::current() == "hpet");
+  ::kill(held, SIGTERM);
+  CHECK(result(held) == 0);
+  CHECK(takt::clocksource::current() == before);
+
+  CHECK(result(run("takt cost --each-source --yes-change-this-machine --json")) == 0);
+  CHECK(takt::clocksource::current() == before);
+  CHECK(result(run("takt report")) == 0);
+}

@@ -1,0 +1,47 @@
+// Protects: that a program goes on well when the kernel finds the TSC out while it runs: nothing goes backwards, sleeps
+// are kept, the next calibration refuses the counter, and from then on the clock is the kernel's.
+//
+// The kernel was told a frequency of the TSC that is 1.2 % wrong; its watchdog compares it with the HPET every half second.
+// Virtual time makes the kernel reach init before that, however busy the host is.
+#include "checks.hpp"
+#include "guest.hpp"
+
+#include <takt/timer/sleep.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <thread>
+
+using namespace std::chrono_literals;
+using takt::tsc_clock;
+
+TEST_CASE("watchdog: the kernel drops the TSC under a running tsc_clock") {
+  std::error_code ec;
+  REQUIRE(takt::clocksource::current() == "tsc");
+  static_cast<void>(tsc_clock::calibrate(20ms, ec, 100ms));
+  REQUIRE_FALSE(ec);
+  CHECK(tsc_clock::source() == takt::road::counter);
+  guest::watcher watcher;
+  int early = 0;
+  for (int i = 0; i < 200 && takt::clocksource::current() == "tsc"; ++i) {
+    const auto due = std::chrono::steady_clock::now() + 50ms;
+    takt::sleep_until(due);
+    early += std::chrono::steady_clock::now() < due;
+    static_cast<void>(tsc_clock::discipline(100ms, ec));
+  }
+  CHECK(early == 0);
+  CHECK(takt::clocksource::current() == "hpet");
+  const auto offered = takt::clocksource::available();
+  CHECK(std::find(offered.begin(), offered.end(), "tsc") == offered.end());
+  CHECK_FALSE(takt::judge(takt::gather_counter_facts()).counter_trusted);
+
+  static_cast<void>(tsc_clock::calibrate(20ms, ec, 100ms));
+  CHECK(ec == takt::errc::counter_not_trusted);
+  CHECK(tsc_clock::source() != takt::road::counter);
+  const auto seen = watcher.end();
+  CHECK(seen.monotonic == 0);
+  CHECK(seen.tsc == 0);
+  CHECK(seen.fast == 0);
+  CHECK(guest::backwards_between<tsc_clock>(20ms) == 0);
+}
