@@ -100,7 +100,7 @@ constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint6
   const auto d = static_cast<double>(lead);
   const double rate = lead > leap.count() ? steep_rate : std::min(gentle_rate, d / settle);
   line.slope = tick_scale::from(b.ns_per_tick * (1 - rate));
-  line.turn = std::min(in_ticks(d / rate), line.life);
+  line.turn = in_ticks(d / rate);
   return line;
 }
 

@@ -173,8 +173,9 @@ public:
   /// Returns: whether line `number` is still kept; if so it is in `out`, its start decided (or else `decided` is false).
   [[nodiscard]] bool get(std::uint64_t number, time_line& out, bool& decided) const noexcept;
 
-  /// Makes `line` the newest; its start becomes what the decision raises it to. Precondition: one writer at a time, and the
-  /// reading that is line.base was taken before this call.
+  /// Makes `line` the newest; its start becomes what the decision raises it to. Preconditions: one writer at a time; the
+  /// newest line is settled(), for the decision rests on it, and its writer may have died; line.base is a reading of the
+  /// counter from before this call, and line.start not less than the newest line shows there.
   template <bool Steady, class Counter, class Reference>
   void publish(const time_line& line, Counter&& counter, Reference&& reference) noexcept;
 
@@ -270,8 +271,6 @@ time_line line_register::settled(Counter&& counter, Reference&& reference) noexc
 
 template <bool Steady, class Counter, class Reference>
 void line_register::publish(const time_line& line, Counter&& counter, Reference&& reference) noexcept {
-  // The decision about the next line rests on this one: its start must be decided first (its writer may have died).
-  if (newest() != 0) static_cast<void>(settled<Steady>(counter, reference));
   const std::uint64_t number = newest() + 1;
   record& r = records_[number % size];
   constexpr auto order = std::memory_order_release;

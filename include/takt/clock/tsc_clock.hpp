@@ -371,7 +371,7 @@ discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration r
   if (old.holds_at(point.at.count())) report.offset = duration(old.after(point.at.count() - old.base)) - point.reference;
   draw(here, renewed_every);
   const time_line drawn = state().lines.template settled<steady_reference>(&read_counter, &read_reference);
-  if (drawn.turn < drawn.life) report.works_off = report.rate.template to<duration>(ticks(drawn.turn));
+  if (drawn.slope != drawn.cruise) report.works_off = report.rate.template to<duration>(ticks(drawn.turn));
   return report;
 }
 
