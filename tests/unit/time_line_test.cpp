@@ -281,12 +281,13 @@ TEST_CASE("a counter that leaps: the kernel's road, and a line again after the n
 
 TEST_CASE("a reader whose counter is a little behind the writer's sees the beginning of the line") {
   world w;
-  w.draw(50'000, 0); // far from the kernel's clock, to tell the two roads apart
+  w.draw(0, 0);
+  w.draw(-50'000, 0);
   const std::int64_t start = w.lines.settled<true>(w.read_counter(), w.read_reference()).start;
   w.counter_leap = -5000;
   CHECK(w.read() == start);
   w.counter_leap = -30'000; // more than order_margin: no counter of one machine
-  CHECK(w.read() != start);
+  CHECK(w.read() > start);
 }
 
 TEST_CASE("a line that nobody believes is the kernel's road without a step back") {
