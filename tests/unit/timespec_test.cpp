@@ -98,7 +98,7 @@ TEST_CASE("there and back for every nanosecond count") {
     REQUIRE(is_canonical(to_timespec(d)));
     REQUIRE(to_nanoseconds(to_timespec(d)) == d);
   }
-  for (nanoseconds d : {nanoseconds::min(), nanoseconds::max(), 0ns, -1ns, 999'999'999ns, 1'000'000'000ns, -1s})
+  for (nanoseconds d : {nanoseconds::min(), nanoseconds::max(), 0ns, -1ns, 999'999'999ns, 1'000'000'000ns})
     CHECK(to_nanoseconds(to_timespec(d)) == d);
 }
 
