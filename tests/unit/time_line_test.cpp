@@ -465,7 +465,7 @@ TEST_CASE("many readers and a writer that never rests, on a counter that all sha
   std::vector<std::thread> readers;
   for (int i = 0; i < 3; ++i) {
     readers.emplace_back([&] {
-      for (int n = 0; n < 100'000; ++n) {
+      for (int n = 0; n < 100'000 || s->lines.newest() < 100; ++n) {
         std::int64_t before = s->handed.load();
         const std::int64_t now = read();
         if (now < before) ++s->backwards;
@@ -490,7 +490,6 @@ TEST_CASE("many readers and a writer that never rests, on a counter that all sha
   s->done = true;
   writer.join();
   CHECK(s->backwards == 0);
-  CHECK(s->lines.newest() > 10);
 }
 
 TEST_CASE("a reference that is not steady is followed back") {
