@@ -106,8 +106,8 @@ private:
     if (ec) return std::nullopt;
     // From here on times are those of the grid, whose zero is the kernel's.
     const nanoseconds now = saturating_subtract(detail::now_of<Clock, Os>(), origin);
-    if (!last_ || now < *last_) last_ = grid_.floor(now); // the first time, or the clock was set back
-    nanoseconds due = grid_.next(*last_);
+    if (now < last_) last_ = grid_.floor(now); // the first time, or the clock was set back
+    nanoseconds due = grid_.next(last_);
     const bool passed = now > due;
     if (passed) {
       ++counts_.overruns;
@@ -143,7 +143,8 @@ private:
   takt::grid grid_;
   takt::overrun policy_;
   [[no_unique_address]] Ender ender_;
-  std::optional<nanoseconds> last_; ///< the point delivered or given up last, from the grid's zero
+  /// The point delivered or given up last, from the grid's zero; before the first one later than any time.
+  nanoseconds last_ = nanoseconds::max();
   std::uint64_t missed_ = 0;        ///< points given up since the last tick
   periodic_counts counts_;
 };
