@@ -69,6 +69,7 @@ struct tsc_clock_state {
   std::atomic<std::uint32_t> writer{0};     ///< number of the process that changes what follows, 0 if none
   tsc_calibration calibration{};
   bearing anchor{};                         ///< since when, and with what, the rate is measured
+  bool anchor_after_jump = false;           ///< a clock jumped there
 };
 
 template <class Reference, class Family, class Os> inline constinit tsc_clock_state tsc_state{};
@@ -288,12 +289,14 @@ bool basic_tsc_clock<Reference, Counter, Os>::may_read_counter(std::error_code& 
 
 template <class Reference, class Counter, class Os>
 auto basic_tsc_clock<Reference, Counter, Os>::ahead_of_reference() noexcept -> duration {
-  using real = posix_clock<CLOCK_REALTIME>;
+  using real = posix_clock<CLOCK_REALTIME, access::vdso, Os>;
   if constexpr (std::is_same_v<Reference, real>) {
     return duration::zero();
   } else {
     const duration before(read_reference());
-    const duration now = real::now().time_since_epoch();
+    const duration now = state().by_system_call.load(std::memory_order_relaxed)
+                             ? detail::by_system_call<real>::type::now().time_since_epoch()
+                             : real::now().time_since_epoch();
     const duration after(read_reference());
     return now - (before + (after - before) / 2);
   }
@@ -331,6 +334,7 @@ void basic_tsc_clock<Reference, Counter, Os>::install(const tsc_calibration& c, 
   const detail::writer_lock<Os> lock(state().writer, ec);
   if (!lock) return;
   state().anchor = {c.point(), 1e9 / c.rate().hertz(), c.uncertainty_ppm()};
+  state().anchor_after_jump = false;
   state().calibration = c;
   draw(state().anchor, renewed_every);
 }
@@ -339,7 +343,9 @@ template <class Reference, class Counter, class Os>
 discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration renewed_every, std::error_code& ec) {
   using namespace steering_rule;
   ec.clear();
-  const tick_rate known = calibration().rate();
+  tick_rate known;
+  if (const detail::writer_lock<Os> lock(state().writer, ec); lock) known = state().calibration.rate();
+  else return {};
   if (!known.known()) return ec = errc::not_calibrated, discipline_report{};
   std::array<clock_sample, burst> samples;
   for (clock_sample& s : samples) s = detail::take_sample<Reference, measuring>();
@@ -355,9 +361,12 @@ discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration r
   const duration baseline = point.reference - anchor.point.reference;
   const double before = anchor.ns_per_tick;
   report.jumped = jumped(anchor, point);
-  if (report.jumped) {
+  if (report.jumped && !state().anchor_after_jump) {
     anchor.point = point; // the rate is still the best there is
-  } else if (baseline >= least_baseline) {
+    state().anchor_after_jump = true;
+  } else if (baseline >= least_baseline && point.at > anchor.point.at) {
+    // Jumped twice in a row: the rate itself is another (a guest that was moved to another processor).
+    state().anchor_after_jump = false;
     const auto passed = static_cast<double>((point.at - anchor.point.at).count());
     const double noise = static_cast<double>((point.half_width + anchor.point.half_width).count());
     anchor = {point, static_cast<double>(baseline.count()) / passed, noise / static_cast<double>(baseline.count()) * 1e6};

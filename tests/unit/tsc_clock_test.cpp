@@ -1,0 +1,448 @@
+// Protects tsc_clock as its users see it, on clocks that do what the test wants: which road it takes when, that it stays on
+// its reference, never goes back, says how wrong it may be, and outlives every bad counter.
+#include <takt/clock/tsc_clock.hpp>
+#include <takt/testing/fake_os.hpp>
+#include <takt/testing/manual_counter.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <deque>
+#include <random>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using takt::errc;
+
+std::mt19937_64 randomness(1);
+
+/// A machine, its clock and what the last stamp was. The clock's state is static: every test takes a tag of its own.
+template <class Tag, bool Steady = true> struct bench {
+  inline static takt::testing::manual_machine<Tag> machine{};
+  using os = takt::testing::fake_os<Tag>;
+  using reference = takt::testing::manual_reference<Tag, Steady>;
+  using clock = takt::basic_tsc_clock<reference, takt::testing::manual_counter<Tag>, os>;
+
+  bench() {
+    machine.reset();
+    os::reset();
+    machine.now.ticks_per_ns = 2.596145832;
+    machine.now.on_read = [] { machine.now.cost = 20 + static_cast<std::int64_t>(randomness() % 4); };
+  }
+  nanoseconds last = nanoseconds::min();
+  nanoseconds read() {
+    const nanoseconds t = clock::now().time_since_epoch();
+    if (Steady && t < last) FAIL("backwards by ", (last - t).count());
+    return last = t;
+  }
+  /// How far the clock is ahead of its reference, as the reads allow to say.
+  double off() {
+    const double before = machine.reference();
+    const auto shown = static_cast<double>(read().count());
+    const double after = machine.reference();
+    return shown - (before + after) / 2;
+  }
+  takt::discipline_report discipline(nanoseconds every = 1s) {
+    std::error_code ec;
+    const auto report = clock::discipline(every, ec);
+    INFO(ec.message());
+    CHECK(!ec);
+    return report;
+  }
+};
+
+} // namespace
+
+TEST_CASE("what it is") {
+  using takt::tsc_clock, takt::fast_tsc_clock;
+  static_assert(std::chrono::is_clock_v<tsc_clock> && std::chrono::is_clock_v<fast_tsc_clock>);
+  static_assert(tsc_clock::is_steady && !fast_tsc_clock::is_steady);
+  static_assert(noexcept(tsc_clock::now()) && noexcept(fast_tsc_clock::now()));
+  static_assert(std::is_same_v<tsc_clock::time_point, fast_tsc_clock::time_point>);
+  static_assert(std::is_same_v<tsc_clock::duration, nanoseconds>);
+  static_assert(std::is_same_v<decltype(tsc_clock::now()), tsc_clock::time_point>);
+  using wall = takt::basic_tsc_clock<takt::posix_clock<CLOCK_REALTIME>, takt::ordered_counter>;
+  static_assert(std::chrono::is_clock_v<wall> && !wall::is_steady);
+  CHECK(tsc_clock::to_steady(tsc_clock::time_point(5ns)) == std::chrono::steady_clock::time_point(5ns));
+  CHECK(tsc_clock::from_steady(std::chrono::steady_clock::time_point(-5ns)) == tsc_clock::time_point(-5ns));
+}
+
+TEST_CASE("before calibrate() it is its reference") {
+  bench<struct before_calibrate> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  const std::int64_t begin = b.machine.now.time;
+  for (int i = 0; i < 10; ++i) CHECK(std::abs(b.off()) <= 13);
+  CHECK(b.machine.now.time - begin < 10 * 24); // and costs one read of it
+  CHECK(clock::source() == takt::road::vdso);
+  CHECK(!clock::calibration().rate().known());
+  clock::discipline(1s, ec);
+  CHECK(ec == errc::not_calibrated);
+  CHECK(clock::from_ticks(takt::ticks(12345)) == clock::time_point());
+  CHECK(clock::date(takt::ticks(12345)).extrapolated);
+  CHECK(clock::date(takt::ticks(12345)).error == nanoseconds::max());
+  CHECK(!clock::calibrate(0s, ec).rate().known());
+  CHECK(ec == std::errc::invalid_argument);
+  CHECK(clock::source() == takt::road::vdso);
+  clock::install({}, 0s, ec);
+  CHECK(ec == std::errc::invalid_argument);
+}
+
+TEST_CASE("after calibrate() it runs by the counter, from where it stood") {
+  bench<struct after_calibrate> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  b.read();
+  const auto c = clock::calibrate(5ms, ec);
+  REQUIRE(!ec);
+  CHECK(clock::source() == takt::road::counter);
+  CHECK(clock::calibration().rate() == c.rate());
+  CHECK(clock::calibration().uncertainty_ppm() == c.uncertainty_ppm());
+  for (int i = 0; i < 100; ++i) CHECK(std::abs(b.off()) < 60);
+  const std::int64_t begin = b.machine.now.time;
+  b.read();
+  CHECK(b.machine.now.time - begin < 24); // one read of the counter, none of the reference
+}
+
+TEST_CASE("without a keeper the drift stays inside the error bar") {
+  bench<struct untended> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  const auto c = clock::calibrate(1ms, ec);
+  REQUIRE(!ec);
+  for (int minute = 1; minute < 59; ++minute) {
+    b.machine.advance(1min);
+    CHECK(std::abs(b.off()) < 60 + c.uncertainty_ppm() * 1e-6 * minute * 60e9);
+  }
+  CHECK(clock::source() == takt::road::counter);
+  b.machine.advance(2min);
+  CHECK(clock::source() == takt::road::vdso); // nobody has looked after it for an hour
+  CHECK(std::abs(b.off()) < 60);
+  b.discipline();
+  CHECK(clock::source() == takt::road::counter);
+}
+
+TEST_CASE("kept every second it stays within 40 ns while nobody steers") {
+  bench<struct kept> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  clock::calibrate(1ms, ec, 1s);
+  REQUIRE(!ec);
+  double most = 0;
+  for (int second = 0; second < 300; ++second) {
+    for (int i = 0; i < 20; ++i) {
+      if (second > 2) most = std::max(most, std::abs(b.off()));
+      b.machine.advance(50ms);
+    }
+    const auto report = b.discipline();
+    CHECK(!report.jumped);
+    CHECK(report.half_width < 50ns);
+    CHECK(std::abs(report.rate_change_ppm) < 0.2);
+  }
+  CHECK(most < 40);
+}
+
+TEST_CASE("kept every second it stays within 100 ns and the change of rate times the period while somebody steers") {
+  bench<struct steered> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  clock::calibrate(5ms, ec, 1s);
+  REQUIRE(!ec);
+  double rate = 1;
+  for (int second = 0; second < 600; ++second) {
+    double change = 0;
+    if (second % 10 == 5) {
+      const double next = 1 + (static_cast<double>(randomness() % 1001) - 500) * 1e-6;
+      change = std::abs(next - rate);
+      rate = next;
+      b.machine.bend_reference(rate);
+    }
+    static double since = 0; // the change acts until the next look, and until the lead from it is worked off
+    since = change > 0 ? change : since;
+    for (int i = 0; i < 20; ++i) {
+      if (second > 2) CHECK(std::abs(b.off()) < 100 + since * 1e9);
+      b.machine.advance(50ms);
+    }
+    CHECK(!b.discipline().jumped);
+    if (second % 10 == 4) CHECK(std::abs(b.off()) < 60); // settled
+  }
+}
+
+TEST_CASE("disciplined every millisecond with readings that are wrong either way, it never goes back") {
+  bench<struct wrong_readings> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  clock::calibrate(1ms, ec, 1ms);
+  REQUIRE(!ec);
+  for (int i = 0; i < 3000; ++i) {
+    const double error = static_cast<double>(randomness() % 20'001) - 10'000;
+    b.machine.now.reference_at += error; // for as long as it is looked at
+    const auto report = b.discipline(1ms);
+    CHECK(std::abs(report.rate.hertz() / 2.596145832e9 - 1) < 50e-6); // 20 us over half a second
+    b.machine.now.reference_at -= error;
+    for (int k = 0; k < 5; ++k) b.read();
+    b.machine.advance(1ms);
+    for (int k = 0; k < 5; ++k) b.read();
+  }
+}
+
+TEST_CASE("a machine that sleeps: the counter goes on or starts from zero, the reference stands still") {
+  bench<struct sleeping> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  clock::calibrate(5ms, ec, 1s);
+  REQUIRE(!ec);
+  b.machine.advance(1s);
+  b.discipline();
+  SUBCASE("for two seconds, on which the line still holds") {
+    b.machine.bend_counter(2.596145832, 2.596145832 * 2e9);
+    CHECK(b.off() > 1.9e9); // seen before anybody could know
+    const auto report = b.discipline();
+    CHECK(report.jumped);
+    CHECK(report.offset > 1900ms);
+    CHECK(report.works_off > 3800ms);
+    for (int i = 0; i < 5; ++i) {
+      b.machine.advance(1s);
+      CHECK(!b.discipline().jumped);
+      b.read();
+    }
+    CHECK(std::abs(b.off()) < 100); // at half speed it took four
+  }
+  SUBCASE("for an hour: the kernel's clock until somebody looks") {
+    b.machine.bend_counter(2.596145832, 2.596145832 * 3600e9);
+    CHECK(clock::source() == takt::road::vdso);
+    CHECK(std::abs(b.off()) < 1e6 / 900);
+    CHECK(b.discipline().jumped);
+    CHECK(clock::source() == takt::road::counter);
+    b.machine.advance(1100ms);
+    CHECK(std::abs(b.off()) < 60);
+  }
+  SUBCASE("with a counter that was reset") {
+    b.machine.bend_counter(2.596145832, -b.machine.counter() + 1e6);
+    CHECK(clock::source() == takt::road::vdso);
+    CHECK(std::abs(b.off()) < 1e6 / 900);
+    CHECK(b.discipline().jumped);
+    CHECK(clock::source() == takt::road::counter);
+    b.machine.advance(1100ms);
+    CHECK(std::abs(b.off()) < 60);
+  }
+}
+
+TEST_CASE("a counter that has another rate from now on: noticed at once, followed at the second look") {
+  bench<struct moved> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  clock::calibrate(5ms, ec, 1s);
+  REQUIRE(!ec);
+  b.machine.bend_counter(2.0);
+  for (int i = 0; i < 2; ++i) {
+    b.machine.advance(1s);
+    CHECK(b.discipline().jumped);
+    b.read();
+  }
+  for (int i = 0; i < 3; ++i) {
+    b.machine.advance(1s);
+    const auto report = b.discipline();
+    CHECK(!report.jumped);
+    CHECK(report.rate.hertz() == doctest::Approx(2e9).epsilon(1e-6));
+    b.read();
+  }
+  CHECK(std::abs(b.off()) < 100);
+}
+
+TEST_CASE("a counter that runs backwards or stands still is given up, without a step back, until calibrate()") {
+  bench<struct given_up> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  clock::calibrate(5ms, ec, 1s);
+  REQUIRE(!ec);
+  b.machine.advance(100ms);
+  b.read();
+  SUBCASE("backwards") {
+    b.machine.bend_counter(-1);
+    clock::discipline(1s, ec);
+    CHECK(ec == errc::counter_went_back);
+  }
+  SUBCASE("still") {
+    b.machine.bend_counter(0);
+    clock::discipline(1s, ec);
+    CHECK(ec == errc::counter_stands_still);
+  }
+  CHECK(clock::source() == takt::road::vdso);
+  CHECK(!clock::calibration().rate().known());
+  for (int i = 0; i < 100; ++i) b.read(), b.machine.advance(1ms);
+  CHECK(std::abs(b.off()) < 60);
+  clock::discipline(1s, ec);
+  CHECK(ec == errc::not_calibrated);
+  b.machine.bend_counter(2.5);
+  CHECK(clock::calibrate(5ms, ec).rate().hertz() == doctest::Approx(2.5e9).epsilon(1e-6));
+  CHECK(clock::source() == takt::road::counter);
+  for (int i = 0; i < 100; ++i) {
+    CHECK(std::abs(b.off()) < 60);
+    b.machine.advance(10ms);
+  }
+}
+
+TEST_CASE("a failed calibration changes nothing") {
+  bench<struct failed> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  const auto c = clock::calibrate(5ms, ec);
+  REQUIRE(!ec);
+  CHECK(!clock::calibrate(-1s, ec).rate().known());
+  CHECK(ec);
+  b.machine.bend_reference(0);
+  CHECK(!clock::calibrate(1ms, ec).rate().known());
+  CHECK(ec == errc::reference_stands_still);
+  CHECK(clock::calibration().rate() == c.rate());
+  CHECK(clock::source() == takt::road::counter);
+}
+
+TEST_CASE("stored ticks: the line that was in force, with an error that holds") {
+  bench<struct stored> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  struct event {
+    takt::ticks at;
+    double reference;
+  };
+  std::deque<event> events;
+  const auto record = [&] {
+    events.push_back({takt::ticks(static_cast<std::uint64_t>(b.machine.counter())), b.machine.reference()});
+  };
+  for (int i = 0; i < 5; ++i) record(), b.machine.advance(3ms); // older than every line
+  clock::calibrate(5ms, ec, 1s);
+  REQUIRE(!ec);
+  for (int second = 0; second < 50; ++second) {
+    if (second % 8 == 3) b.machine.bend_reference(1 + (static_cast<double>(randomness() % 201) - 100) * 1e-6);
+    for (int i = 0; i < 4; ++i) b.machine.advance(250ms), record();
+    b.discipline();
+  }
+  nanoseconds last{};
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const auto dated = clock::date(events[i].at);
+    const auto error = static_cast<double>(dated.time.time_since_epoch().count()) - events[i].reference;
+    CHECK(dated.extrapolated == (i < 5));
+    if (i < 5) CHECK(std::abs(error) <= static_cast<double>(dated.error.count()));
+    else CHECK(std::abs(error) <= static_cast<double>(dated.error.count()) + 200e-6 * 1e9); // steered within the second
+    CHECK(dated.time.time_since_epoch() >= last);
+    last = dated.time.time_since_epoch();
+    CHECK(clock::from_ticks(events[i].at) == dated.time);
+  }
+  CHECK(clock::date(events[0].at).error > 1us);
+  CHECK(clock::date(events[6].at).error < 1us);
+  // now() and the conversion of the tick it read are the same
+  b.machine.now.cost = 0, b.machine.now.on_read = nullptr;
+  CHECK(clock::from_ticks(takt::ticks(static_cast<std::uint64_t>(b.machine.counter()))) == clock::now());
+}
+
+TEST_CASE("more lines than are kept") {
+  bench<struct many_lines> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  clock::calibrate(1ms, ec, 1s);
+  REQUIRE(!ec);
+  const takt::ticks first(static_cast<std::uint64_t>(b.machine.counter()));
+  const double reference = b.machine.reference();
+  for (int i = 0; i < 100; ++i) b.machine.advance(1s), b.discipline();
+  const auto dated = clock::date(first);
+  CHECK(dated.extrapolated);
+  CHECK(std::abs(static_cast<double>(dated.time.time_since_epoch().count()) - reference) < static_cast<double>(dated.error.count()));
+  CHECK(dated.error > 30ms); // 38 s or so, of which nothing is known any more
+}
+
+TEST_CASE("a reference that is set: forward and back it is followed at the next look") {
+  bench<struct wall_clock, false> b;
+  using clock = decltype(b)::clock;
+  static_assert(!clock::is_steady);
+  std::error_code ec;
+  clock::calibrate(5ms, ec, 1s);
+  REQUIRE(!ec);
+  for (const double step : {3600e9, -3600e9, 3e6, -3e6}) {
+    b.machine.advance(1s);
+    b.machine.bend_reference(1, step);
+    CHECK(b.discipline().jumped);
+    CHECK(std::abs(b.off()) < 60);
+    b.machine.advance(1s);
+    CHECK(!b.discipline().jumped);
+    CHECK(std::abs(b.off()) < 60);
+  }
+}
+
+TEST_CASE("the writer's lock: taken from a process that is not this one, waited for in vain otherwise") {
+  bench<struct locked> b;
+  using clock = decltype(b)::clock;
+  using counter = takt::testing::manual_counter<struct locked>;
+  using reference = takt::testing::manual_reference<struct locked>;
+  using os = decltype(b)::os;
+  os::now.clocks[CLOCK_MONOTONIC] = {{100, 0}, 0};
+  auto& word = takt::detail::tsc_state<reference, counter, os>.writer;
+  std::error_code ec;
+  word = 4711; // of the process that forked this one
+  CHECK(clock::calibrate(1ms, ec).rate().known());
+  CHECK(!ec);
+  CHECK(word == 0);
+  word = 1; // of another thread of this process
+  CHECK(!clock::calibrate(1ms, ec).rate().known());
+  CHECK(ec == std::errc::resource_unavailable_try_again);
+  clock::discipline(1s, ec);
+  CHECK(ec == std::errc::resource_unavailable_try_again);
+  b.read(); // readers take no notice
+  word = 0;
+}
+
+namespace {
+template <class Tag> struct hardware {
+  using os = takt::testing::fake_os<Tag>;
+  using reference = takt::posix_clock<CLOCK_MONOTONIC, takt::access::vdso, os>;
+  using clock = takt::basic_tsc_clock<reference, takt::ordered_counter, os>;
+};
+} // namespace
+
+TEST_CASE("a counter that Linux does not offer as a clock source is not used") {
+  using h = hardware<struct not_offered>;
+  h::os::reset();
+  h::os::now.clocks[CLOCK_MONOTONIC] = {{100, 5}, 0};
+  h::os::now.files["/sys/devices/system/clocksource/clocksource0/current_clocksource"] = {"hpet\n", 0};
+  h::os::now.files["/sys/devices/system/clocksource/clocksource0/available_clocksource"] = {"hpet acpi_pm\n", 0};
+  std::error_code ec;
+  CHECK(!h::clock::calibrate(1ms, ec).rate().known());
+  CHECK(ec == errc::counter_not_trusted);
+  CHECK(h::clock::source() == takt::road::vdso);
+  CHECK(h::clock::now().time_since_epoch() == 100s + 5ns);
+}
+
+TEST_CASE("a thread that forbade itself the counter gets the system call's road, and the vDSO is left alone") {
+  using h = hardware<struct forbidden>;
+  h::os::reset();
+  h::os::now.clocks[CLOCK_MONOTONIC] = {{100, 5}, 0};
+  h::os::now.counter = {false, 0};
+  std::error_code ec;
+  CHECK(!h::clock::calibrate(1ms, ec).rate().known());
+  CHECK(ec == errc::counter_forbidden);
+  CHECK(h::clock::source() == takt::road::system_call);
+  const int calls = h::os::now.system_calls;
+  CHECK(h::clock::now().time_since_epoch() == 100s + 5ns);
+  CHECK(h::os::now.system_calls == calls + 1);
+}
+
+#if TAKT_EXCEPTIONS
+TEST_CASE("the throwing forms say what can be done") {
+  bench<struct throwing> b;
+  using clock = decltype(b)::clock;
+  CHECK_THROWS_AS(clock::calibrate(0s), std::system_error);
+  CHECK_THROWS_AS(clock::discipline(), std::system_error);
+  CHECK(clock::calibrate(1ms).rate().known());
+  CHECK(clock::discipline().offset < 100ns);
+  try {
+    clock::calibrate(0s);
+  } catch (const std::system_error& e) {
+    CHECK(std::string(e.what()).find("tsc_clock::calibrate") != std::string::npos);
+  }
+}
+#endif
