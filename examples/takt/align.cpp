@@ -1,0 +1,361 @@
+// takt align - does it help to sleep on the common grid? Many processes sleep through the same windows in four ways.
+#include "align_experiment.hpp"
+#include "command.hpp"
+#include "document.hpp"
+#include "planner.hpp"
+#include "time_line_picture.hpp"
+#include <absl/flags/flag.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_split.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <takt/core/grid.hpp>
+#include <takt/kernel/timer_slack.hpp>
+
+ABSL_FLAG(int, processes, 8, "N: Processes to start");
+ABSL_FLAG(int, threads, 4, "N: Threads in each of them");
+ABSL_FLAG(tool::duration, each, tool::duration{std::chrono::seconds(5)},
+          "TIME: How long to watch each of the four ways to sleep");
+ABSL_FLAG(tool::duration, shortest, tool::duration{std::chrono::milliseconds(10)},
+          "TIME: The shortest period of a thread");
+ABSL_FLAG(tool::duration, longest, tool::duration{std::chrono::seconds(3)}, "TIME: The longest");
+ABSL_FLAG(std::string, slack_share, "10-50",
+          "PERCENT: How late a thread may be, of its period; each draws its own from A-B");
+ABSL_FLAG(tool::duration, phase_grid, tool::duration{std::chrono::milliseconds(10)},
+          "TIME: The grid for the histogram of phases");
+ABSL_FLAG(std::uint64_t, seed, 1, "N: What periods, slack and beginnings are drawn from");
+ABSL_FLAG(std::string, real_time, "", "POLICY: Run the threads under fifo or rr, for whom the kernel knows no slack");
+ABSL_FLAG(std::string, svg, "", "FILE: Draw the time line of the first half second into FILE");
+
+namespace tool {
+namespace {
+
+using std::chrono::nanoseconds;
+
+/// Wake-ups within this time of the first keep the machine out of the same sleep.
+constexpr nanoseconds cluster_width = std::chrono::microseconds(500);
+constexpr std::size_t phase_bins = 10;
+
+/// What a run amounts to.
+struct figures {
+  double seconds = 0;
+  std::size_t wake_ups = 0;
+  std::size_t programmed = 0, planned = 0;                      // distinct expiries: of this run, of the planner
+  std::size_t clusters = 0, planned_clusters = 0;               // at cluster_width
+  std::vector<nanoseconds> quiet;                               // sorted
+  std::vector<nanoseconds> after_expiry, after_window;          // sorted
+  std::size_t early = 0;                                        // woke before it was due
+  std::vector<double> phases = std::vector<double>(phase_bins); // shares
+};
+
+figures evaluate(const run_record& run, nanoseconds phase_period) {
+  figures f;
+  f.seconds = std::chrono::duration<double>(run.length).count();
+  f.wake_ups = run.wake_ups.size();
+  std::vector<nanoseconds> woke, expiries;
+  std::vector<window> windows;
+  const auto beat = *takt::grid::make(phase_period);
+  for (const wake_up& w : run.wake_ups) {
+    woke.push_back(w.woke);
+    f.early += w.woke < w.due;
+    if (w.expiry != nanoseconds::zero()) { // else it was awake already: neither had to wake it
+      windows.push_back({w.due, w.latest});
+      expiries.push_back(w.expiry);
+      f.after_expiry.push_back(std::max(w.woke - w.expiry, nanoseconds::zero()));
+    }
+    f.after_window.push_back(std::max(w.woke - w.latest, nanoseconds::zero()));
+    const auto phase = w.woke - beat.floor(w.woke);
+    f.phases[static_cast<std::size_t>(phase * static_cast<std::int64_t>(phase_bins) / phase_period)] += 1;
+  }
+  for (double& share : f.phases) share /= static_cast<double>(std::max<std::size_t>(f.wake_ups, 1));
+  const auto points = plan(windows);
+  f.planned = points.size();
+  f.planned_clusters = clusters_of(points, cluster_width).size();
+  f.programmed = distinct(expiries);
+  const auto clusters = clusters_of(woke, cluster_width);
+  f.clusters = clusters.size();
+  f.quiet = quiet_times(clusters);
+  std::sort(f.after_expiry.begin(), f.after_expiry.end());
+  std::sort(f.after_window.begin(), f.after_window.end());
+  return f;
+}
+
+value per_second(double n, double seconds) { return number(n / seconds, 1); }
+value ratio(std::size_t a, std::size_t b) {
+  return b == 0 ? not_told() : number(static_cast<double>(a) / static_cast<double>(b), 2);
+}
+value percent(double share) { return {absl::StrFormat("%.1f %%", 100 * share), share}; }
+value microseconds(nanoseconds t) { return {absl::StrFormat("%.1f", static_cast<double>(t.count()) / 1e3), t.count()}; }
+value milliseconds(nanoseconds t) { return {absl::StrFormat("%.2f", static_cast<double>(t.count()) / 1e6), t.count()}; }
+value quantile_in(value (*in)(nanoseconds), const std::vector<nanoseconds>& sorted, double q) {
+  return sorted.empty() ? not_told() : in(quantile(sorted, q));
+}
+
+struct finished_run {
+  run_record record;
+  figures seen;
+};
+
+section about_experiment(const workload& w, nanoseconds each, const std::string& policy,
+                         const std::vector<finished_run>& runs) {
+  section s{"experiment", "Does it help to sleep on the common grid?", {}, {}, {}};
+  s.add("processes", "processes", {absl::StrCat(w.processes, " of ", w.threads, " threads each"), w.processes});
+  s.add("threads", "threads", {absl::StrCat(w.processes * w.threads), w.processes * w.threads});
+  s.add("period_ns", "periods",
+        {absl::StrCat(time_value(static_cast<double>(w.shortest.count())).text, " to ",
+                      time_value(static_cast<double>(w.longest.count())).text, ", as many in each octave"),
+         json{w.shortest.count(), w.longest.count()}});
+  s.add("slack_share", "may be late by",
+        {absl::StrFormat("%.3g to %.3g %% of the period", 100 * w.least_slack, 100 * w.most_slack),
+         json{w.least_slack, w.most_slack}});
+  s.add("seconds_each", "time for each way",
+        {time_value(static_cast<double>(each.count())).text, std::chrono::duration<double>(each).count()});
+  s.add("seed", "drawn from seed", {absl::StrCat(w.seed), w.seed});
+  s.add("scheduling", "scheduling", word(policy));
+  std::error_code ec;
+  const nanoseconds slack = takt::timer_slack(ec);
+  s.add("default_slack_ns", "slack where none is set",
+        ec ? not_told() : value{time_value(static_cast<double>(slack.count())).text, slack.count()});
+  s.add("whole", "run to the end", yes_no(runs.size() == std::size(all_policies) && runs.back().record.whole));
+  s.remarks.push_back("plain: clock_nanosleep until due. slack: the same, the kernel told that it may be late. "
+                      "aligned: until the roundest point "
+                      "of the window. both: the kernel told the window, up to its roundest point.");
+  return s;
+}
+
+section about_wake_ups(const std::vector<finished_run>& runs) {
+  section s{"wake_ups",
+            "Wake-ups a second: what was programmed, what came of it, and the fewest that an all-knowing planner needs "
+            "for the same windows",
+            {},
+            table{},
+            {}};
+  s.table->columns = {{"policy", "", false},
+                      {"sleeps_per_second", "sleeps", true},
+                      {"programmed_per_second", "distinct expiries", true},
+                      {"planner_per_second", "planner", true},
+                      {"programmed_ratio", "ratio", true},
+                      {"clusters_per_second", "woken, 500 us as one", true},
+                      {"planner_clusters_per_second", "planner", true},
+                      {"clusters_ratio", "ratio", true}};
+  for (const auto& [record, f] : runs) {
+    const double seconds = f.seconds; // clang 14 captures no structured binding
+    const auto rate = [seconds](std::size_t n) { return per_second(static_cast<double>(n), seconds); };
+    s.table->rows.push_back({word(name_of(record.policy)), rate(f.wake_ups), rate(f.programmed), rate(f.planned),
+                             ratio(f.programmed, f.planned), rate(f.clusters), rate(f.planned_clusters),
+                             ratio(f.clusters, f.planned_clusters)});
+  }
+  s.remarks.push_back("An expiry is when a timer fires at the latest. The kernel's slack leaves those of different "
+                      "threads apart and joins them when "
+                      "an interrupt finds several windows open, each CPU for itself: on one CPU it does as well as the "
+                      "grid, on many it does not.");
+  return s;
+}
+
+section about_interrupts(const run_record& idle, const std::vector<finished_run>& runs) {
+  section s{"interrupts",
+            "Timer interrupts a second as the kernel counts them, less those of the idle machine",
+            {},
+            table{},
+            {}};
+  s.table->columns = {{"policy", "", false}, {"per_second", "all CPUs", true}};
+  for (const auto& c : idle.interrupts.cpus)
+    s.table->columns.push_back({absl::StrCat("cpu", c.cpu), absl::StrCat("CPU", c.cpu), true});
+  const auto seconds = [](const run_record& r) { return std::chrono::duration<double>(r.length).count(); };
+  const auto rate = [&](const run_record& r, unsigned cpu) {
+    const auto found =
+        std::find_if(r.interrupts.cpus.begin(), r.interrupts.cpus.end(), [cpu](const auto& c) { return c.cpu == cpu; });
+    return found == r.interrupts.cpus.end() ? 0 : static_cast<double>(found->count) / seconds(r);
+  };
+  const auto row = [&](absl::string_view name, const run_record& r, bool net) {
+    std::vector<value> cells{word(name),
+                             number(static_cast<double>(r.interrupts.total()) / seconds(r) -
+                                        (net ? static_cast<double>(idle.interrupts.total()) / seconds(idle) : 0),
+                                    1)};
+    for (const auto& c : idle.interrupts.cpus)
+      cells.push_back(number(rate(r, c.cpu) - (net ? rate(idle, c.cpu) : 0), 1));
+    s.table->rows.push_back(std::move(cells));
+  };
+  for (const auto& run : runs) row(name_of(run.record.policy), run.record, true);
+  row("idle", idle, false);
+  s.remarks.push_back("What other programs do meanwhile is counted too.");
+  return s;
+}
+
+section about_quiet(const std::vector<finished_run>& runs) {
+  section s{"quiet", "Time in which no process of the experiment woke, in ms", {}, table{}, {}};
+  s.table->columns = {{"policy", "", false}, {"median_ns", "median", true}, {"longest_ns", "longest", true}};
+  for (const auto& [record, f] : runs) {
+    s.table->rows.push_back(
+        {word(name_of(record.policy)), quantile_in(milliseconds, f.quiet, 0.5), quantile_in(milliseconds, f.quiet, 1)});
+  }
+  return s;
+}
+
+section about_lateness(const std::vector<finished_run>& runs) {
+  section s{"lateness", "Lateness in us", {}, table{}, {}};
+  s.table->columns = {{"policy", "", false},
+                      {"expiry_median_ns", "after expiry: median", true},
+                      {"expiry_p99_ns", "p99", true},
+                      {"expiry_max_ns", "most", true},
+                      {"window_share", "after the window: share", true},
+                      {"window_p99_ns", "p99", true},
+                      {"window_max_ns", "most", true},
+                      {"early", "early", true}};
+  for (const auto& [record, f] : runs) {
+    const auto late =
+        f.after_window.end() - std::upper_bound(f.after_window.begin(), f.after_window.end(), nanoseconds::zero());
+    s.table->rows.push_back(
+        {word(name_of(record.policy)), quantile_in(microseconds, f.after_expiry, 0.5),
+         quantile_in(microseconds, f.after_expiry, 0.99), quantile_in(microseconds, f.after_expiry, 1),
+         percent(static_cast<double>(late) / static_cast<double>(std::max<std::size_t>(f.wake_ups, 1))),
+         quantile_in(microseconds, f.after_window, 0.99), quantile_in(microseconds, f.after_window, 1),
+         count(f.early)});
+  }
+  s.remarks.push_back("Who sleeps plainly knows no window: compare its lateness after expiry, when it was due, with "
+                      "that of the others after their windows.");
+  return s;
+}
+
+section about_phases(nanoseconds period, const std::vector<finished_run>& runs) {
+  section s{
+      "phase",
+      absl::StrCat("Where in the grid of ", time_value(static_cast<double>(period.count())).text, " the wake-ups came"),
+      {},
+      table{},
+      {}};
+  s.table->columns = {{"from_ns", "from", true}};
+  for (const auto& run : runs)
+    s.table->columns.push_back(
+        {std::string(name_of(run.record.policy)), std::string(name_of(run.record.policy)), true});
+  for (std::size_t bin = 0; bin < phase_bins; ++bin) {
+    const nanoseconds from = period * static_cast<std::int64_t>(bin) / static_cast<std::int64_t>(phase_bins);
+    std::vector<value> cells{{time_value(static_cast<double>(from.count())).text, from.count()}};
+    for (const auto& run : runs) cells.push_back(percent(run.seen.phases[bin]));
+    s.table->rows.push_back(std::move(cells));
+  }
+  return s;
+}
+
+std::vector<picture_panel> picture_of(const workload& w, const std::vector<finished_run>& runs) {
+  std::vector<picture_panel> panels;
+  for (const auto& run : runs) {
+    picture_panel p{std::string(name_of(run.record.policy)), {}};
+    for (int i = 0; i < w.processes; ++i) p.rows.push_back({absl::StrCat("process ", i + 1), {}});
+    p.rows.push_back({"all together", {}});
+    for (const wake_up& u : run.record.wake_ups) {
+      const nanoseconds t = u.woke - run.record.start;
+      p.rows[static_cast<std::size_t>(u.process)].wake_ups.push_back(t);
+      p.rows.back().wake_ups.push_back(t);
+    }
+    panels.push_back(std::move(p));
+  }
+  return panels;
+}
+
+bool parse_share(const std::string& text, double& least, double& most) {
+  const std::vector<std::string> parts = absl::StrSplit(text, '-');
+  if (parts.empty() || parts.size() > 2) return false;
+  if (!absl::SimpleAtod(parts.front(), &least) || !absl::SimpleAtod(parts.back(), &most)) return false;
+  least /= 100, most /= 100;
+  return least >= 0 && least <= most && most <= 1;
+}
+
+exit_code run() {
+  workload w;
+  w.processes = absl::GetFlag(FLAGS_processes);
+  w.threads = absl::GetFlag(FLAGS_threads);
+  w.shortest = absl::GetFlag(FLAGS_shortest).value;
+  w.longest = absl::GetFlag(FLAGS_longest).value;
+  w.seed = absl::GetFlag(FLAGS_seed);
+  const nanoseconds each = absl::GetFlag(FLAGS_each).value, phase_period = absl::GetFlag(FLAGS_phase_grid).value;
+  if (w.processes < 1 || w.processes > 1000) return wrong_usage("--processes wants 1 to 1000");
+  if (w.threads < 1 || w.threads > 1000) return wrong_usage("--threads wants 1 to 1000");
+  if (w.shortest < std::chrono::microseconds(100)) return wrong_usage("--shortest wants 100us or more");
+  if (w.longest < w.shortest || w.longest > std::chrono::hours(1))
+    return wrong_usage("--longest wants at least --shortest, at most 1h");
+  if (each < std::chrono::milliseconds(100) || each > std::chrono::hours(1))
+    return wrong_usage("--each wants 100ms to 1h");
+  if (phase_period < nanoseconds(static_cast<std::int64_t>(phase_bins)) || phase_period > std::chrono::hours(1))
+    return wrong_usage("--phase-grid wants 10ns to 1h");
+  if (!parse_share(absl::GetFlag(FLAGS_slack_share), w.least_slack, w.most_slack))
+    return wrong_usage("--slack-share wants percents from 0 to 100, as 30 or 10-50");
+  std::optional<real_time> rt;
+  const std::string policy = absl::GetFlag(FLAGS_real_time);
+  if (policy == "fifo") rt = real_time{takt::realtime_policy::fifo};
+  else if (policy == "rr") rt = real_time{takt::realtime_policy::round_robin};
+  else if (!policy.empty()) return wrong_usage("--real-time wants fifo or rr");
+
+  // What cannot be written is found out before the half minute, not after.
+  const std::string svg = absl::GetFlag(FLAGS_svg);
+  std::FILE* const drawing = svg.empty() ? nullptr : std::fopen(svg.c_str(), "w");
+  if (!svg.empty() && drawing == nullptr) return could_not(svg, std::error_code(errno, std::generic_category()));
+
+  std::error_code ec;
+  run_record idle;
+  std::vector<finished_run> runs;
+  {
+    progress shown("sleeping in four ways");
+    double done = 0;
+    constexpr double parts = 1 + std::size(all_policies);
+    const progress_report report = [&](double share) { shown.at((done + share) / parts); };
+    idle = watch_idle(each, report, ec);
+    for (const sleep_policy p : all_policies) {
+      if (ec || stop_wanted()) break;
+      ++done;
+      run_record record = run_policy(w, p, each, rt, report, ec);
+      if (ec || record.length == nanoseconds::zero()) break;
+      figures f = evaluate(record, phase_period);
+      runs.push_back({std::move(record), std::move(f)});
+    }
+  }
+  if (ec) {
+    if (drawing != nullptr) std::fclose(drawing);
+    return could_not(rt ? "the experiment (a real-time policy needs CAP_SYS_NICE, or a limit that allows it: ulimit -r)"
+                        : "the experiment",
+                     ec);
+  }
+  document d;
+  d.sections.push_back(about_experiment(w, each, policy.empty() ? "as inherited" : policy, runs));
+  if (!runs.empty()) d.sections.push_back(about_wake_ups(runs));
+  d.sections.push_back(about_interrupts(idle, runs));
+  if (!runs.empty()) {
+    d.sections.push_back(about_quiet(runs));
+    d.sections.push_back(about_lateness(runs));
+    d.sections.push_back(about_phases(phase_period, runs));
+  }
+  print(d);
+  const auto panels = picture_of(w, runs);
+  if (!json_wanted()) {
+    absl::PrintF(
+        "\nThe first half second: how often each process woke up, and the machine (wake-ups within 500 us are one)\n%s",
+        draw_text(panels, {}));
+    static_cast<void>(flush_output());
+  }
+  if (drawing != nullptr) {
+    const std::string text = draw_svg(panels, {});
+    const bool written = std::fwrite(text.data(), 1, text.size(), drawing) == text.size();
+    if (std::fclose(drawing) != 0 || !written) return could_not(svg, std::error_code(errno, std::generic_category()));
+  }
+  return exit_code::done;
+}
+
+} // namespace
+
+extern const command align_command{
+    "align",
+    "many processes that sleep plainly, with slack, and on the common grid",
+    "Starts processes whose threads each want to be woken once a period and may be a part of it late. All sleep "
+    "through the same\n"
+    "windows in four ways, one after the other, and are compared with each other and with the fewest wake-ups that "
+    "would have done.\n"
+    "Nobody tells anybody else anything: what they have in common is the clock and what a round point is. Takes five "
+    "times --each.",
+    "takt align --svg align.svg   # half a minute, and a picture to look at",
+    {"processes", "threads", "each", "shortest", "longest", "slack_share", "phase_grid", "seed", "real_time", "svg"},
+    &run};
+
+} // namespace tool

@@ -1,0 +1,278 @@
+#include "align_experiment.hpp"
+#include "command.hpp"
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <new>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <takt/timer/sleep.hpp>
+#include <thread>
+#include <unistd.h>
+
+namespace tool {
+
+using std::chrono::nanoseconds;
+using std::chrono::steady_clock;
+
+absl::string_view name_of(sleep_policy p) {
+  switch (p) {
+  case sleep_policy::plain: return "plain";
+  case sleep_policy::slack: return "slack";
+  case sleep_policy::aligned: return "aligned";
+  case sleep_policy::both: return "both";
+  }
+  return "";
+}
+
+namespace {
+
+/// How long before the first window a process must be there: starting one takes some milliseconds, more on a busy
+/// machine.
+constexpr nanoseconds time_to_start = std::chrono::milliseconds(300),
+                      time_to_start_a_thread = std::chrono::milliseconds(1);
+
+nanoseconds since_zero() { return steady_clock::now().time_since_epoch() - takt::grid_origin(); }
+steady_clock::time_point on_clock(nanoseconds from_zero) {
+  return steady_clock::time_point(from_zero + takt::grid_origin());
+}
+
+/// Where one thread writes down its wake-ups; nothing in it moves while it does.
+struct thread_log {
+  std::atomic<std::size_t> count{0};
+  std::size_t capacity = 0;
+  wake_up* entries = nullptr;
+
+  void add(const wake_up& w) {
+    const std::size_t n = count.load(std::memory_order_relaxed);
+    if (n == capacity) return;
+    entries[n] = w;
+    count.store(n + 1, std::memory_order_release); // the tool may look at any time, and in vain at half a record
+  }
+};
+
+/// The memory that the processes of a run share with the tool.
+class shared_memory {
+public:
+  explicit shared_memory(const std::vector<timer>& timers, nanoseconds length) {
+    std::size_t entries = 0;
+    for (const timer& t : timers) entries += windows_in(t, length);
+    size_ = sizeof(header) + timers.size() * sizeof(thread_log) + entries * sizeof(wake_up);
+    void* const place = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (place == MAP_FAILED) {
+      error_ = errno;
+      return;
+    }
+    base_ = static_cast<std::byte*>(place);
+    ::new (base_) header;
+    auto* entry = reinterpret_cast<wake_up*>(base_ + sizeof(header) + timers.size() * sizeof(thread_log));
+    for (std::size_t i = 0; i < timers.size(); ++i) {
+      thread_log* const l = ::new (static_cast<void*>(base_ + sizeof(header) + i * sizeof(thread_log))) thread_log;
+      l->capacity = windows_in(timers[i], length);
+      l->entries = entry;
+      entry += l->capacity;
+    }
+  }
+  ~shared_memory() {
+    if (base_ != nullptr) munmap(base_, size_);
+  }
+  shared_memory(const shared_memory&) = delete;
+  shared_memory& operator=(const shared_memory&) = delete;
+
+  [[nodiscard]] int error() const { return error_; }
+  [[nodiscard]] thread_log& log(std::size_t thread) {
+    return reinterpret_cast<thread_log*>(base_ + sizeof(header))[thread];
+  }
+  [[nodiscard]] std::atomic<int>& ready() { return at_front().ready; }
+  [[nodiscard]] std::atomic<int>& failure() { return at_front().failure; }
+
+private:
+  struct header {
+    std::atomic<int> ready{0};   // threads that sleep towards the start
+    std::atomic<int> failure{0}; // errno of one that could not
+  };
+  static std::size_t windows_in(const timer& t, nanoseconds length) {
+    return static_cast<std::size_t>(length / t.period) + 2;
+  }
+  header& at_front() { return *reinterpret_cast<header*>(base_); }
+
+  std::byte* base_ = nullptr;
+  std::size_t size_ = 0;
+  int error_ = 0;
+};
+
+/// All windows of one thread, one after the other. `start` and `end` are on the grid.
+void sleep_through(const timer& t, sleep_policy policy, nanoseconds start, nanoseconds end, int process,
+                   thread_log& log) {
+  std::error_code ec;
+  if (policy == sleep_policy::slack) takt::set_timer_slack(std::max(t.slack, nanoseconds(1)), ec);
+  const bool has_slack = !ec; // not under a real-time policy, be it asked for or inherited
+  for (nanoseconds due = start + t.first; due + t.slack < end; due += t.period) {
+    wake_up w{due, due + t.slack, nanoseconds::zero(), nanoseconds::zero(), process};
+    const nanoseconds roundest = *takt::roundest_point(w.due, w.latest);
+    const bool sleeps = since_zero() < due;
+    switch (policy) {
+    case sleep_policy::plain:
+      w.expiry = w.due;
+      takt::sleep_until(on_clock(w.due), ec);
+      break;
+    case sleep_policy::slack:
+      w.expiry = has_slack ? w.latest : w.due;
+      takt::sleep_until(on_clock(w.due), ec);
+      break;
+    case sleep_policy::aligned:
+      w.expiry = roundest;
+      takt::sleep_until(on_clock(roundest), ec);
+      break;
+    case sleep_policy::both:
+      w.expiry = roundest;
+      takt::sleep_until_within(on_clock(w.due), t.slack, ec);
+      break;
+    }
+    w.woke = since_zero();
+    if (!sleeps) w.expiry = nanoseconds::zero();
+    log.add(w);
+  }
+}
+
+struct plan_of_run {
+  const workload& w;
+  const std::vector<timer>& timers;
+  sleep_policy policy;
+  std::optional<real_time> rt;
+  nanoseconds start, end;
+};
+
+/// The life of a process of the experiment.
+[[noreturn]] void child(int process, const plan_of_run& run, shared_memory& memory, pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL); // ends with the tool, however that ends
+  if (getppid() != parent) _exit(1);
+  for (const int signal : {SIGINT, SIGQUIT, SIGHUP, SIGTERM}) std::signal(signal, SIG_IGN); // the tool decides
+  const auto fail = [&](int error) {
+    memory.failure().store(error);
+    _exit(1);
+  };
+  std::error_code ec;
+  std::optional<takt::scoped_realtime<>> priority;
+  if (run.rt) priority.emplace(run.rt->policy, run.rt->priority, ec); // threads inherit it
+  if (ec) fail(ec.value());
+  try {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < run.w.threads; ++i) {
+      const auto index = static_cast<std::size_t>(process * run.w.threads + i);
+      threads.emplace_back([&, index] {
+        memory.ready().fetch_add(1);
+        sleep_through(run.timers[index], run.policy, run.start, run.end, process, memory.log(index));
+      });
+    }
+    for (std::thread& t : threads) t.join();
+  } catch (const std::system_error& e) {
+    fail(e.code().value());
+  }
+  _exit(0);
+}
+
+/// Ends the processes and waits for them.
+class children {
+public:
+  ~children() {
+    for (const pid_t pid : pids_) kill(pid, SIGKILL);
+    for (const pid_t pid : pids_) {
+      while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+      }
+    }
+  }
+  children() = default;
+  children(const children&) = delete;
+  children& operator=(const children&) = delete;
+  void add(pid_t pid) { pids_.push_back(pid); }
+
+private:
+  std::vector<pid_t> pids_;
+};
+
+/// Sleeps until `end`, and says how far it is on the way. Returns: whether to go on.
+bool wait_until(nanoseconds start, nanoseconds end, const progress_report& report) {
+  constexpr nanoseconds step = std::chrono::milliseconds(500); // each costs an interrupt, in the idle baseline too
+  for (nanoseconds next = start + step; next < end; next += step) {
+    if (!sleep_until(on_clock(next))) return false;
+    report(static_cast<double>((next - start).count()) / static_cast<double>((end - start).count()));
+  }
+  return sleep_until(on_clock(end));
+}
+
+/// Counts interrupts from now to `end`.
+void count_interrupts(run_record& record, const progress_report& report, std::error_code& ec) {
+  const auto before = takt::read_timer_interrupts(ec);
+  if (ec) return;
+  const nanoseconds end = record.start + record.length;
+  record.whole = wait_until(record.start, end, report);
+  const auto after = takt::read_timer_interrupts(ec);
+  if (ec) return;
+  record.interrupts = takt::since(before, after);
+  if (!record.whole) record.length = std::clamp(since_zero() - record.start, nanoseconds(1), record.length);
+}
+
+} // namespace
+
+run_record watch_idle(nanoseconds length, const progress_report& report, std::error_code& ec) {
+  run_record record;
+  record.start = since_zero();
+  record.length = length;
+  count_interrupts(record, report, ec);
+  return record;
+}
+
+run_record run_policy(const workload& w, sleep_policy policy, nanoseconds length, std::optional<real_time> rt,
+                      const progress_report& report, std::error_code& ec) {
+  ec.clear();
+  const auto timers = draw_timers(w);
+  const auto threads = static_cast<std::int64_t>(timers.size());
+  const takt::grid seconds(std::chrono::seconds(1)); // every policy begins at the same place of the ladder
+  run_record record;
+  record.policy = policy;
+  record.start = seconds.ceil(since_zero() + time_to_start + threads * time_to_start_a_thread);
+  record.length = length;
+
+  shared_memory memory(timers, length);
+  if (memory.error() != 0) return ec = std::error_code(memory.error(), std::system_category()), record;
+  const plan_of_run run{w, timers, policy, rt, record.start, record.start + length};
+  const auto failed = [&] {
+    const int error = memory.failure().load();
+    if (error != 0) ec = std::error_code(error, std::system_category());
+    return error != 0;
+  };
+  children started;
+  std::fflush(nullptr); // what is buffered would be written once by each process
+  const pid_t self = getpid();
+  for (int i = 0; i < w.processes; ++i) {
+    const pid_t pid = fork();
+    if (pid < 0) return ec = std::error_code(errno, std::system_category()), record;
+    if (pid == 0) child(i, run, memory, self);
+    started.add(pid);
+  }
+  if (sleep_until(on_clock(record.start))) {
+    if (failed()) return record;
+    if (memory.ready().load() != threads) return ec = std::make_error_code(std::errc::timed_out), record;
+    count_interrupts(record, report, ec);
+  } else {
+    record.whole = false;
+    record.length = nanoseconds::zero();
+  }
+  if (ec || failed()) return record;
+  for (std::size_t i = 0; i < timers.size(); ++i) {
+    const thread_log& l = memory.log(i);
+    const std::size_t n = l.count.load(std::memory_order_acquire);
+    record.wake_ups.insert(record.wake_ups.end(), l.entries, l.entries + n);
+  }
+  const auto earlier = [](const wake_up& a, const wake_up& b) { return a.woke < b.woke; };
+  std::sort(record.wake_ups.begin(), record.wake_ups.end(), earlier);
+  return record;
+}
+
+} // namespace tool

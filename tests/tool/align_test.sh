@@ -1,0 +1,67 @@
+# takt align: nothing early, figures that fit each other, a picture, and nobody left behind however it ends.
+. "$(dirname "$0")/common.sh"
+if ! "$takt" irq --count 1 --interval 1ms >"$out" 2>"$err"; then
+  skip "timer interrupts: $(cat "$err")"
+  finish
+fi
+brief='--processes 3 --threads 2 --each 300ms --shortest 5ms --longest 50ms'
+every align $brief
+
+done_by align $brief --json --svg "$work/align.svg"
+for section in wake_ups quiet lateness; do
+  same "policies in $section" "$(for i in 0 1 2 3; do json /$section/rows/$i/policy; done | paste -sd' ')" 'plain slack aligned both'
+done
+for i in 0 1 2 3; do
+  same "early wake-ups of policy $i" "$(json /lateness/rows/$i/early)" 0
+  json /wake_ups/rows/$i/programmed_ratio /wake_ups/rows/$i/sleeps_per_second |
+    paste -sd' ' | awk '$1 < 1 || $2 <= 0 { exit 1 }' || fail "policy $i does better than the planner, or sleeps never"
+done
+for policy in plain slack aligned both; do
+  sum=0
+  for bin in 0 1 2 3 4 5 6 7 8 9; do sum="$sum + $(json /phase/rows/$bin/$policy)"; done
+  awk "BEGIN { s = $sum; exit !(s > 0.999 && s < 1.001) }" || fail "the phases of $policy are not all of them"
+done
+head -n 1 "$work/align.svg" | grep -q '^<svg ' && tail -n 1 "$work/align.svg" | grep -q '^</svg>' || fail 'no SVG'
+same 'panels in the picture' "$(grep -c 'class="h"' "$work/align.svg")" 4
+same 'rows in the picture' "$(grep -c '<path' "$work/align.svg")" 16
+
+done_by align $brief
+says ' all together '
+says ' process 3 '
+
+could_not align $brief --svg "$work/no/such/directory"
+wrong_usage align --processes 0
+wrong_usage align --threads 1001
+wrong_usage align --each 1ms
+wrong_usage align --shortest 1us
+wrong_usage align --shortest 1s --longest 10ms
+wrong_usage align --slack-share 50-10
+wrong_usage align --slack-share most
+wrong_usage align --slack-share 101
+wrong_usage align --phase-grid 0s
+wrong_usage align --real-time batch
+
+# However it is asked to stop, it stops with what it has, and takes its processes along.
+children() { cat "/proc/$tool/task/$tool/children" 2>/dev/null; }
+has_children() { [ -n "$(children)" ]; }
+gone() {
+  for pid in $1; do
+    # A process that took the number of another is not one of ours.
+    ! grep -q '^State:.[^ZX]' "/proc/$pid/status" 2>/dev/null || ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q align || return 1
+  done
+}
+for signal in INT TERM HUP; do
+  start align --processes 3 --each 1s --json
+  until_true has_children
+  family=$(children)
+  stopped $signal
+  same "the run after SIG$signal" "$(json /experiment/whole)" false
+  until_true gone "$family"
+done
+start align --processes 3 --each 1s
+until_true has_children
+family=$(children)
+kill -KILL $tool
+wait $tool 2>/dev/null
+until_true gone "$family"
+finish
