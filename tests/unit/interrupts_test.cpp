@@ -120,7 +120,9 @@ TEST_CASE("interrupts: headers that are none") {
   for (const char* header : {"\n", "LOC: 1\n", "CPU\n", "CPUx\n", "CPU0 1\n", "CPU1 CPU0\n", "CPU0 CPU0\n", "CPU-1\n",
                              "CPU65536\n", "CPU4294967296\n", "cpu0\n"}) {
     CAPTURE(header);
+    // Whether the row would have as many cells as the header has words or not.
     CHECK(refused(std::string(header) + "LOC: 1 Local\n", "LOC"));
+    CHECK(refused(std::string(header) + "LOC: 1 1 Local\n", "LOC"));
   }
 }
 
