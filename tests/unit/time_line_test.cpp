@@ -510,20 +510,3 @@ TEST_CASE("a reference that is not steady is followed back") {
     CHECK(lines.read<false>(c, counter, reference) == ns);
   }
 }
-
-TEST_CASE("what no steering explains") {
-  const bearing before{{takt::ticks(1000), 5000ns, 20ns}, 0.5, 0.1};
-  const auto jumped = [&](std::int64_t ticks, std::int64_t ns) {
-    return takt::jumped(before, {takt::ticks(1000 + static_cast<std::uint64_t>(ticks)), nanoseconds(5000 + ns), 20ns});
-  };
-  CHECK(!jumped(2'000'000'000, 1'000'000'000));
-  CHECK(!jumped(2'000'000'000, 1'000'900'000));
-  CHECK(!jumped(2'000'000'000, 999'100'000));
-  CHECK(jumped(2'000'000'000, 1'001'100'000));
-  CHECK(jumped(2'000'000'000, 998'900'000));
-  CHECK(!jumped(200, 900));
-  CHECK(jumped(200, 1200));
-  CHECK(jumped(-2'000'000, 1'000'000));
-  CHECK(jumped(2'000'000, -1'000'000));
-  CHECK(jumped(-2'000'000, -1'000'000));
-}

@@ -208,8 +208,8 @@ rate_estimate measure_rate(std::chrono::nanoseconds budget, std::chrono::nanosec
 
     if (s.reference - start >= budget) {
       // Where every reading is a pause (an emulated clock), what comes after the budget is the burst.
-      const std::size_t burst = std::max(least_readings, in_window / share_of_end);
-      if (std::max(since_pause, ++after_budget) >= burst) break;
+      const std::size_t share = in_window / share_of_end, burst = share > least_readings ? share : least_readings;
+      if (++after_budget >= burst || since_pause >= burst) break;
     } else if (s.reference - start >= next_look) {
       next_look *= 2;
       const rate_estimate e = estimate_rate(store.samples(), ec);
@@ -275,9 +275,9 @@ tsc_calibration calibrate(std::chrono::duration<Rep, Period> budget, std::error_
   if (bool allowed = true; Os::counter_allowed(allowed) == 0 && !allowed)
     return ec = errc::counter_forbidden, tsc_calibration{};
   const auto whole = saturating_cast<std::chrono::nanoseconds>(budget);
-  const std::chrono::nanoseconds b = std::min(whole, calibration_rule::longest_budget);
+  constexpr std::chrono::nanoseconds most = calibration_rule::longest_budget;
   std::chrono::nanoseconds spent{};
-  const rate_estimate e = detail::measure_rate<Reference, Counter, Os>(b, spent, ec);
+  const rate_estimate e = detail::measure_rate<Reference, Counter, Os>(whole < most ? whole : most, spent, ec);
   return ec ? tsc_calibration{} : tsc_calibration(e, calibration_origin::measured, spent);
 }
 

@@ -31,9 +31,7 @@
 #include <takt/core/error.hpp>
 #include <takt/core/ticks.hpp>
 
-#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -138,17 +136,42 @@ private:
   std::span<const clock_sample> samples_;
 };
 
+// <algorithm> and <cmath> would cost every user more time to compile than all of this.
+
+[[nodiscard]] inline double magnitude(double x) noexcept { return x < 0 ? -x : x; }
+/// Returns: the nearest whole number of nanoseconds. Precondition: it fits.
+[[nodiscard]] constexpr std::chrono::nanoseconds rounded(double ns) noexcept {
+  return std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(ns < 0 ? ns - 0.5 : ns + 0.5));
+}
+
+/// Returns: the element that would be at `rank` if they were sorted. Changes their order. There are many ties, so equal
+/// ones are kept together. Precondition: rank < values.size().
+inline std::uint64_t nth_smallest(std::span<std::uint64_t> values, std::size_t rank) noexcept {
+  const auto swap = [](std::uint64_t& a, std::uint64_t& b) {
+    const std::uint64_t c = a;
+    a = b, b = c;
+  };
+  for (;;) {
+    const std::uint64_t a = values.front(), b = values[values.size() / 2], c = values.back();
+    const std::uint64_t pivot = (a < b) == (b < c) ? b : (b < a) == (a < c) ? a : c;
+    std::size_t less = 0, more = values.size();
+    for (std::size_t i = 0; i < more;) {
+      if (values[i] < pivot) swap(values[i++], values[less++]);
+      else if (pivot < values[i]) swap(values[i], values[--more]);
+      else ++i;
+    }
+    if (rank < less) values = values.first(less);
+    else if (rank < more) return pivot;
+    else values = values.subspan(more), rank -= more;
+  }
+}
+
 /// Returns: the width up to which a bracket is narrow.
 inline std::uint64_t narrow_limit(const sample_points& points) {
   std::vector<std::uint64_t> widths(points.size());
   for (std::size_t i = 0; i < points.size(); ++i) widths[i] = points.width(i);
-  const auto quantile = [&](std::size_t rank) {
-    const auto place = widths.begin() + static_cast<std::ptrdiff_t>(rank);
-    std::nth_element(widths.begin(), place, widths.end());
-    return *place;
-  };
-  const std::uint64_t quarter = quantile(points.size() / 4);
-  const std::uint64_t twentieth = quantile(points.size() / 20);
+  const std::uint64_t quarter = nth_smallest(widths, points.size() / 4);
+  const std::uint64_t twentieth = nth_smallest(widths, points.size() / 20);
   return quarter / 2 <= twentieth ? quarter : twentieth * 2; // at most twice as wide as really narrow ones
 }
 
@@ -176,13 +199,14 @@ inline mode find_mode(std::span<const double> residuals) {
   constexpr double bin = 0.25;          // ns
   constexpr std::size_t most_bins = 2048; // 512 ns: no narrow bracket of a counter worth the name is that wide
   constexpr std::size_t guard = 6;      // bins
-  const auto [least, most] = std::minmax_element(residuals.begin(), residuals.end());
-  const double range = (*most - *least) / bin;
+  double least = residuals.front(), most = least;
+  for (const double r : residuals) least = r < least ? r : least, most = r > most ? r : most;
+  const double range = (most - least) / bin;
   if (!(range < static_cast<double>(most_bins - 2 * guard - 2))) return {};
 
   // sums[k]: how many residuals lie below the lower edge of bin k; `guard` empty bins at either end.
   std::vector<std::size_t> sums(static_cast<std::size_t>(range) + 2 * guard + 2, 0);
-  const double origin = *least - static_cast<double>(guard) * bin;
+  const double origin = least - static_cast<double>(guard) * bin;
   for (const double r : residuals) ++sums[static_cast<std::size_t>((r - origin) / bin) + 1];
   for (std::size_t k = 1; k < sums.size(); ++k) sums[k] += sums[k - 1];
 
@@ -192,7 +216,7 @@ inline mode find_mode(std::span<const double> residuals) {
     for (std::size_t k = 0; k + window < sums.size(); ++k)
       if (sums[k + window] - sums[k] > inside) best = k, inside = sums[k + window] - sums[k];
     const std::size_t left = best >= guard ? best - guard : 0;
-    const std::size_t right = std::min(best + window + guard, sums.size() - 1);
+    const std::size_t right = best + window + guard < sums.size() ? best + window + guard : sums.size() - 1;
     const std::size_t around = sums[right] - sums[left] - inside;
     if (inside >= least_narrow_samples && inside * 16 >= residuals.size() && around * 20 <= inside) {
       const double low = origin + static_cast<double>(best) * bin;
@@ -228,7 +252,7 @@ inline rate_estimate estimate_rate(std::span<const clock_sample> samples, std::e
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (!narrow(i)) continue;
     if (previous < 0) first = points.y(i);
-    else if (points.y(i) > previous) granule = std::min(granule, points.y(i) - previous);
+    else if (const double step = points.y(i) - previous; step > 0 && step < granule) granule = step;
     previous = last = points.y(i);
   }
   if (!(last > first)) return ec = errc::reference_stands_still, rate_estimate{};
@@ -242,7 +266,7 @@ inline rate_estimate estimate_rate(std::span<const clock_sample> samples, std::e
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (!narrow(i)) continue;
     residuals.push_back(line.residual(points.x(i), points.y(i)));
-    if (!(std::abs(residuals.back()) <= tolerance)) return ec = errc::clocks_disagree, rate_estimate{};
+    if (!(detail::magnitude(residuals.back()) <= tolerance)) return ec = errc::clocks_disagree, rate_estimate{};
   }
 
   // Three rounds settle it: the first line is off by at most the spread of the groups over the window.
@@ -284,13 +308,14 @@ inline rate_estimate estimate_rate(std::span<const clock_sample> samples, std::e
     if (count[k] == 0) continue;
     // A stretch at the end of a long lever has bent the line towards itself: undo it, as if the others had drawn the line.
     const double weight = static_cast<double>(count[k]) / static_cast<double>(line.n) + lever[k] / line.sxx;
-    const double vote = votes[k] / std::max(1 - weight, 0.05);
+    const double vote = votes[k] / (weight < 0.95 ? 1 - weight : 0.05);
     variance += vote * vote;
     within -= sum[k] * sum[k] / static_cast<double>(count[k]);
   }
   const double span = (end - begin) * line.slope;
-  double uncertainty = detail::coverage_factor * std::sqrt(variance) / (line.sxx * line.slope);
-  if (std::sqrt(std::max(within, 0.0) / static_cast<double>(line.n)) < detail::rounding_acts_as_noise)
+  double uncertainty = detail::coverage_factor * __builtin_sqrt(variance) / (line.sxx * line.slope);
+  constexpr double noise = detail::rounding_acts_as_noise;
+  if (within < noise * noise * static_cast<double>(line.n))
     uncertainty += 1.5 / span; // the most that errors within half a nanosecond can turn a line: 3/2 / span
 
   rate_estimate result;
@@ -298,13 +323,13 @@ inline rate_estimate estimate_rate(std::span<const clock_sample> samples, std::e
   result.uncertainty_ppm = uncertainty * 1e6 + detail::arithmetic_ppm;
   result.used = line.n;
   result.rejected = samples.size() - line.n;
-  result.span = std::chrono::nanoseconds(std::llround(span));
+  result.span = detail::rounded(span);
   // The mode is sharp but sits anywhere in the bracket; its middle is where the average over all modes is.
-  const double x = std::floor(through_all.x0);
+  const double x = __builtin_floor(through_all.x0);
   const double y = through_all.y0 + line.slope * (x - through_all.x0);
   result.point.at = samples[0].before + ticks(static_cast<std::uint64_t>(x));
-  result.point.reference = samples[0].reference + std::chrono::nanoseconds(std::llround(y));
-  result.point.half_width = std::chrono::nanoseconds(std::llround(half_width) + 1);
+  result.point.reference = samples[0].reference + detail::rounded(y);
+  result.point.half_width = detail::rounded(half_width + 1);
   return result;
 }
 
@@ -320,11 +345,10 @@ inline clock_point locate(std::span<const clock_sample> samples, tick_rate rate,
   const detail::sample_points points(samples);
   const std::uint64_t limit = detail::narrow_limit(points);
   const detail::straight_line line = points.fit([&](std::size_t i) { return points.width(i) <= limit; });
-  const double x = std::floor(line.x0);
+  const double x = __builtin_floor(line.x0);
   clock_point result;
   result.at = samples[0].before + ticks(static_cast<std::uint64_t>(x));
-  result.reference = samples[0].reference +
-                     std::chrono::nanoseconds(std::llround(line.y0 - (line.x0 - x) * 1e9 / rate.hertz()));
+  result.reference = samples[0].reference + detail::rounded(line.y0 - (line.x0 - x) * 1e9 / rate.hertz());
   result.half_width = rate.to<std::chrono::nanoseconds>(ticks(limit / 2)) + std::chrono::nanoseconds(1);
   return result;
 }

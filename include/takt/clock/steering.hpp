@@ -14,7 +14,6 @@
 #include <takt/core/config.hpp>
 #include <takt/core/ticks.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -39,10 +38,6 @@ inline constexpr int kept_periods = 4;
 inline constexpr std::chrono::nanoseconds kept_reserve = std::chrono::seconds(1);
 /// The rate is measured over at least this much; 10 ns of error in either reading are then 0.04 ppm.
 inline constexpr std::chrono::nanoseconds least_baseline = std::chrono::milliseconds(500);
-/// A reference that differs by more than this, and a microsecond, from what the last rate foretells was not steered (NTP
-/// may do 500 ppm, and as much again by adjtime): a clock jumped.
-inline constexpr double largest_steering = 1e-3;
-inline constexpr std::chrono::nanoseconds jump = std::chrono::microseconds(1);
 } // namespace steering_rule
 
 /// What is known of the two clocks when a line is drawn.
@@ -56,7 +51,6 @@ struct bearing {
 [[nodiscard]] constexpr std::int64_t reference_at(const bearing& b, std::uint64_t tick) noexcept;
 [[nodiscard]] constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint64_t base,
                                             std::chrono::nanoseconds renewed_every, bool steady) noexcept;
-[[nodiscard]] constexpr bool jumped(const bearing& before, const clock_point& now) noexcept;
 
 // definitions
 
@@ -64,7 +58,8 @@ struct bearing {
 constexpr std::chrono::nanoseconds life_of_line(std::chrono::nanoseconds renewed_every) noexcept {
   using namespace steering_rule;
   if (renewed_every <= std::chrono::nanoseconds::zero() || renewed_every > untended_life) return untended_life;
-  return std::min(renewed_every * kept_periods + kept_reserve, untended_life);
+  const std::chrono::nanoseconds kept = renewed_every * kept_periods + kept_reserve;
+  return kept < untended_life ? kept : untended_life;
 }
 
 /// Returns: what the reference shows, or showed, at a tick near the point.
@@ -80,7 +75,8 @@ constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint6
   using namespace steering_rule;
   const std::chrono::nanoseconds life = life_of_line(renewed_every);
   const std::chrono::nanoseconds kept = life < untended_life ? renewed_every : std::chrono::nanoseconds::zero();
-  const auto settle = static_cast<double>(std::max(settling, kept + kept / 4).count());
+  const std::chrono::nanoseconds reach = kept + kept / 4;
+  const auto settle = static_cast<double>((reach > settling ? reach : settling).count());
   time_line line;
   line.base = base;
   line.reference = line.start = reference_at(b, base);
@@ -88,7 +84,8 @@ constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint6
   line.ppm = b.ppm;
   line.slope = line.cruise = tick_scale::from(b.ns_per_tick);
   const auto in_ticks = [&](double ns) { return static_cast<std::uint64_t>(ns / b.ns_per_tick); };
-  line.life = line.turn = std::min(in_ticks(static_cast<double>(life.count())), line.cruise.most() / 4);
+  const std::uint64_t wanted = in_ticks(static_cast<double>(life.count())), most = line.cruise.most() / 4;
+  line.life = line.turn = wanted < most ? wanted : most;
   line.margin = in_ticks(static_cast<double>(order_margin_ns)) + 1;
   if (!steady || old == nullptr) return line;
 
@@ -98,20 +95,10 @@ constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint6
   if (lead <= 0) return line;
   line.start = shown;
   const auto d = static_cast<double>(lead);
-  const double rate = lead > leap.count() ? steep_rate : std::min(gentle_rate, d / settle);
+  const double rate = lead > leap.count() ? steep_rate : d / settle < gentle_rate ? d / settle : gentle_rate;
   line.slope = tick_scale::from(b.ns_per_tick * (1 - rate));
   line.turn = in_ticks(d / rate);
   return line;
-}
-
-/// Returns: whether no steering explains how the clocks got from `before` to `now`.
-constexpr bool jumped(const bearing& before, const clock_point& now) noexcept {
-  using namespace steering_rule;
-  const auto passed = static_cast<double>((now.at - before.point.at).signed_count()) * before.ns_per_tick;
-  const auto shown = static_cast<double>((now.reference - before.point.reference).count());
-  const double off = shown > passed ? shown - passed : passed - shown;
-  const double length = passed > shown ? passed : shown;
-  return passed < 0 || shown < 0 || off > length * largest_steering + static_cast<double>(jump.count());
 }
 
 } // namespace takt::inline TAKT_ABI

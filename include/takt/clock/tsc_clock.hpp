@@ -16,14 +16,15 @@
 /// How a line is published and why no read goes backwards: time_line.hpp. Which line is drawn: steering.hpp.
 #pragma once
 #include <takt/clock/calibration.hpp>
+#include <takt/clock/clock_events.hpp>
 #include <takt/clock/steering.hpp>
 #include <takt/clock/time_line.hpp>
 #include <takt/clock/verdict.hpp>
+#include <takt/clock/writer_lock.hpp>
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
 #include <takt/core/saturating.hpp>
 #include <takt/core/ticks.hpp>
-#include <takt/core/timespec.hpp>
 #include <takt/cpu/counter.hpp>
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/posix_clock.hpp>
@@ -48,7 +49,7 @@ struct discipline_report {
   std::chrono::nanoseconds half_width{}; ///< how well that is known
   tick_rate rate;                        ///< from now on
   double rate_change_ppm = 0;            ///< of the reference against the counter since the last time; 0: not measured
-  bool jumped = false;                   ///< one of the two clocks jumped: the line was anchored anew, the old rate kept
+  clock_events events;                   ///< after a jump the line was anchored anew, and the old rate kept
   std::chrono::nanoseconds works_off{};  ///< how long the line is flatter than its reference: the clock was ahead
 };
 
@@ -85,40 +86,6 @@ template <clockid_t Id, class Os> struct by_system_call<posix_clock<Id, access::
 /// The counter to measure with: ordered, whatever the clock reads.
 template <class Counter> struct measuring_counter {
   using type = std::conditional_t<std::is_same_v<typename Counter::family, hardware_counter>, ordered_counter, Counter>;
-};
-
-/// Exclusive use of what the writer of a line changes. Held for a microsecond; a process that was forked meanwhile takes it
-/// from the thread that it does not have.
-template <class Os> class writer_lock {
-public:
-  writer_lock(std::atomic<std::uint32_t>& word, std::error_code& ec) noexcept : word_(word) {
-    const auto own = static_cast<std::uint32_t>(Os::process_id());
-    for (int attempt = 0; attempt < 1000; ++attempt) {
-      std::uint32_t holder = 0;
-      if (word.compare_exchange_strong(holder, own, std::memory_order_acquire, std::memory_order_relaxed) ||
-          (holder != own && word.compare_exchange_strong(holder, own, std::memory_order_acquire))) {
-        held_ = true;
-        return;
-      }
-      timespec now{};
-      if (Os::clock_gettime(CLOCK_MONOTONIC, now) != 0) continue;
-      const auto soon = to_nanoseconds(now) + std::chrono::milliseconds(1);
-      static_cast<void>(Os::wait_until(word, own, CLOCK_MONOTONIC, to_timespec(soon)));
-    }
-    ec = errno_code(EAGAIN); // a second: whoever holds it does not run
-  }
-  writer_lock(const writer_lock&) = delete;
-  writer_lock& operator=(const writer_lock&) = delete;
-  ~writer_lock() {
-    if (!held_) return;
-    word_.store(0, std::memory_order_release);
-    Os::wake_all(word_);
-  }
-  [[nodiscard]] explicit operator bool() const noexcept { return held_; }
-
-private:
-  std::atomic<std::uint32_t>& word_;
-  bool held_ = false;
 };
 
 } // namespace detail
@@ -360,8 +327,10 @@ discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration r
   bearing& anchor = state().anchor;
   const duration baseline = point.reference - anchor.point.reference;
   const double before = anchor.ns_per_tick;
-  report.jumped = jumped(anchor, point);
-  if (report.jumped && !state().anchor_after_jump) {
+  const auto look = [](const clock_point& p) { return clock_readings{p.at, p.reference, {}, {}, {}, p.half_width}; };
+  report.events = classify(look(anchor.point), look(point), {tick_rate(frequency(1e9 / before)), 0});
+  const bool jumped = report.events.has(clock_event::counter_jump);
+  if (jumped && !state().anchor_after_jump) {
     anchor.point = point; // the rate is still the best there is
     state().anchor_after_jump = true;
   } else if (baseline >= least_baseline && point.at > anchor.point.at) {
@@ -399,7 +368,7 @@ auto basic_tsc_clock<Reference, Counter, Os>::date(ticks t) noexcept -> dated_ti
     const std::int64_t length = ns > line.start ? ns - line.start : line.start - ns;
     result.extrapolated = since < 0 || distance >= line.life;
     result.time = time_point(duration(ns));
-    const double ppm = line.ppm + (result.extrapolated ? steering_rule::largest_steering * 1e6 : 0);
+    const double ppm = line.ppm + (result.extrapolated ? clock_event_rule::jump_ppm : 0);
     const std::int64_t lead = line.start > line.reference ? line.start - line.reference : 0;
     result.error = duration(line.half_width + lead + static_cast<std::int64_t>(static_cast<double>(length) * ppm * 1e-6) + 1);
     if (since >= 0) break;

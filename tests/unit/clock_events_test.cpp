@@ -1,0 +1,189 @@
+// Protects the classifier: each event is told from every other, by the amount that really happened, and what the readings
+// leave open is no event.
+#include <takt/clock/clock_events.hpp>
+#include <takt/testing/fake_os.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <initializer_list>
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using takt::clock_event;
+using takt::clock_events;
+using takt::clock_readings;
+
+constexpr takt::clock_expectations known{takt::tick_rate(takt::frequency(2.5e9)), 12};
+
+clock_readings start() { return {takt::ticks(1'000'000), 100s, 100s - 1ms, 200s, 1'700'000'000s, 60ns}; }
+
+/// `start` and `passed` later, with 12 ppm of slew, as usual.
+clock_readings later(nanoseconds passed = 1s) {
+  clock_readings r = start();
+  *r.monotonic += passed + passed * 12 / 1'000'000;
+  *r.realtime += passed + passed * 12 / 1'000'000;
+  *r.boottime += passed + passed * 12 / 1'000'000;
+  *r.raw += passed;
+  r.counter += takt::ticks(static_cast<std::uint64_t>(passed.count()) * 5 / 2);
+  return r;
+}
+
+void only(const clock_events& found, std::initializer_list<clock_event> expected) {
+  clock_events wanted;
+  for (const auto e : expected) wanted.add(e);
+  CHECK(found.bits == wanted.bits);
+  CHECK(found.any() == (expected.size() > 0));
+}
+
+} // namespace
+
+TEST_CASE("nothing happened") {
+  for (const nanoseconds passed : {nanoseconds(1us), nanoseconds(1ms), nanoseconds(1s), nanoseconds(24h)}) {
+    const auto found = takt::classify(start(), later(passed), known);
+    only(found, {});
+    CHECK(found.slew_ppm == doctest::Approx(passed >= 1ms ? 12 : 0));
+  }
+  static_assert(!takt::classify({}, {}, {}).any());
+}
+
+TEST_CASE("a step of the system clock") {
+  for (const nanoseconds step : {nanoseconds(2us), nanoseconds(-2us), nanoseconds(1s), nanoseconds(-3600s)}) {
+    auto r = later();
+    *r.realtime += step;
+    const auto found = takt::classify(start(), r, known);
+    only(found, {clock_event::step});
+    CHECK(found.step == step);
+  }
+}
+
+TEST_CASE("what the readings leave open is no step") {
+  auto r = later();
+  *r.realtime += 1240ns; // a microsecond, and 60 ns for each of the four readings
+  only(takt::classify(start(), r, known), {});
+  *r.realtime += 1ns;
+  only(takt::classify(start(), r, known), {clock_event::step});
+  *r.realtime -= 2481ns;
+  only(takt::classify(start(), r, known), {});
+  *r.realtime -= 1ns;
+  only(takt::classify(start(), r, known), {clock_event::step});
+}
+
+TEST_CASE("a sleep: the counter stood still, was reset, or went on") {
+  auto r = later();
+  *r.boottime += 30s, *r.realtime += 30s;
+  auto found = takt::classify(start(), r, known);
+  only(found, {clock_event::suspend, clock_event::step}); // REALTIME goes on in suspend: set against MONOTONIC
+  CHECK(found.slept == 30s);
+  CHECK(found.step == 30s);
+
+  auto on = r;
+  on.counter += takt::ticks(75'000'000'000);
+  found = takt::classify(start(), on, known);
+  only(found, {clock_event::suspend, clock_event::step, clock_event::counter_jump});
+  CHECK(found.counter_jump == 30s);
+
+  auto reset = r;
+  reset.counter = takt::ticks(5);
+  found = takt::classify(start(), reset, known);
+  only(found, {clock_event::suspend, clock_event::step, clock_event::counter_jump});
+  CHECK(found.counter_jump < -1s);
+}
+
+TEST_CASE("a slew, faster and slower than before") {
+  for (const int ppm : {500, -500, 20, 3}) {
+    auto r = later();
+    const nanoseconds more(1000 * (ppm - 12));
+    *r.monotonic += more, *r.realtime += more, *r.boottime += more;
+    const auto found = takt::classify(start(), r, known);
+    only(found, {clock_event::slew});
+    CHECK(found.slew_ppm == doctest::Approx(ppm));
+  }
+  auto r = later();
+  *r.monotonic += 4us, *r.realtime += 4us, *r.boottime += 4us;
+  only(takt::classify(start(), r, known), {});
+}
+
+TEST_CASE("a counter that leaps by an hour, back, stands still, or has another rate") {
+  for (const std::int64_t leap : {9'000'000'000'000LL, 5'000'000LL, -5'000'000LL, -9'000'000'000'000LL}) {
+    auto r = later();
+    r.counter += takt::ticks(static_cast<std::uint64_t>(leap));
+    const auto found = takt::classify(start(), r, known);
+    only(found, {clock_event::counter_jump});
+    CHECK(found.counter_jump.count() == doctest::Approx(static_cast<double>(leap) / 2.5));
+  }
+  auto r = later();
+  r.counter = start().counter;
+  only(takt::classify(start(), r, known), {clock_event::counter_jump});
+  r = later();
+  r.counter += takt::ticks(2'550'000); // 1020 ppm of a second
+  only(takt::classify(start(), r, known), {clock_event::counter_jump});
+}
+
+TEST_CASE("counter and kernel disagree by less than a jump: only RAW, which nobody steers, can say so") {
+  auto r = later();
+  r.counter += takt::ticks(125'000); // 50 ppm
+  auto found = takt::classify(start(), r, known);
+  only(found, {clock_event::disagreement});
+  CHECK(found.disagreement_ppm == doctest::Approx(50));
+  r = later();
+  r.counter -= takt::ticks(125'000);
+  only(takt::classify(start(), r, known), {clock_event::disagreement});
+  r = later();
+  r.counter += takt::ticks(45'000); // 18 ppm
+  only(takt::classify(start(), r, known), {});
+
+  auto before = start();
+  r = later();
+  before.raw.reset(), r.raw.reset();
+  r.counter += takt::ticks(125'000);
+  only(takt::classify(before, r, known), {});
+  r.counter += takt::ticks(3'000'000);
+  only(takt::classify(before, r, known), {clock_event::counter_jump});
+}
+
+TEST_CASE("what was not read, or is not known, is not judged") {
+  auto r = later();
+  *r.realtime += 1h, *r.boottime += 1h, r.counter += takt::ticks(1'000'000'000'000);
+  auto blind = r;
+  blind.monotonic.reset();
+  only(takt::classify(start(), blind, known), {clock_event::counter_jump});
+  blind = r;
+  blind.realtime.reset(), blind.boottime.reset();
+  only(takt::classify(start(), blind, {}), {clock_event::slew}); // nothing is known of the 12 ppm either
+  blind = {};
+  blind.counter = r.counter;
+  only(takt::classify(start(), blind, known), {});
+}
+
+TEST_CASE("all clocks are read between two reads of the counter, and the narrowest try is kept") {
+  struct tag;
+  using os = takt::testing::fake_os<tag>;
+  struct counter {
+    static takt::ticks read() {
+      static const std::uint64_t shown[] = {1000, 9000, 10'000, 12'000, 20'000, 25'000};
+      static std::size_t next = 0;
+      return takt::ticks(shown[next++]);
+    }
+  };
+  os::reset();
+  os::now.clocks[CLOCK_MONOTONIC] = {{1, 0}, 0};
+  os::now.clocks[CLOCK_MONOTONIC_RAW] = {{2, 0}, 0};
+  os::now.clocks[CLOCK_BOOTTIME] = {{3, 0}, 0};
+  os::now.clocks[CLOCK_REALTIME] = {{4, 0}, 0};
+  const auto r = takt::read_all_clocks<counter, os>(known.rate, takt::access::syscall);
+  CHECK(r.counter == takt::ticks(11'000));
+  CHECK(r.half_width == 401ns);
+  CHECK(r.monotonic == 1s);
+  CHECK(r.raw == 2s);
+  CHECK(r.boottime == 3s);
+  CHECK(r.realtime == 4s);
+}
+
+TEST_CASE("every event has a name") {
+  for (int e = 0; e <= static_cast<int>(clock_event::disagreement); ++e)
+    CHECK(takt::name(static_cast<clock_event>(e)) != "unknown");
+  CHECK(takt::name(static_cast<clock_event>(99)) == "unknown");
+}
