@@ -1,5 +1,6 @@
 /// timer.hpp - the room timer/: sleeping and scheduling on the grid.
 #pragma once
+#include <takt/timer/alarm.hpp>
 #include <takt/timer/grid_origin.hpp>
 #include <takt/timer/kernel_clock.hpp>
 #include <takt/timer/nanosleep_aligned.hpp>
@@ -8,3 +9,5 @@
 #include <takt/timer/realtime.hpp>
 #include <takt/timer/sleep.hpp>
 #include <takt/timer/spin_tail.hpp>
+#include <takt/timer/timer_fd.hpp>
+#include <takt/timer/wall_timer.hpp>

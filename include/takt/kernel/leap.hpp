@@ -1,7 +1,7 @@
 /// leap.hpp - what the kernel knows of leap seconds, of TAI, and of how good its CLOCK_REALTIME is.
 ///
-/// A leap second takes effect at the end of a day of UTC; the time daemon announces it to the kernel up to a day before.
-/// The last one was inserted at the end of 2016, none was ever deleted.
+/// A leap second takes effect at the end of a day of UTC; the time daemon announces it to the kernel up to a day
+/// before. The last one was inserted at the end of 2016, none was ever deleted.
 /// Sources: adjtimex(2); Linux 6.12 kernel/time/ntp.c second_overflow, __do_adjtimex; include/uapi/linux/timex.h.
 #pragma once
 #include <takt/core/config.hpp>
@@ -59,8 +59,8 @@ constexpr std::string_view name(leap_phase phase) noexcept {
   return "unknown";
 }
 
-/// Returns: the facts in an answer of the kernel. A clock that is not synchronised answers TIME_ERROR whatever else there
-/// is to say, but the announcement stands in its status and will be obeyed.
+/// Returns: the facts in an answer of the kernel. A clock that is not synchronised answers TIME_ERROR whatever else
+/// there is to say, but the announcement stands in its status and will be obeyed.
 constexpr leap_facts decode_leap(const adjtimex_answer& a) noexcept {
   leap_facts f;
   const timex& t = a.values;
@@ -94,7 +94,7 @@ template <class Os> leap_facts leap_state(std::error_code& ec) noexcept {
 #if TAKT_EXCEPTIONS
 template <class Os> leap_facts leap_state() {
   return detail::or_throw([](std::error_code& ec) { return leap_state<Os>(ec); },
-                          [] { return "adjtimex: the kernel does not tell its clock's state (a filter, as in containers?)"; });
+                          [] { return "adjtimex: the clock's state is not told (a filter, as in containers?)"; });
 }
 #endif
 

@@ -7,7 +7,7 @@
 ///
 /// This is also the only header of takt that includes more than the C++ standard library and <time.h>.
 /// Sources: syscalls(2), prctl(2), getauxval(3), syslog(2), seccomp(2), vdso(7), clock_nanosleep(2), futex(2),
-/// sched_setattr(2), adjtimex(2).
+/// sched_setattr(2), adjtimex(2), timerfd_create(2), ppoll(2).
 #pragma once
 #include <takt/core/config.hpp>
 
@@ -24,12 +24,14 @@
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/klog.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/timex.h>
 #include <sys/types.h>
 #include <sys/utsname.h>
@@ -103,9 +105,45 @@ struct linux_os {
     errno = saved;
   }
 
+  // timers as file descriptors
+  /// Returns: 0 with a timer on clock `id`, not armed, that never blocks a read and is closed by exec.
+  [[nodiscard]] static int timer_open(clockid_t id, int& fd) noexcept {
+    const int opened = ::timerfd_create(id, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (opened < 0) return errno;
+    fd = opened;
+    return 0;
+  }
+  static void timer_close(int fd) noexcept {
+    const int saved = errno;
+    ::close(fd);
+    errno = saved;
+  }
+  /// Arms it for when its clock shows `deadline`, {0, 0} disarms it. `told`: it also becomes readable, with ECANCELED,
+  /// when somebody sets CLOCK_REALTIME.
+  [[nodiscard]] static int timer_arm(int fd, timespec deadline, bool told) noexcept {
+    const itimerspec setting{{}, deadline};
+    const int flags = TFD_TIMER_ABSTIME | (told ? TFD_TIMER_CANCEL_ON_SET : 0);
+    return ::timerfd_settime(fd, flags, &setting, nullptr) == 0 ? 0 : errno;
+  }
+  /// Returns: 0 when it has expired, EAGAIN when not, ECANCELED when the clock was set.
+  [[nodiscard]] static int timer_take(int fd) noexcept {
+    std::uint64_t expirations = 0;
+    return ::read(fd, &expirations, sizeof(expirations)) >= 0 ? 0 : errno;
+  }
+  /// Sleeps until `fd` is readable, or for as long as `most` says if it is not null: 0, ETIMEDOUT, or EINTR as above.
+  [[nodiscard]] static int wait_readable(int fd, const timespec* most) noexcept {
+    pollfd watched{fd, POLLIN, 0};
+    const int ready = ::ppoll(&watched, 1, most, nullptr);
+    return ready > 0 ? 0 : ready == 0 ? ETIMEDOUT : errno;
+  }
+
   [[nodiscard]] static int process_id() noexcept { return ::getpid(); }
 
   // this thread
+  /// Returns: 0 with the CPU that ran the calling thread a moment ago.
+  [[nodiscard]] static int current_cpu(unsigned& out) noexcept {
+    return ::syscall(SYS_getcpu, &out, nullptr, nullptr) == 0 ? 0 : errno;
+  }
   /// Returns: 0 with the slack in nanoseconds. By raw system call: glibc's prctl returns an int, in which 2.2 s is the most.
   [[nodiscard]] static int timer_slack(std::uint64_t& out) noexcept {
     const long slack = ::syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);

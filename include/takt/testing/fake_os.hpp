@@ -39,6 +39,16 @@ template <class Tag> struct fake_os {
     int error = EINTR;
   };
 
+  /// A timer that is a file descriptor, 100 for the first.
+  struct timer {
+    clockid_t id = 0;
+    std::chrono::nanoseconds deadline{}; ///< zero: not armed
+    bool told = false;                   ///< when somebody sets the clock
+    bool set = false;                    ///< somebody did
+    bool early = false;                  ///< says that it has expired, whatever the time
+    bool open = true;
+  };
+
   struct state {
     std::map<std::string, answer<std::string>> files;     ///< by path
     std::map<std::string, int> write_errors;              ///< by path; what is not listed can be written if it exists
@@ -51,6 +61,7 @@ template <class Tag> struct fake_os {
     answer<std::string> release{"6.1.0-test", 0};         ///< of the kernel
     answer<std::uint64_t> slack{50'000, 0};               ///< of the calling thread, in nanoseconds
     answer<int> policy{SCHED_OTHER, 0};                   ///< of every thread
+    answer<unsigned> cpu{0, 0};                           ///< that runs the calling thread
     answer<bool> counter{true, 0};                        ///< PR_GET_TSC
     answer<bool> user_space_clock{true, 0};               ///< without_system_call
     int process = 1;                                      ///< this process's number
@@ -61,6 +72,8 @@ template <class Tag> struct fake_os {
     std::deque<early_end> early_ends;                     ///< how the coming sleeps end, one each
     std::chrono::nanoseconds latency{};                   ///< from the deadline to the end of a sleep
     std::chrono::nanoseconds reading{};                   ///< how far each reading of a clock moves all of them
+    std::vector<timer> timers;                            ///< all there were
+    std::map<clockid_t, int> timer_errors;                ///< of timer_open, by clock
     void (*asleep)() = nullptr;                           ///< called inside each sleep, before time passes
     int system_calls = 0;                                 ///< clock_gettime by system call so far
   };
@@ -101,6 +114,63 @@ template <class Tag> struct fake_os {
     const int error = sleep_in(id, deadline, reached);
     return reached ? ETIMEDOUT : error;
   }
+
+  static constexpr int first_timer = 100;
+  [[nodiscard]] static int timer_open(clockid_t id, int& fd) {
+    if (const auto refused = now.timer_errors.find(id); refused != now.timer_errors.end()) return refused->second;
+    fd = first_timer + static_cast<int>(now.timers.size());
+    now.timers.push_back({id});
+    return 0;
+  }
+  static void timer_close(int fd) noexcept { of(fd).open = false; }
+  [[nodiscard]] static int timer_arm(int fd, timespec deadline, bool told) {
+    if (!is_canonical(deadline) || deadline.tv_sec < 0) return EINVAL;
+    timer& t = of(fd);
+    t.deadline = to_nanoseconds(deadline), t.told = told, t.early = false;
+    if (!t.set) return 0;
+    t.set = false; // Linux arms it, and tells that the clock was set before
+    return told ? ECANCELED : 0;
+  }
+  [[nodiscard]] static int timer_take(int fd) {
+    timer& t = of(fd);
+    if (t.told && t.set) return t.set = false, ECANCELED;
+    if (!readable(t)) return EAGAIN;
+    t.early = false, t.deadline = {};
+    return 0;
+  }
+  /// Time passes until the timer expires. An early end without an error is one of the timer, which says that it has.
+  [[nodiscard]] static int wait_readable(int fd, const timespec* most) {
+    using std::chrono::nanoseconds;
+    timer& t = of(fd);
+    if (readable(t)) return 0;
+    now.sleeps.push_back({t.id, t.deadline, now.slack.value});
+    if (now.asleep != nullptr) now.asleep();
+    if (readable(of(fd))) return 0;
+    if (!now.early_ends.empty()) {
+      const early_end end = now.early_ends.front();
+      now.early_ends.pop_front();
+      advance(end.after);
+      if (end.error == 0) of(fd).early = true;
+      return end.error;
+    }
+    const nanoseconds left = of(fd).deadline.count() == 0
+                                 ? nanoseconds::max()
+                                 : saturating_subtract(of(fd).deadline, to_nanoseconds(now.clocks[of(fd).id].value));
+    const nanoseconds limit = most != nullptr ? to_nanoseconds(*most) : nanoseconds::max();
+    if (limit < left) return advance(limit), ETIMEDOUT;
+    advance(saturating_add(left, now.latency));
+    return 0;
+  }
+  /// Somebody sets CLOCK_REALTIME: it, TAI and their alarm clock move, and timers are told.
+  static void step(std::chrono::nanoseconds by) {
+    for (const clockid_t id : {CLOCK_REALTIME, CLOCK_REALTIME_ALARM, CLOCK_TAI}) {
+      const auto clock = now.clocks.find(id);
+      if (clock == now.clocks.end()) continue;
+      clock->second.value = to_timespec(saturating_add(to_nanoseconds(clock->second.value), by));
+    }
+    for (timer& t : now.timers) t.set = true;
+  }
+
   [[nodiscard]] static int process_id() noexcept { return now.process; }
   static void wake_all(const std::atomic<std::uint32_t>&) noexcept {}
   /// Moves all the clocks there are.
@@ -120,6 +190,7 @@ template <class Tag> struct fake_os {
     }
     return now.scheduling.error;
   }
+  [[nodiscard]] static int current_cpu(unsigned& out) noexcept { return give(now.cpu, out); }
   [[nodiscard]] static int timer_slack(std::uint64_t& out) noexcept { return give(now.slack, out); }
   /// As Linux does it: 0 means the default.
   [[nodiscard]] static int set_timer_slack(std::uint64_t nanoseconds) noexcept {
@@ -163,6 +234,12 @@ template <class Tag> struct fake_os {
   [[nodiscard]] static int kernel_release(std::string& out) { return give(now.release, out); }
 
 private:
+  static timer& of(int fd) { return now.timers.at(static_cast<std::size_t>(fd - first_timer)); }
+  static bool readable(const timer& t) {
+    if (t.early || (t.told && t.set)) return true;
+    const auto clock = now.clocks.find(t.id);
+    return t.deadline.count() != 0 && clock != now.clocks.end() && to_nanoseconds(clock->second.value) >= t.deadline;
+  }
   static int sleep_in(clockid_t id, timespec deadline, bool& reached) {
     using std::chrono::nanoseconds;
     const auto clock = now.clocks.find(id);

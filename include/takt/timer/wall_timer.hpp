@@ -1,0 +1,189 @@
+/// wall_timer.hpp - a timer on CLOCK_REALTIME that stays sane when the clock is set.
+///
+/// A point in time of people ("at 09:00", "at every full minute") is a point of CLOCK_REALTIME, and that clock is set:
+/// by administrators, by daemons that correct it, by leap seconds. When it is set, a wall_timer looks at it again:
+///   at(t)     fires once, when the clock shows t or later; a step across t fires it, a step back makes it wait again.
+///   every(g)  fires at the points of a grid. Points that a step leaps over are given up and counted, not delivered in
+///             a burst; after a step back the next point is the next one of the new time.
+/// And it never fires early: what the kernel calls expired is held against the clock. In 2012 a leap second left
+/// Linux's timers on CLOCK_REALTIME a second early, so that sub-second timers expired at once, again and again, and
+/// machines spun. That bug is gone (3.5); where something like it returns, each early end is answered with a longer
+/// pause.
+///
+/// Does not promise: a bound on lateness; the time zone's idea of 09:00. Not to be shared between threads.
+/// Sources: timerfd_create(2) TFD_TIMER_CANCEL_ON_SET; Linux 6.12 fs/timerfd.c; Linux 3.5, "timekeeping: Fix leapsecond
+/// triggered load spike issue".
+#pragma once
+#include <takt/core/error.hpp>
+#include <takt/core/grid.hpp>
+#include <takt/core/saturating.hpp>
+#include <takt/core/timespec.hpp>
+#include <takt/kernel/os.hpp>
+#include <takt/kernel/posix_clock.hpp>
+#include <takt/timer/kernel_clock.hpp>
+#include <takt/timer/timer_fd.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <time.h>
+
+namespace takt::inline TAKT_ABI {
+
+// synopsis
+
+/// A firing.
+struct wall_tick {
+  std::chrono::sys_time<std::chrono::nanoseconds> due{};
+  std::chrono::nanoseconds lateness{}; ///< on the clock itself: a step across `due` counts
+  std::uint64_t missed = 0;            ///< points of the grid that were given up since the firing before
+  unsigned clock_set = 0;              ///< how often the clock was set since the firing before
+};
+
+/// How early ends of the kernel's timer are answered:
+namespace wall_timer_rule {
+/// the second in a row with a pause of this, each further one with twice as much,
+inline constexpr std::chrono::nanoseconds first_pause = std::chrono::microseconds(50);
+/// up to this: a hundred wake-ups a second at worst.
+inline constexpr std::chrono::nanoseconds longest_pause = std::chrono::milliseconds(10);
+} // namespace wall_timer_rule
+
+template <class Os = linux_os> class basic_wall_timer;
+using wall_timer = basic_wall_timer<>;
+
+// definitions
+
+template <class Os> class basic_wall_timer {
+public:
+  using nanoseconds = std::chrono::nanoseconds;
+  using time_point = std::chrono::sys_time<nanoseconds>;
+
+  /// Errors: what timerfd_create reports.
+  explicit basic_wall_timer(std::error_code& ec) : timer_(CLOCK_REALTIME, ec) {}
+#if TAKT_EXCEPTIONS
+  basic_wall_timer()
+      : basic_wall_timer(detail::or_throw([](std::error_code& ec) { return basic_wall_timer(ec); },
+                                          [] { return std::string("wall_timer: timerfd_create"); })) {}
+#endif
+
+  /// Effects: fires once, when the clock shows `t` or later.
+  template <class Duration> void at(std::chrono::sys_time<Duration> t, std::error_code& ec) noexcept {
+    grid_.reset();
+    begin(detail::ceil_to_nanoseconds(t.time_since_epoch()), ec);
+  }
+  /// Effects: fires at every point of `g` after now.
+  void every(const grid& g, std::error_code& ec) noexcept {
+    grid_ = g;
+    begin(g.next(now()), ec);
+  }
+  void disarm(std::error_code& ec) noexcept {
+    armed_ = false;
+    timer_.disarm(ec);
+  }
+
+  /// Returns: the firing if it is time, nothing else. For event loops, when fd() is readable; does not block, but for
+  /// the pause that answers a timer which is early again and again.
+  [[nodiscard]] std::optional<wall_tick> fire(std::error_code& ec) noexcept;
+
+  /// Effects: sleeps until it fires. Returns: the firing; nothing when it is not armed, or on error.
+  std::optional<wall_tick> wait(std::error_code& ec) noexcept {
+    ec.clear();
+    while (armed_ && !ec) {
+      timer_.wait(nanoseconds::max(), ec);
+      if (ec) break;
+      if (auto tick = fire(ec)) return tick;
+    }
+    return std::nullopt;
+  }
+#if TAKT_EXCEPTIONS
+  template <class Duration> void at(std::chrono::sys_time<Duration> t) {
+    detail::or_throw([&](std::error_code& ec) { at(t, ec); }, [] { return "wall_timer::at: timerfd_settime"; });
+  }
+  void every(const grid& g) {
+    detail::or_throw([&](std::error_code& ec) { every(g, ec); }, [] { return "wall_timer::every: timerfd_settime"; });
+  }
+  std::optional<wall_tick> wait() {
+    return detail::or_throw([&](std::error_code& ec) { return wait(ec); },
+                            [] { return "wall_timer::wait: ppoll or read"; });
+  }
+#endif
+
+  /// Readable when something happened: the time has come, or the clock was set.
+  [[nodiscard]] int fd() const noexcept { return timer_.fd(); }
+  [[nodiscard]] bool armed() const noexcept { return armed_; }
+  /// Returns: how often the kernel said expired before the clock showed it.
+  [[nodiscard]] std::uint64_t early_ends() const noexcept { return early_ends_; }
+
+private:
+  [[nodiscard]] static nanoseconds now() noexcept {
+    return posix_clock<CLOCK_REALTIME, access::vdso, Os>::now().time_since_epoch();
+  }
+  void begin(nanoseconds due, std::error_code& ec) noexcept {
+    due_ = due, armed_ = true, clock_set_ = 0, early_in_a_row_ = 0;
+    arm(ec);
+  }
+  /// Arming answers, too, that the clock was set: as often as it is set between two looks, the deadline is looked at
+  /// anew.
+  void arm(std::error_code& ec) noexcept {
+    while (timer_.arm(due_, true, ec)) {
+      ++clock_set_;
+      reconsider();
+    }
+  }
+  /// The clock was set. A point that is now further away than the next one of the grid belongs to the old time.
+  void reconsider() noexcept {
+    if (grid_) due_ = std::min(due_, grid_->next(now()));
+  }
+  void pause() const noexcept {
+    using namespace wall_timer_rule;
+    const int doublings = std::min(early_in_a_row_ - 2, 8);
+    const nanoseconds length = std::min(first_pause * (1 << doublings), longest_pause);
+    const nanoseconds from = posix_clock<CLOCK_MONOTONIC, access::vdso, Os>::now().time_since_epoch();
+    static_cast<void>(Os::sleep_until(CLOCK_MONOTONIC, to_timespec(saturating_add(from, length))));
+  }
+
+  timer_fd<Os> timer_;
+  std::optional<grid> grid_;
+  nanoseconds due_{};
+  bool armed_ = false;
+  unsigned clock_set_ = 0;          ///< since the last firing
+  int early_in_a_row_ = 0;
+  std::uint64_t early_ends_ = 0;
+};
+
+template <class Os> std::optional<wall_tick> basic_wall_timer<Os>::fire(std::error_code& ec) noexcept {
+  const timer_news news = timer_.take(ec);
+  if (ec || !armed_ || news == timer_news::none) return std::nullopt;
+  if (news == timer_news::clock_set) {
+    ++clock_set_;
+    reconsider();
+  }
+  const nanoseconds seen = now();
+  if (seen < due_) {
+    if (news == timer_news::expired) {
+      ++early_ends_;
+      if (++early_in_a_row_ >= 2) pause();
+    }
+    arm(ec);
+    return std::nullopt;
+  }
+  early_in_a_row_ = 0;
+  wall_tick tick{time_point(due_), saturating_subtract(seen, due_), 0, clock_set_};
+  if (grid_) {
+    const nanoseconds latest = grid_->floor(seen);
+    tick.missed = static_cast<std::uint64_t>(saturating_subtract(latest, due_) / grid_->period());
+    tick.due = time_point(latest);
+    tick.lateness = seen - latest;
+    due_ = grid_->next(seen);
+  } else {
+    armed_ = false;
+  }
+  clock_set_ = 0;
+  if (armed_) arm(ec);
+  else timer_.disarm(ec);
+  return tick;
+}
+
+} // namespace takt::inline TAKT_ABI

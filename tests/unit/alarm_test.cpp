@@ -1,0 +1,87 @@
+// Protects: that an alarm says why it cannot wake this machine, and fires once, never before its clock shows the time.
+#include <takt/testing/fake_os.hpp>
+#include <takt/timer/alarm.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <ostream>
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using os = takt::testing::fake_os<struct alarm_test>;
+using waker = takt::basic_alarm_timer<os>;
+
+void machine() {
+  os::reset();
+  for (const clockid_t id : {CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM, CLOCK_REALTIME, CLOCK_REALTIME_ALARM}) {
+    os::now.clocks[id] = {timespec{1000, 0}, 0};
+    os::now.resolutions[id] = {timespec{0, 1}, 0};
+  }
+}
+
+} // namespace
+
+TEST_CASE("alarm: without a clock that can wake the machine, or the right to use it, there is an error that says so") {
+  machine();
+  std::error_code ec;
+  os::now.resolutions[CLOCK_BOOTTIME_ALARM].error = EINVAL; // as Linux answers without an RTC
+  (void)waker(takt::alarm_clock::boottime, ec);
+  CHECK(ec == std::errc::no_such_device);
+  CHECK(os::now.timers.empty());
+  (void)waker(takt::alarm_clock::realtime, ec);
+  CHECK_FALSE(ec);
+  os::now.timer_errors[CLOCK_REALTIME_ALARM] = EPERM;
+  (void)waker(takt::alarm_clock::realtime, ec);
+  CHECK(ec == std::errc::operation_not_permitted);
+#if TAKT_EXCEPTIONS
+  try {
+    (void)waker(takt::alarm_clock::realtime);
+    FAIL("nothing was thrown");
+  } catch (const std::system_error& e) {
+    CHECK(std::string(e.what()).find("CAP_WAKE_ALARM") != std::string::npos);
+  }
+#endif
+}
+
+TEST_CASE("alarm: fires once, when its clock shows the time") {
+  machine();
+  std::error_code ec;
+  waker a(takt::alarm_clock::boottime, ec);
+  a.after(10s, ec);
+  CHECK_FALSE(a.fire(ec));
+  os::advance(10s - 1ns);
+  CHECK_FALSE(a.fire(ec));
+  os::advance(1ns);
+  CHECK(a.fire(ec));
+  CHECK_FALSE(a.fire(ec));
+  a.at(1011s, ec);
+  a.wait(ec);
+  CHECK_FALSE(ec);
+  CHECK(a.now() == 1011s);
+}
+
+TEST_CASE("alarm: an end that comes early is not taken for the time") {
+  machine();
+  std::error_code ec;
+  waker a(takt::alarm_clock::realtime, ec);
+  a.after(10s, ec);
+  for (int i = 0; i < 5; ++i) os::now.early_ends.push_back({1s, 0}); // the RTC wakes the machine too soon
+  os::now.early_ends.push_back({1s, EINTR});
+  a.wait(ec);
+  CHECK_FALSE(ec);
+  CHECK(a.now() == 1010s);
+}
+
+TEST_CASE("alarm: a disarmed one does not fire") {
+  machine();
+  std::error_code ec;
+  waker a(takt::alarm_clock::boottime, ec);
+  a.after(1s, ec);
+  a.disarm(ec);
+  os::advance(5s);
+  CHECK_FALSE(a.fire(ec));
+  CHECK_FALSE(ec);
+}
