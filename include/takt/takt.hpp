@@ -5,3 +5,4 @@
 #include <takt/kernel.hpp>
 #include <takt/clock.hpp>
 #include <takt/timer.hpp>
+#include <takt/observe.hpp>

@@ -1,0 +1,152 @@
+// Protects: that a measurement is called trusted exactly when nothing happened that would spoil it, and that what
+// happened is named with its size.
+#include "support/hostile_text.hpp"
+#include <takt/observe/run_guard.hpp>
+#include <takt/testing/fake_os.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <ostream>
+
+namespace {
+
+using namespace std::chrono_literals;
+using os = takt::testing::fake_os<struct run_guard_test>;
+using guard = takt::basic_run_guard<os>;
+
+void migrations(int n) {
+  os::now.files[takt::thread_statistics_path].value =
+      "worker (77, #threads: 3)\n-----\nse.exec_start : 1.5\nse.nr_migrations    :      " + std::to_string(n) + "\n";
+}
+
+void machine() {
+  os::reset();
+  for (const clockid_t id : {CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME})
+    os::now.clocks[id] = {timespec{1000, 0}, 0};
+  os::now.files[takt::clocksource::current_path].value = "tsc\n";
+  os::now.reading = 20ns;
+  migrations(5);
+}
+
+void move(clockid_t id, std::chrono::nanoseconds by) {
+  auto& clock = os::now.clocks[id].value;
+  clock = takt::to_timespec(takt::to_nanoseconds(clock) + by);
+}
+
+bool says(const takt::run_report& r, std::string_view what) { return to_string(r).find(what) != std::string::npos; }
+
+} // namespace
+
+TEST_CASE("run_guard: a run in which nothing happened is trusted") {
+  machine();
+  guard g;
+  os::advance(2s);
+  const takt::run_report r = g.finish();
+  CHECK(r.trusted());
+  CHECK(r.length >= 2s);
+  CHECK(r.length < 2s + 1us);
+  CHECK(r.migrations == 0);
+  CHECK(to_string(r) == "trusted (tsc, 2.000 s)");
+  CHECK(r.uncertainty > 0ns);
+  CHECK(r.uncertainty < 1us);
+}
+
+TEST_CASE("run_guard: another clock source spoils it") {
+  machine();
+  guard g;
+  os::now.files[takt::clocksource::current_path].value = "hpet\n";
+  const takt::run_report r = g.finish();
+  CHECK(r.switched());
+  CHECK_FALSE(r.trusted());
+  CHECK(says(r, "changed from tsc to hpet"));
+}
+
+TEST_CASE("run_guard: a clock source that cannot be read is not called the same") {
+  machine();
+  os::now.files.erase(takt::clocksource::current_path);
+  guard g;
+  const takt::run_report r = g.finish();
+  CHECK_FALSE(r.switched());
+  CHECK_FALSE(r.trusted());
+  CHECK(says(r, "cannot be read"));
+}
+
+TEST_CASE("run_guard: a step spoils it, forward and back, and its size is told") {
+  using std::chrono::nanoseconds;
+  for (const nanoseconds by : {nanoseconds(3600s), nanoseconds(-1s), nanoseconds(50us)}) {
+    machine();
+    guard g;
+    os::advance(1s);
+    os::step(by);
+    const takt::run_report r = g.finish();
+    CHECK(r.was_stepped());
+    CHECK_FALSE(r.suspended());
+    CHECK_FALSE(r.trusted());
+    CHECK(r.stepped - by <= r.uncertainty);
+    CHECK(by - r.stepped <= r.uncertainty);
+    CHECK_FALSE(g.finish().trusted()); // asked again, the same
+  }
+}
+
+TEST_CASE("run_guard: a step that was taken back is known from the kernel, one without a timer from its size") {
+  machine();
+  {
+    guard g;
+    os::step(1h), os::step(-1h);
+    CHECK(g.finish().was_stepped());
+  }
+  machine();
+  os::now.timer_errors[CLOCK_REALTIME] = EMFILE;
+  guard g;
+  CHECK(g.finish().trusted());
+  os::step(10us);
+  CHECK(g.finish().was_stepped());
+}
+
+TEST_CASE("run_guard: suspend is told from a step") {
+  machine();
+  guard g;
+  move(CLOCK_BOOTTIME, 30s), move(CLOCK_REALTIME, 30s);
+  for (auto& t : os::now.timers) t.set = true; // Linux tells of a resume as of a step
+  const takt::run_report r = g.finish();
+  CHECK(r.suspended());
+  CHECK_FALSE(r.was_stepped());
+  CHECK(says(r, "suspended for 29.999 s") != says(r, "suspended for 30.000 s"));
+  CHECK_FALSE(r.trusted());
+}
+
+TEST_CASE("run_guard: a thread that was moved spoils it, also one that came back") {
+  machine();
+  {
+    guard g;
+    os::now.cpu.value = 3;
+    CHECK(g.finish().migrated());
+  }
+  machine();
+  {
+    guard g;
+    migrations(7);
+    const takt::run_report r = g.finish();
+    CHECK(r.migrations == 2);
+    CHECK_FALSE(r.trusted());
+    CHECK(says(r, "moved to another CPU 2 times"));
+  }
+  machine();
+  os::now.files.erase(takt::thread_statistics_path);
+  guard g;
+  CHECK_FALSE(g.finish().migrations);
+  CHECK(g.finish().trusted());
+}
+
+TEST_CASE("run_guard: the count of migrations is found where it stands, and nowhere else") {
+  CHECK(takt::parse_migrations("x\nse.nr_migrations : 12\n") == 12);
+  CHECK_FALSE(takt::parse_migrations("se.nr_migrations : 12\n")); // a thread may be called that
+  CHECK_FALSE(takt::parse_migrations("x\nse.nr_migrations : 12"));
+  CHECK_FALSE(takt::parse_migrations("x\nse.nr_migrations : 1.2\n"));
+  CHECK_FALSE(takt::parse_migrations("x\nse.nr_migrations : -1\n"));
+  CHECK_FALSE(takt::parse_migrations("x\nse.nr_migrations_cold : 1\n"));
+  for (const std::string& text : test::hostile_texts()) CHECK_FALSE(takt::parse_migrations(text));
+  test::for_each_cut("x\nse.nr_migrations : 12\n",
+                     [](std::string_view cut) { CHECK_FALSE(takt::parse_migrations(cut)); });
+}
