@@ -64,8 +64,8 @@ template <class Clock> nanoseconds off_from_monotonic() {
   return best;
 }
 
-/// How far tsc_clock may be from CLOCK_MONOTONIC by its own words: what its rate may be off since it was anchored, half of
-/// the reading that anchored it, and what two roundings make.
+/// How far tsc_clock may be from CLOCK_MONOTONIC by its own words: what its rate may be off since it was anchored, half
+/// of the reading that anchored it, and what two roundings make.
 inline nanoseconds stated_error() {
   const takt::tsc_calibration c = takt::tsc_clock::calibration();
   if (!c.rate().known()) return 0ns;

@@ -1,6 +1,6 @@
 // Protects: that every clock of takt keeps its contract whatever the machine is: both roads to a kernel's clock are one
-// clock, tsc_clock reads the counter only where that is trusted, shows CLOCK_MONOTONIC within its stated error, and never
-// goes backwards, in a thread or from one thread to another.
+// clock, tsc_clock reads the counter only where that is trusted, shows CLOCK_MONOTONIC within its stated error, and
+// never goes backwards, in a thread or from one thread to another.
 #include "checks.hpp"
 #include "guest.hpp"
 

@@ -1,6 +1,6 @@
-// Protects: that takt tells the truth about the processor and the kernel, and trusts the counter exactly where it may, on
-// machines that differ from the one at hand. What qemu and the kernel were told stands in CMakeLists.txt; here stands
-// what follows from it.
+// Protects: that takt tells the truth about the processor and the kernel, and trusts the counter exactly where it may,
+// on machines that differ from the one at hand. What qemu and the kernel were told stands in CMakeLists.txt; here
+// stands what follows from it.
 #include "guest.hpp"
 
 #include <takt/clock/verdict.hpp>
@@ -41,14 +41,16 @@ constexpr machine machines[] = {
     {"unsynchronised", true, true, false, false, false, "hpet", false, false, road::system_call,
      finding::kernel_does_not_offer_it},
     {"hpet", true, true, true, true, true, "hpet", false, false, road::system_call, finding::kernel_does_not_offer_it},
-    {"acpi_pm", true, true, true, true, true, "acpi_pm", false, false, road::system_call, finding::kernel_does_not_offer_it},
+    {"acpi_pm", true, true, true, true, true, "acpi_pm", false, false, road::system_call,
+     finding::kernel_does_not_offer_it},
     {"jiffies", true, true, false, false, false, "refined-jiffies", false, false, road::system_call,
      finding::kernel_does_not_offer_it},
 };
 
 const machine* this_machine() {
   const std::string name = guest::situation();
-  const auto* const m = std::find_if(std::begin(machines), std::end(machines), [&](auto& e) { return e.situation == name; });
+  const auto is_this = [&](const machine& m) { return m.situation == name; };
+  const auto* const m = std::find_if(std::begin(machines), std::end(machines), is_this);
   return m == std::end(machines) ? nullptr : m;
 }
 

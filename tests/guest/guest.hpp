@@ -40,7 +40,8 @@ inline std::string situation() { return argument("takt.guest").value_or(std::str
 /// Ends the program where no guest is: nothing that follows may happen on somebody's machine.
 inline void insist() {
   if (!situation().empty()) return;
-  std::fputs("takt's guest tests change clocks and run in a throw-away guest alone: no takt.guest= on /proc/cmdline\n", stderr);
+  std::fputs("takt's guest tests change clocks and run in a throw-away guest alone: no takt.guest= on /proc/cmdline\n",
+             stderr);
   std::_Exit(2);
 }
 

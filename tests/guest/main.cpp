@@ -39,12 +39,33 @@ void wait_for_clocksource() {
   }
 }
 
+/// Counts what ran: a filter that fits nothing must not look like a pass.
+struct counter : doctest::IReporter {
+  inline static unsigned cases = 0;
+  explicit counter(const doctest::ContextOptions&) {}
+  void report_query(const doctest::QueryData&) override {}
+  void test_run_start() override {}
+  void test_run_end(const doctest::TestRunStats& s) override { cases = s.numTestCasesPassingFilters; }
+  void test_case_start(const doctest::TestCaseData&) override {}
+  void test_case_reenter(const doctest::TestCaseData&) override {}
+  void test_case_end(const doctest::CurrentTestCaseStats&) override {}
+  void test_case_exception(const doctest::TestCaseException&) override {}
+  void subcase_start(const doctest::SubcaseSignature&) override {}
+  void subcase_end() override {}
+  void log_assert(const doctest::AssertData&) override {}
+  void log_message(const doctest::MessageData&) override {}
+  void test_case_skipped(const doctest::TestCaseData&) override {}
+};
+REGISTER_LISTENER("counter", 1, counter);
+
 int run_tests(int argc, char** argv) {
   doctest::Context context(argc, argv);
   context.setOption("no-version", true);
   context.setOption("no-colors", true);
   if (const auto tests = guest::argument("takt.tests")) context.addFilter("test-case", tests->c_str());
-  return context.run();
+  const int result = context.run();
+  if (counter::cases == 0) std::puts("no test case fits the filter");
+  return counter::cases == 0 ? 1 : result;
 }
 
 [[noreturn]] void init(int argc, char** argv) {

@@ -46,8 +46,8 @@ struct setting {
   long ppm, tick;
 };
 
-/// Applies the settings one after the other, tending the clock two seconds each. `lag`: how long a change of rate may go
-/// on before the clock's own rate knows of it.
+/// Applies the settings one after the other, tending the clock two seconds each. `lag`: how long a change of rate may
+/// go on before the clock's own rate knows of it.
 void follow(std::initializer_list<setting> settings, nanoseconds lag) {
   std::error_code ec;
   static_cast<void>(tsc_clock::calibrate(20ms, ec, 200ms));
@@ -58,7 +58,8 @@ void follow(std::initializer_list<setting> settings, nanoseconds lag) {
     set_rate(s.ppm, s.tick);
     tend(2s);
     const double ppm = static_cast<double>(s.ppm) + static_cast<double>(s.tick - 10'000) * 100;
-    const nanoseconds brought(static_cast<nanoseconds::rep>(std::abs(ppm - before) * 1e-6 * static_cast<double>(lag.count())));
+    const double lag_ns = static_cast<double>(lag.count());
+    const nanoseconds brought(static_cast<nanoseconds::rep>(std::abs(ppm - before) * 1e-6 * lag_ns));
     before = ppm;
     // Behind is mended at once; ahead by that is worked off at 500 ppm, hardly begun in two seconds.
     CAPTURE(ppm);

@@ -5,12 +5,15 @@
 #include "checks.hpp"
 #include "guest.hpp"
 
+#include <takt/observe/run_guard.hpp>
 #include <takt/timer/sleep.hpp>
+#include <takt/timer/wall_timer.hpp>
 
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -108,5 +111,74 @@ TEST_CASE("steps: a periodic sleep on REALTIME goes on after a step, on its grid
       CHECK(end >= every.ceil(begin + 1ms));
       CHECK(end < every.ceil(begin + 1ms) + slow);
     }
+  }
+}
+
+TEST_CASE("steps: a wall timer fires once for a step across its time, waits after a step back, and never in a burst") {
+  SUBCASE("one shot") {
+    takt::wall_timer timer;
+    timer.at(takt::wall_timer::time_point(realtime::now().time_since_epoch() + 1800s));
+    std::thread stepper([] {
+      std::this_thread::sleep_for(50ms);
+      guest::step_realtime(-3600s);
+      std::this_thread::sleep_for(50ms);
+      guest::step_realtime(7200s);
+    });
+    const nanoseconds begin = guest::read(CLOCK_MONOTONIC);
+    const auto tick = timer.wait();
+    const nanoseconds took = guest::read(CLOCK_MONOTONIC) - begin;
+    stepper.join();
+    REQUIRE(tick);
+    CHECK(tick->clock_set == 2);
+    CHECK(tick->lateness > 1799s);
+    CHECK(tick->lateness < 1801s);
+    CHECK(took >= 100ms);
+    CHECK(took < 100ms + 2 * slow);
+    CHECK(timer.early_ends() == 0);
+    CHECK_FALSE(timer.armed());
+    guest::step_realtime(-3600s);
+  }
+  SUBCASE("on a grid") {
+    takt::wall_timer timer;
+    timer.every(takt::grid(100ms));
+    std::uint64_t fired = 0, missed = 0;
+    unsigned sets = 0;
+    const nanoseconds begin = guest::read(CLOCK_MONOTONIC);
+    for (const nanoseconds by : {nanoseconds(3600s), nanoseconds(-3600s), nanoseconds(-1s), nanoseconds(1s)}) {
+      guest::step_realtime(by);
+      for (int i = 0; i < 5; ++i) {
+        const auto tick = timer.wait();
+        REQUIRE(tick);
+        CHECK(tick->lateness >= 0ns);
+        CHECK(takt::grid(100ms).floor(tick->due) == tick->due);
+        ++fired, missed += tick->missed, sets += tick->clock_set;
+      }
+    }
+    const nanoseconds took = guest::read(CLOCK_MONOTONIC) - begin;
+    CHECK(sets == 4);
+    CHECK(missed >= 36'000 + 8);
+    CHECK(missed <= 36'000 + 12);
+    CHECK(took > 1700ms); // 20 firings, of which the two that a step forward released came at once
+    CHECK(took < 2100ms);
+    CHECK(fired == 20);
+  }
+}
+
+TEST_CASE("steps: a run guard tells the size of a step within its own uncertainty") {
+  for (const nanoseconds by : {nanoseconds(3600s), nanoseconds(-3600s), nanoseconds(100us), nanoseconds(-100us)}) {
+    takt::run_guard guard;
+    CHECK_FALSE(guard.finish().was_stepped());
+    timex t{};
+    t.modes = ADJ_SETOFFSET | ADJ_NANO;
+    t.time.tv_sec = std::chrono::floor<std::chrono::seconds>(by).count();
+    t.time.tv_usec = (by - std::chrono::floor<std::chrono::seconds>(by)).count();
+    guest::adjust(t);
+    const takt::run_report r = guard.finish();
+    CHECK(r.was_stepped());
+    CHECK_FALSE(r.suspended());
+    CHECK_FALSE(r.trusted());
+    CHECK(r.stepped - by <= r.uncertainty);
+    CHECK(by - r.stepped <= r.uncertainty);
+    CHECK(r.uncertainty < 50us);
   }
 }

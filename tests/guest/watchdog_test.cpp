@@ -1,8 +1,8 @@
 // Protects: that a program goes on well when the kernel finds the TSC out while it runs: nothing goes backwards, sleeps
 // are kept, the next calibration refuses the counter, and from then on the clock is the kernel's.
 //
-// The kernel was told a frequency of the TSC that is 1.2 % wrong; its watchdog compares it with the HPET every half second.
-// Virtual time makes the kernel reach init before that, however busy the host is.
+// The kernel was told a frequency of the TSC that is 1.2 % wrong; its watchdog compares it with the HPET every half
+// second. Virtual time makes the kernel reach init before that, however busy the host is.
 #include "checks.hpp"
 #include "guest.hpp"
 

@@ -1,0 +1,84 @@
+// Protects: that an alarm wakes a suspended machine, no earlier than asked; that BOOTTIME counts the sleep and
+// MONOTONIC does not, and tsc_clock is on MONOTONIC again after it, never having gone backwards.
+#include "checks.hpp"
+#include "guest.hpp"
+
+#include <takt/observe/run_guard.hpp>
+#include <takt/timer/alarm.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdio>
+#include <fcntl.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using takt::tsc_clock;
+
+namespace {
+
+/// Returns: whether the machine went to sleep and came back.
+bool suspend() {
+  guest::insist();
+  const int file = ::open("/sys/power/state", O_WRONLY);
+  const bool slept = file >= 0 && ::write(file, "mem", 3) == 3;
+  ::close(file);
+  return slept;
+}
+
+nanoseconds asleep() { return guest::read(CLOCK_BOOTTIME) - guest::read(CLOCK_MONOTONIC); }
+
+} // namespace
+
+TEST_CASE("suspend: an alarm on BOOTTIME wakes the machine, and the clocks know how long it slept") {
+  std::error_code ec;
+  static_cast<void>(tsc_clock::calibrate(20ms, ec, 100ms));
+  REQUIRE_FALSE(ec);
+  takt::alarm_timer alarm(takt::alarm_clock::boottime, ec);
+  REQUIRE_MESSAGE(!ec, ec.message());
+  takt::run_guard guard;
+  guest::watcher watcher;
+  const nanoseconds slept_before = asleep(), monotonic_before = guest::read(CLOCK_MONOTONIC);
+  const nanoseconds due = alarm.now() + 4s;
+  alarm.at(due, ec);
+  REQUIRE_FALSE(ec);
+  CHECK_FALSE(alarm.fire(ec));
+  REQUIRE(suspend());
+  alarm.wait(ec);
+  CHECK_FALSE(ec);
+  const nanoseconds woken = alarm.now();
+  CHECK(woken >= due);
+  CHECK(woken < due + 5s);
+  const nanoseconds slept = asleep() - slept_before;
+  CHECK(slept > 1s);
+  CHECK(slept < 9s);
+  CHECK(guest::read(CLOCK_MONOTONIC) - monotonic_before < 8s);
+  const takt::run_report run = guard.finish();
+  CAPTURE(to_string(run));
+  CHECK(run.suspended());
+  CHECK_FALSE(run.trusted());
+  CHECK(run.slept - slept < 1ms);
+  CHECK(slept - run.slept < 1ms);
+  MESSAGE("asleep for ", std::chrono::duration<double>(slept).count(), " s, woken ",
+          std::chrono::duration<double, std::milli>(woken - due).count(), " ms after the alarm");
+
+  for (int i = 0; i < 20; ++i) {
+    static_cast<void>(tsc_clock::discipline(100ms, ec));
+    CHECK_FALSE(ec);
+    std::this_thread::sleep_for(100ms);
+  }
+  CHECK(guest::off_from_monotonic<tsc_clock>() < 1ms);
+  const auto seen = watcher.end();
+  CHECK(seen.monotonic == 0);
+  CHECK(seen.tsc == 0);
+  CHECK(seen.fast == 0);
+}
+
+TEST_CASE("no_rtc: without an RTC an alarm says so") {
+  std::error_code ec;
+  takt::alarm_timer alarm(takt::alarm_clock::boottime, ec);
+  CHECK(ec == std::errc::no_such_device);
+}
