@@ -27,7 +27,11 @@ exit_code show() {
 void say_selected(const std::string& name, const scoped_clocksource& source, std::optional<duration> span) {
   if (json_wanted()) {
     const json held = span ? json(std::chrono::duration<double>(span->value).count()) : json(nullptr);
-    print_line({{"event", "selected"}, {"current", name}, {"before", source.original()}, {"held_s", held}, {"by_hand", source.by_hand()}});
+    print_line({{"event", "selected"},
+                {"current", name},
+                {"before", source.original()},
+                {"held_s", held},
+                {"by_hand", source.by_hand()}});
     return;
   }
   section s{"", "", {}, {}, {}};
@@ -46,7 +50,8 @@ void hold(const std::string& name, std::optional<duration> span) {
   for (auto now = start; now < end; now = steady_clock::now()) {
     // Without an end there is nothing to be shown and no reason to wake up.
     if (!sleep_until(span ? std::min(end, now + std::chrono::seconds(1)) : end)) break;
-    if (span) shown.at(std::chrono::duration<double>(steady_clock::now() - start) / std::chrono::duration<double>(span->value));
+    if (span)
+      shown.at(std::chrono::duration<double>(steady_clock::now() - start) / std::chrono::duration<double>(span->value));
   }
 }
 
@@ -58,7 +63,8 @@ exit_code select(const std::string& name) {
   const auto offered = takt::clocksource::available();
   if (std::find(offered.begin(), offered.end(), name) == offered.end()) {
     // Not left to the kernel: it takes an unknown name without a word and goes to the best source it has.
-    return could_not(absl::StrCat("the kernel offers no clock source '", name, "', but ", absl::StrJoin(offered, ", ")));
+    return could_not(
+        absl::StrCat("the kernel offers no clock source '", name, "', but ", absl::StrJoin(offered, ", ")));
   }
   scoped_clocksource source;
   if (source.original() == name) {
@@ -74,7 +80,8 @@ exit_code select(const std::string& name) {
   hold(name, span);
 
   source.restore(ec);
-  if (ec) return could_not(absl::StrCat("could not go back to ", source.original(), "; by hand: ", source.by_hand()), ec);
+  if (ec)
+    return could_not(absl::StrCat("could not go back to ", source.original(), "; by hand: ", source.by_hand()), ec);
   if (json_wanted()) print_line({{"event", "restored"}, {"current", source.original()}});
   else print({{{"", "", {{"", "clock source", {absl::StrCat(source.original(), " again"), {}}, ""}}, {}, {}}}});
   return exit_code::done;
@@ -93,9 +100,12 @@ extern const command clocksource_command{
     "clocksource",
     "the counter the kernel keeps time by, and what else it could",
     "Shows the clock source in use and those the kernel offers, the best first.\n\n"
-    "--select puts the whole machine on another one. What takt changes it undoes, so it holds the setting until Ctrl-C (or\n"
-    "until --for is over, or SIGTERM or SIGHUP comes) and then goes back. Needs root and --yes-change-this-machine. What the\n"
-    "kernel refuses is passed on. SIGKILL leaves no time to go back; how to do that by hand is said at the start. With --json\n"
+    "--select puts the whole machine on another one. What takt changes it undoes, so it holds the setting until Ctrl-C "
+    "(or\n"
+    "until --for is over, or SIGTERM or SIGHUP comes) and then goes back. Needs root and --yes-change-this-machine. "
+    "What the\n"
+    "kernel refuses is passed on. SIGKILL leaves no time to go back; how to do that by hand is said at the start. With "
+    "--json\n"
     "each event is a line of its own.",
     "takt clocksource --select acpi_pm --for 30s --yes-change-this-machine   # how does my program do on a slow one?",
     {"select", "for", "yes_change_this_machine"},

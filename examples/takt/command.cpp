@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 ABSL_FLAG(bool, json, false, "Print for programs");
-ABSL_FLAG(bool, yes_change_this_machine, false, "Agree that this changes a setting of the whole machine; it is undone on exit");
+ABSL_FLAG(bool, yes_change_this_machine, false,
+          "Agree that this changes a setting of the whole machine; it is undone on exit");
 
 namespace tool {
 
@@ -24,7 +25,9 @@ exit_code could_not(absl::string_view what) {
   absl::FPrintF(stderr, "takt: %s\n", what);
   return exit_code::could_not;
 }
-exit_code could_not(absl::string_view what, std::error_code why) { return could_not(absl::StrCat(what, ": ", why.message())); }
+exit_code could_not(absl::string_view what, std::error_code why) {
+  return could_not(absl::StrCat(what, ": ", why.message()));
+}
 
 exit_code wrong_usage(absl::string_view what) {
   absl::FPrintF(stderr, "takt: %s\n", what);
@@ -33,8 +36,10 @@ exit_code wrong_usage(absl::string_view what) {
 
 bool may_change_this_machine(absl::string_view what) {
   if (absl::GetFlag(FLAGS_yes_change_this_machine)) return true;
-  absl::FPrintF(stderr, "takt: %s changes a setting of the whole machine; say --yes-change-this-machine if that is what you want\n",
-                what);
+  absl::FPrintF(
+      stderr,
+      "takt: %s changes a setting of the whole machine; say --yes-change-this-machine if that is what you want\n",
+      what);
   return false;
 }
 
@@ -116,7 +121,8 @@ void handle(int signal) {
   if (action.sa_handler == SIG_IGN) return; // nohup, or a job in the background
   action.sa_handler = &on_stop;
   action.sa_mask = all_stop_signals();
-  action.sa_flags = static_cast<int>(SA_RESTART); // output goes on; ppoll, in which the tool sleeps, ends even so (signal(7))
+  action.sa_flags =
+      static_cast<int>(SA_RESTART); // output goes on; ppoll, in which the tool sleeps, ends even so (signal(7))
   sigaction(signal, &action, nullptr);
 }
 
@@ -161,7 +167,8 @@ unhurried::~unhurried() { --undoing; }
 
 // progress
 
-progress::progress(std::string what) : what_(std::move(what)), start_(std::chrono::steady_clock::now()), last_(start_) {}
+progress::progress(std::string what)
+    : what_(std::move(what)), start_(std::chrono::steady_clock::now()), last_(start_) {}
 
 void progress::at(double fraction) {
   using namespace std::chrono_literals;

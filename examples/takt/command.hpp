@@ -11,9 +11,9 @@ namespace tool {
 
 enum class exit_code { done = 0, could_not = 1, wrong_usage = 2 };
 
-/// A subcommand. Its flags are ABSL_FLAGs of its source file, listed here by name; those of other subcommands are refused.
-/// On the command line a flag is written with dashes: --each-source is the flag each_source. A flag's help may begin with
-/// what stands for its value, in capitals and with a colon: "NAME: The clock source to select".
+/// A subcommand. Its flags are ABSL_FLAGs of its source file, listed here by name; those of other subcommands are
+/// refused. On the command line a flag is written with dashes: --each-source is the flag each_source. A flag's help may
+/// begin with what stands for its value, in capitals and with a colon: "NAME: The clock source to select".
 struct command {
   absl::string_view name;
   absl::string_view summary;            // one line, for `takt --help`
@@ -21,7 +21,7 @@ struct command {
   absl::string_view example;            // a command line with what it is good for
   std::vector<absl::string_view> flags; // besides --json and --help
   exit_code (*run)();
-  absl::string_view operands = {};      // what may stand behind "--": "COMMAND ARG..."; empty: nothing
+  absl::string_view operands = {}; // what may stand behind "--": "COMMAND ARG..."; empty: nothing
 };
 
 /// Every subcommand of the tool, in the order of `takt --help`.
@@ -55,8 +55,8 @@ exit_code wrong_usage(absl::string_view what);
 /// Whether Ctrl-C (or SIGTERM, or SIGHUP) asked the tool to stop with what it has. One more, half a second
 /// later or after that, ends the tool at once.
 bool stop_wanted();
-/// Sleeps until `deadline` of the steady clock or until a stop is wanted; returns whether to go on. Wakes up no more than
-/// once: an observer of timer interrupts should not cause them.
+/// Sleeps until `deadline` of the steady clock or until a stop is wanted; returns whether to go on. Wakes up no more
+/// than once: an observer of timer interrupts should not cause them.
 bool sleep_until(std::chrono::steady_clock::time_point deadline);
 
 /// While it lives nothing but SIGKILL ends the tool at once: there is something to be undone first. SIGQUIT (Ctrl-\)

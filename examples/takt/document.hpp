@@ -1,7 +1,8 @@
 /// document.hpp - what a subcommand found out, said once and printed for people or for programs.
 ///
-/// A document is a list of sections; a section holds facts (a name, a value, where it came from), or a table, or remarks.
-/// Each value carries the text a person reads and the data a program does, so `--json` cannot tell other facts than the screen.
+/// A document is a list of sections; a section holds facts (a name, a value, where it came from), or a table, or
+/// remarks. Each value carries the text a person reads and the data a program does, so `--json` cannot tell other facts
+/// than the screen.
 #pragma once
 #include <absl/strings/string_view.h>
 #include <cstdio>
@@ -15,7 +16,8 @@ namespace tool {
 
 using json = nlohmann::ordered_json;
 
-/// A text of the standard library for Abseil, whose string_view is a type of its own in the builds of some distributions.
+/// A text of the standard library for Abseil, whose string_view is a type of its own in the builds of some
+/// distributions.
 [[nodiscard]] inline absl::string_view as_absl(std::string_view text) { return {text.data(), text.size()}; }
 
 struct value {
@@ -23,15 +25,15 @@ struct value {
   json data;
 };
 
-[[nodiscard]] value not_told();                                   // "not told", null
+[[nodiscard]] value not_told(); // "not told", null
 [[nodiscard]] value word(absl::string_view text);
-[[nodiscard]] value yes_no(std::optional<bool> b);                // "yes", "no" or "not told"
-[[nodiscard]] value number(double x, int decimals);               // NaN is "not told"
-[[nodiscard]] value count(unsigned long long n);                  // with thousands separated
-[[nodiscard]] value list(const std::vector<std::string>& words);  // "a, b"; "none" when empty
+[[nodiscard]] value yes_no(std::optional<bool> b);                     // "yes", "no" or "not told"
+[[nodiscard]] value number(double x, int decimals);                    // NaN is "not told"
+[[nodiscard]] value count(unsigned long long n);                       // with thousands separated
+[[nodiscard]] value list(const std::vector<std::string>& words);       // "a, b"; "none" when empty
 [[nodiscard]] std::string cpu_list(const std::vector<unsigned>& cpus); // "0-3, 8"
-[[nodiscard]] value time_value(double ns);                        // "22.6 ns", "50 us", "4 ms"; the data in ns
-[[nodiscard]] value hertz(std::optional<double> hz);              // "2596.146 MHz"; the data in Hz
+[[nodiscard]] value time_value(double ns);                             // "22.6 ns", "50 us", "4 ms"; the data in ns
+[[nodiscard]] value hertz(std::optional<double> hz);                   // "2596.146 MHz"; the data in Hz
 
 struct fact {
   std::string key;

@@ -44,7 +44,8 @@ struct span {
   bool whole;  // from the first sample to the last
 
   [[nodiscard]] std::uint64_t total() const {
-    return std::accumulate(cpus.begin(), cpus.end(), std::uint64_t{0}, [](std::uint64_t sum, const auto& c) { return sum + c.second; });
+    return std::accumulate(cpus.begin(), cpus.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const auto& c) { return sum + c.second; });
   }
 };
 
@@ -77,10 +78,12 @@ screen measure_screen() {
 class printer {
 public:
   explicit printer(nanoseconds interval)
-      : decimals_(interval <= std::chrono::seconds(1) ? 0 : interval <= std::chrono::seconds(10) ? 1 : 2),
-        time_decimals_(interval % std::chrono::seconds(1) == nanoseconds::zero()             ? 0
+      : decimals_(interval <= std::chrono::seconds(1)    ? 0
+                  : interval <= std::chrono::seconds(10) ? 1
+                                                         : 2),
+        time_decimals_(interval % std::chrono::seconds(1) == nanoseconds::zero()          ? 0
                        : interval % std::chrono::milliseconds(100) == nanoseconds::zero() ? 1
-                                                                                           : 3) {}
+                                                                                          : 3) {}
 
   void print(const span& s) {
     const screen now = measure_screen();
@@ -92,8 +95,8 @@ public:
       shown_ = shown;
       lines_ = 1;
     }
-    absl::PrintF("%*s%*s", label_width, s.whole ? "mean" : absl::StrFormat("%.*f s", time_decimals_, s.end.count()), total_width,
-                 rate(s, s.total()));
+    absl::PrintF("%*s%*s", label_width, s.whole ? "mean" : absl::StrFormat("%.*f s", time_decimals_, s.end.count()),
+                 total_width, rate(s, s.total()));
     const std::size_t in_line = narrow ? (now.columns - label_width) / cell_width : s.cpus.size();
     std::size_t i = 0;
     for (const auto& [cpu, n] : s.cpus) {
@@ -146,11 +149,15 @@ exit_code run() {
   const sample first = take(ec);
   if (ec) return failed();
   if (first.counts.cpus.empty()) {
-    return could_not(absl::StrCat(takt::interrupts_path, " has no row ", as_absl(takt::timer_interrupt_row), " on this machine"));
+    return could_not(
+        absl::StrCat(takt::interrupts_path, " has no row ", as_absl(takt::timer_interrupt_row), " on this machine"));
   }
   if (!json_wanted()) {
-    absl::PrintF("Timer interrupts a second (%s in %s), %s\n", as_absl(takt::timer_interrupt_row), takt::interrupts_path,
-                 count == 0 ? "until Ctrl-C" : count == 1 ? "once" : absl::StrCat(count, " times"));
+    absl::PrintF("Timer interrupts a second (%s in %s), %s\n", as_absl(takt::timer_interrupt_row),
+                 takt::interrupts_path,
+                 count == 0   ? "until Ctrl-C"
+                 : count == 1 ? "once"
+                              : absl::StrCat(count, " times"));
     static_cast<void>(flush_output());
   }
 
@@ -189,8 +196,10 @@ exit_code run() {
 extern const command irq_command{
     "irq",
     "timer interrupts a second, per CPU, as they come",
-    "Counts the interrupts of the CPUs' own timers between two looks at /proc/interrupts and prints them as a rate, line by line,\n"
-    "and at the end the mean over the whole time. The tool itself causes one for each line. A hypervisor may have timers of its\n"
+    "Counts the interrupts of the CPUs' own timers between two looks at /proc/interrupts and prints them as a rate, "
+    "line by line,\n"
+    "and at the end the mean over the whole time. The tool itself causes one for each line. A hypervisor may have "
+    "timers of its\n"
     "own that are counted elsewhere (Hyper-V: HVS). With --json each line is an object of its own.",
     "takt irq --interval 10s --count 6   # a minute's look at how often the CPUs are woken",
     {"interval", "count"},

@@ -21,7 +21,8 @@ namespace {
 std::string dashed(absl::string_view flag) { return absl::StrReplaceAll(flag, {{"_", "-"}}); }
 
 void print_help() {
-  absl::PrintF("takt shows what the timekeeping of this machine does.\n\nUsage: takt COMMAND [--json] [FLAG...]\n\nCommands:\n");
+  absl::PrintF(
+      "takt shows what the timekeeping of this machine does.\n\nUsage: takt COMMAND [--json] [FLAG...]\n\nCommands:\n");
   for (const command& c : commands()) absl::PrintF("  %-12s %s\n", c.name, c.summary);
   absl::PrintF("\n  takt COMMAND --help tells more. Exit status: 0 done, 1 could not, 2 wrong usage.\n");
 }
@@ -29,13 +30,14 @@ void print_help() {
 /// The capitals before the colon with which a flag's help may begin; empty where it does not.
 absl::string_view placeholder(absl::string_view help) {
   const absl::string_view head = help.substr(0, help.find(": "));
-  const bool capitals = std::all_of(head.begin(), head.end(), [](char c) { return absl::ascii_isupper(static_cast<unsigned char>(c)); });
+  const bool capitals =
+      std::all_of(head.begin(), head.end(), [](char c) { return absl::ascii_isupper(static_cast<unsigned char>(c)); });
   return capitals && head.size() < help.size() ? head : absl::string_view();
 }
 
 void print_help(const command& c) {
-  absl::PrintF("takt %s: %s\n\n%s\n\nUsage: takt %s [FLAG...]%s%s%s\n\nFlags:\n", c.name, c.summary, c.description, c.name,
-               c.operands.empty() ? "" : " [-- ", c.operands, c.operands.empty() ? "" : "]");
+  absl::PrintF("takt %s: %s\n\n%s\n\nUsage: takt %s [FLAG...]%s%s%s\n\nFlags:\n", c.name, c.summary, c.description,
+               c.name, c.operands.empty() ? "" : " [-- ", c.operands, c.operands.empty() ? "" : "]");
   std::vector<absl::string_view> flags = c.flags;
   flags.push_back("json");
   for (const absl::string_view name : flags) {
@@ -45,14 +47,16 @@ void print_help(const command& c) {
       const std::string kind(placeholder(help));
       absl::StrAppend(&usage, " ", kind.empty() ? "..." : kind);
       if (!kind.empty()) help.erase(0, kind.size() + 2);
-      if (const std::string value = flag->DefaultValue(); !value.empty()) fallback = absl::StrCat(" (default ", value, ")");
+      if (const std::string value = flag->DefaultValue(); !value.empty())
+        fallback = absl::StrCat(" (default ", value, ")");
     }
     absl::PrintF("  %-26s %s%s\n", usage, help, fallback);
   }
   absl::PrintF("  %-26s %s\n\nExample:\n  %s\n", "--help", "This text", c.example);
 }
 
-// Abseil's own parser knows no subcommands and leaves with status 1 whatever is wrong, so the flags' reflection is used.
+// Abseil's own parser knows no subcommands and leaves with status 1 whatever is wrong, so the flags' reflection is
+// used.
 bool parse(const command& c, std::span<char*> arguments, std::string& error) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     absl::string_view argument = arguments[i];
@@ -116,7 +120,8 @@ int main(int argc, char** argv) {
     const auto status = tool::run(std::span(argv, static_cast<std::size_t>(argc)).subspan(argc > 0 ? 1 : 0));
     // A full disk or a closed pipe must not pass for success.
     if (tool::flush_output()) return static_cast<int>(status);
-    if (tool::output_error() == std::errc::broken_pipe) return static_cast<int>(tool::exit_code::could_not); // who closed it knows
+    if (tool::output_error() == std::errc::broken_pipe)
+      return static_cast<int>(tool::exit_code::could_not); // who closed it knows
     return static_cast<int>(tool::could_not("standard output", tool::output_error()));
   } catch (const std::exception& e) {
     return static_cast<int>(tool::could_not(e.what()));

@@ -18,7 +18,9 @@ public:
   ~scoped_clocksource() {
     std::error_code ec;
     restore(ec);
-    if (ec) static_cast<void>(could_not(absl::StrCat("could not go back to the clock source ", original_, "; by hand: ", by_hand()), ec));
+    if (ec)
+      static_cast<void>(
+          could_not(absl::StrCat("could not go back to the clock source ", original_, "; by hand: ", by_hand()), ec));
   }
 
   /// Selects `name`; the kernel's refusal is passed on.
@@ -26,7 +28,8 @@ public:
     changed_ = true;
     takt::clocksource::select(name, ec);
   }
-  /// Goes back now instead of at the end. Even a refused name may have moved the kernel: an unknown one makes it take the best.
+  /// Goes back now instead of at the end. Even a refused name may have moved the kernel: an unknown one makes it take the
+  /// best.
   void restore(std::error_code& ec) {
     ec.clear();
     if (!changed_) return;
@@ -34,7 +37,9 @@ public:
     if (takt::clocksource::current(ec) != original_) takt::clocksource::select(original_, ec);
   }
   /// What root would type to go back.
-  [[nodiscard]] std::string by_hand() const { return absl::StrCat("echo ", original_, " > ", takt::clocksource::current_path); }
+  [[nodiscard]] std::string by_hand() const {
+    return absl::StrCat("echo ", original_, " > ", takt::clocksource::current_path);
+  }
   [[nodiscard]] const std::string& original() const noexcept { return original_; }
 
 private:

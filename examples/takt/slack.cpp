@@ -23,9 +23,7 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-value slack_value(nanoseconds slack) {
-  return {time_value(static_cast<double>(slack.count())).text, slack.count()};
-}
+value slack_value(nanoseconds slack) { return {time_value(static_cast<double>(slack.count())).text, slack.count()}; }
 
 /// The name of a process is what it says of itself; on a terminal nothing but printable ASCII.
 value name_of(pid_t pid) {
@@ -33,7 +31,8 @@ value name_of(pid_t pid) {
   if (takt::linux_os::read_file(absl::StrCat("/proc/", pid, "/comm").c_str(), name, 4096) != 0) return not_told();
   if (!name.empty() && name.back() == '\n') name.pop_back();
   std::string shown = name;
-  std::replace_if(shown.begin(), shown.end(), [](unsigned char c) { return !absl::ascii_isprint(c); }, '?');
+  std::replace_if(
+      shown.begin(), shown.end(), [](unsigned char c) { return !absl::ascii_isprint(c); }, '?');
   return {shown, name};
 }
 
@@ -59,11 +58,13 @@ std::optional<policy> policy_of(pid_t pid) {
 /// The error of looking at or setting another process's slack, in words that help.
 exit_code refused(pid_t pid, std::error_code ec) {
   const std::string whose = absl::StrCat("timer slack of process ", pid);
-  if (ec == std::errc::no_such_file_or_directory || ec == std::errc::no_such_process) return could_not(absl::StrCat("there is no process ", pid));
+  if (ec == std::errc::no_such_file_or_directory || ec == std::errc::no_such_process)
+    return could_not(absl::StrCat("there is no process ", pid));
   if (ec == std::errc::operation_not_permitted || ec == std::errc::permission_denied) {
     return could_not(absl::StrCat(whose, ": ", ec.message(), "; that of others needs CAP_SYS_NICE, even to look at"));
   }
-  if (ec == takt::errc::no_effect) return could_not(absl::StrCat(whose, ": it is under a real-time policy, which knows no slack; nothing changed"));
+  if (ec == takt::errc::no_effect)
+    return could_not(absl::StrCat(whose, ": it is under a real-time policy, which knows no slack; nothing changed"));
   return could_not(whose, ec);
 }
 
@@ -75,7 +76,8 @@ section about(pid_t pid, nanoseconds slack, std::optional<nanoseconds> before) {
   s.add("slack_ns", "slack", slack_value(slack));
   const auto p = policy_of(pid);
   s.add("policy", "scheduling policy", p ? word(p->name) : not_told());
-  s.add("in_effect", "in effect", p ? value{p->real_time ? "no: a real-time policy has none" : "yes", !p->real_time} : not_told());
+  s.add("in_effect", "in effect",
+        p ? value{p->real_time ? "no: a real-time policy has none" : "yes", !p->real_time} : not_told());
   return s;
 }
 
@@ -119,7 +121,9 @@ exit_code show_all() {
   }
   s.add("processes", "processes", count(processes.size()));
   s.add("by_slack", "of these", {absl::StrJoin(words, ", "), counts});
-  s.add("not_permitted", "not permitted", {absl::StrCat(count(not_permitted).text, not_permitted > 0 ? " (to look at them needs CAP_SYS_NICE)" : ""), not_permitted});
+  s.add("not_permitted", "not permitted",
+        {absl::StrCat(count(not_permitted).text, not_permitted > 0 ? " (to look at them needs CAP_SYS_NICE)" : ""),
+         not_permitted});
   print({{std::move(s)}});
   return exit_code::done;
 }
@@ -143,7 +147,8 @@ exit_code show_own(std::optional<duration> set) {
   const nanoseconds slack = ec ? before : takt::timer_slack(ec);
   if (ec) return refused(getpid(), ec);
   section s = about(getpid(), slack, set ? std::optional(before) : std::nullopt);
-  s.remarks.push_back(set ? "It ends with this process. For a program to have it: takt slack --set TIME -- COMMAND; for a running one: --pid PID."
+  s.remarks.push_back(set ? "It ends with this process. For a program to have it: takt slack --set TIME -- COMMAND; "
+                            "for a running one: --pid PID."
                           : "Inherited from the process that started this one, like that of whatever else it starts.");
   print({{std::move(s)}});
   return exit_code::done;
@@ -156,7 +161,9 @@ exit_code show_other(pid_t pid, std::optional<duration> set) {
   const nanoseconds slack = ec ? before : takt::timer_slack_of(pid, ec);
   if (ec) return refused(pid, ec);
   section s = about(pid, slack, set ? std::optional(before) : std::nullopt);
-  if (set) s.remarks.push_back("That is its first thread's, and lasts. Threads and processes it starts from now on inherit it.");
+  if (set)
+    s.remarks.push_back(
+        "That is its first thread's, and lasts. Threads and processes it starts from now on inherit it.");
   print({{std::move(s)}});
   return exit_code::done;
 }
@@ -166,8 +173,10 @@ exit_code run() {
   const std::optional<duration> set = absl::GetFlag(FLAGS_set);
   const bool all = absl::GetFlag(FLAGS_all);
   if (pid && *pid <= 0) return wrong_usage("--pid wants a number above zero");
-  if (set && set->value <= nanoseconds::zero()) return wrong_usage("--set wants 1ns or more; the kernel takes 0 for \"the default\"");
-  if (all && (pid || set)) return wrong_usage("--all only looks, and at everything: it goes with neither --pid nor --set");
+  if (set && set->value <= nanoseconds::zero())
+    return wrong_usage("--set wants 1ns or more; the kernel takes 0 for \"the default\"");
+  if (all && (pid || set))
+    return wrong_usage("--all only looks, and at everything: it goes with neither --pid nor --set");
   if (!operands().empty()) {
     if (!set || pid || json_wanted()) return wrong_usage("a command to run goes with --set, and with nothing else");
     return run_with(set->value, operands());
@@ -181,10 +190,13 @@ exit_code run() {
 extern const command slack_command{
     "slack",
     "how late the kernel may wake a process",
-    "Shows the timer slack of the tool itself (what a shell gives to what it starts), of another process or of all. Threads each\n"
+    "Shows the timer slack of the tool itself (what a shell gives to what it starts), of another process or of all. "
+    "Threads each\n"
     "have their own; that of a process is its first thread's.\n\n"
-    "--set sets it: with a command after \"--\" for that command, which the tool then becomes; with --pid for a running process,\n"
-    "for as long as it lives. To look at another process, and to set its slack, CAP_SYS_NICE is needed. Under a real-time policy\n"
+    "--set sets it: with a command after \"--\" for that command, which the tool then becomes; with --pid for a "
+    "running process,\n"
+    "for as long as it lives. To look at another process, and to set its slack, CAP_SYS_NICE is needed. Under a "
+    "real-time policy\n"
     "the kernel knows no slack and setting it is refused here, because it would have no effect.",
     "takt slack --set 5ms -- make   # a build does not mind waking up late",
     {"pid", "all", "set"},

@@ -51,21 +51,28 @@ section image_section(const takt::elf::image& image) {
     s.add("address", "image", {"none: the kernel gave this process no vDSO", nullptr}, "AT_SYSINFO_EHDR");
     return s;
   }
-  s.add("address", "address", hexadecimal(reinterpret_cast<std::uintptr_t>(image.bytes().data())), "AT_SYSINFO_EHDR, another in each process");
-  s.add("size", "size", {absl::StrCat(image.bytes().size(), " bytes"), image.bytes().size()}, "its program headers, in whole pages");
+  s.add("address", "address", hexadecimal(reinterpret_cast<std::uintptr_t>(image.bytes().data())),
+        "AT_SYSINFO_EHDR, another in each process");
+  s.add("size", "size", {absl::StrCat(image.bytes().size(), " bytes"), image.bytes().size()},
+        "its program headers, in whole pages");
   return s;
 }
 
 section symbol_section(const takt::elf::image& image) {
   section s{"symbols", "Symbols", {}, table{}, {}};
-  s.table->columns = {{"name", "name"}, {"version", "version"}, {"kind", "kind"}, {"value", "value", true}, {"size", "size", true}};
+  s.table->columns = {
+      {"name", "name"}, {"version", "version"}, {"kind", "kind"}, {"value", "value", true}, {"size", "size", true}};
   std::vector<takt::elf::symbol> symbols = image.symbols();
-  std::sort(symbols.begin(), symbols.end(), [](const auto& a, const auto& b) { // several names of one function side by side
-    return std::tie(a.kind, a.value, a.name) < std::tie(b.kind, b.value, b.name);
-  });
+  std::sort(symbols.begin(), symbols.end(),
+            [](const auto& a, const auto& b) { // several names of one function side by side
+              return std::tie(a.kind, a.value, a.name) < std::tie(b.kind, b.value, b.name);
+            });
   for (const takt::elf::symbol& symbol : symbols) {
-    s.table->rows.push_back({word(as_absl(symbol.name)), symbol.version.empty() ? value{"-", nullptr} : word(as_absl(symbol.version)),
-                             word(kind_name(symbol.kind)), hexadecimal(symbol.value), {absl::StrCat(symbol.size), symbol.size}});
+    s.table->rows.push_back({word(as_absl(symbol.name)),
+                             symbol.version.empty() ? value{"-", nullptr} : word(as_absl(symbol.version)),
+                             word(kind_name(symbol.kind)),
+                             hexadecimal(symbol.value),
+                             {absl::StrCat(symbol.size), symbol.size}});
   }
   return s;
 }
@@ -105,13 +112,14 @@ exit_code run() {
 
 } // namespace
 
-extern const command vdso_command{
-    "vdso",
-    "what the kernel exports to this process, and for which clocks that answers",
-    "Shows every symbol of the vDSO with version, value and size, and for each clock whether the vDSO's clock_gettime really reads\n"
-    "it in user space or makes the system call after all; that is found out by calling it in a thread which may not make the call.",
-    "takt vdso --dump vdso.so && objdump -d vdso.so   # what a clock_gettime is made of",
-    {"dump"},
-    &run};
+extern const command vdso_command{"vdso",
+                                  "what the kernel exports to this process, and for which clocks that answers",
+                                  "Shows every symbol of the vDSO with version, value and size, and for each clock "
+                                  "whether the vDSO's clock_gettime really reads\n"
+                                  "it in user space or makes the system call after all; that is found out by calling "
+                                  "it in a thread which may not make the call.",
+                                  "takt vdso --dump vdso.so && objdump -d vdso.so   # what a clock_gettime is made of",
+                                  {"dump"},
+                                  &run};
 
 } // namespace tool

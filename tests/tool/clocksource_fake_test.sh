@@ -27,10 +27,9 @@ done_by clocksource --select new $yes --for 100ms --json
 same 'events' "$(json /event | paste -sd' ')" 'selected restored'
 same 'current' "$(json /current | paste -sd' ')" 'new old'
 
-# By signals. A job in the background ignores some of them, so they are made ordinary again.
-start() {
-  env --default-signal=INT,QUIT,HUP,TERM "$takt" clocksource --select new $yes >"$out" 2>"$err" &
-  tool=$!
+# By signals.
+hold() {
+  start clocksource --select new $yes
   until_true is_new
 }
 ended() {
@@ -39,33 +38,26 @@ ended() {
   same "clock source after $1" "$(now)" old
 }
 for signal in INT TERM HUP QUIT; do
-  start
+  hold
   kill -$signal $tool
   ended SIG$signal
 done
-start
+hold
 for _ in 1 2 3 4 5; do kill -INT $tool 2>/dev/null; done
 ended 'an impatient Ctrl-C'
 
-
 # Held up in its output, with the change made: even the impatient wait for it to be undone.
-mkfifo "$work/full"
-sleep 60 <"$work/full" &
-reader=$!
-exec 3>"$work/full"
-dd if=/dev/zero of="$work/full" bs=4096 count=4096 oflag=nonblock 2>/dev/null
-env --default-signal=INT "$takt" clocksource --select new $yes >&3 2>"$err" &
+full_pipe
+env --default-signal=INT,HUP,TERM "$takt" clocksource --select new $yes >&3 2>"$err" &
 tool=$!
-exec 3>&-
 until_true is_new
 kill -INT $tool
 sleep 0.8
 kill -INT $tool
 sleep 0.2
 kill -0 $tool 2>/dev/null || fail 'an impatient Ctrl-C ends it before it has gone back'
-cat "$work/full" >"$out" &
+emptied_pipe "$out"
 ended 'two Ctrl-C while its output is held up'
-kill $reader
 
 # A reader that goes away.
 start_pipe() { mkfifo "$work/pipe"; : <"$work/pipe" & exec 3>"$work/pipe"; wait $!; }
@@ -83,7 +75,7 @@ complains 'Read-only'
 umount $sysfs/current_clocksource
 same 'after a refusal' "$(now)" old
 
-start
+hold
 mount --bind $sysfs/current_clocksource $sysfs/current_clocksource
 mount -o remount,bind,ro $sysfs/current_clocksource
 kill -INT $tool
@@ -98,9 +90,7 @@ wrong_usage cost --each-source
 done_by cost --each-source $yes --repetitions 3 --clocks monotonic --json
 json /cost_on_old/rows/0/median_ns /cost_on_new/rows/0/median_ns >/dev/null
 same 'after --each-source' "$(now)" old
-env --default-signal=INT "$takt" cost --each-source $yes --repetitions 100000000 --json >"$out" 2>"$err" &
-tool=$!
-sleep 0.5
+start cost --each-source $yes --repetitions 100000000 --json
 kill -INT $tool
 ended 'Ctrl-C in --each-source'
 

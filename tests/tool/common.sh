@@ -51,6 +51,37 @@ json() { "$json_value" "$@" <"$out" || fail "not JSON, or nothing at $*"; }
 # same WHAT A B
 same() { [ "$2" = "$3" ] || fail "$1: '$2' is not '$3'"; }
 
+# start ARG...: the tool in the background as $tool, ready to be asked to stop. Such a job ignores some signals unless they
+# are made ordinary again.
+start() {
+  env --default-signal=INT,QUIT,HUP,TERM "$takt" "$@" >"$out" 2>"$err" </dev/null &
+  tool=$!
+  until_true catches_interrupts $tool
+}
+catches_interrupts() { grep -q '^SigCgt:.*4[0-9a-f]\{2\}[37bf]$' "/proc/$1/status"; } # HUP, INT and TERM: bits 0, 1, 14
+# stopped SIGNAL: what was started ends well when it comes; twice at once, as timeout(1) and shells do it.
+stopped() {
+  kill "-$1" $tool $tool
+  wait $tool
+  same "status after SIG$1" $? 0
+}
+
+# full_pipe: a pipe on descriptor 3 that takes no more; `emptied_pipe FILE` lets it go on, into FILE.
+full_pipe() {
+  mkfifo "$work/full"
+  sleep 60 <"$work/full" >/dev/null &
+  full_pipe_reader=$!
+  exec 3>"$work/full"
+  dd if=/dev/zero of="$work/full" bs=4096 count=4096 oflag=nonblock 2>/dev/null
+}
+emptied_pipe() {
+  exec 4<"$work/full"
+  cat <&4 >"$1" 3>&- &
+  exec 3>&- 4<&-
+  kill $full_pipe_reader
+  rm "$work/full"
+}
+
 # What holds for every subcommand. every COMMAND ARG...: the arguments make it short and able to print JSON.
 every() {
   name=$1

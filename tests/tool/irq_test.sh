@@ -25,32 +25,34 @@ same 'lines: title, heading, two, mean' "$(wc -l <"$out")" 5
 done_by irq --count 1 --interval 20ms
 same 'lines: title, heading, one' "$(wc -l <"$out")" 3
 
-# However it is asked to stop, it stops with what it has. timeout gives the tool ordinary signals again.
+# However it is asked to stop, it stops with what it has.
 for signal in INT TERM HUP; do
-  run 0 timeout --preserve-status -s $signal 1 "$takt" irq --interval 100ms
+  start irq --interval 10ms
+  until_true grep -q ' s ' "$out"
+  stopped $signal
   says '^ *mean '
-  run 0 timeout --preserve-status -s $signal 0.5 "$takt" irq --interval 1h --json
-  same "a line after SIG$signal in the first interval" "$(json /row)" mean
+  start irq --interval 1h --json
+  stopped $signal
+  same "rows after SIG$signal in the first interval" "$(json /row)" mean
 done
 # Where it cannot stop, because nobody takes what it has, two signals at once are one wish and a later one is the end.
-mkfifo "$work/slow"
-sleep 60 <"$work/slow" &
-reader=$!
-env --default-signal=INT "$takt" irq --interval 1ms --json >"$work/slow" 2>"$err" &
+full_pipe
+env --default-signal=INT,HUP,TERM "$takt" irq --interval 10ms --json >&3 2>"$err" &
 tool=$!
-sleep 3 # more lines than a pipe holds
-kill -INT $tool
-kill -INT $tool
+until_true catches_interrupts $tool
+kill -INT $tool $tool
 sleep 1
 kill -0 $tool 2>/dev/null || fail 'the first Ctrl-C loses what it has'
 kill -INT $tool
 wait $tool
 same 'status after an impatient Ctrl-C' $? 130
-kill $reader
-rm "$work/slow"
+emptied_pipe /dev/null
 # Who is not to hear of a hangup does not.
-run 0 timeout --preserve-status -s HUP 0.2 nohup "$takt" irq --interval 100ms --count 5 --json
-same "lines under nohup" "$(json /row | grep -c interval)" 5
+nohup "$takt" irq --interval 100ms --count 5 --json >"$out" 2>"$err" </dev/null &
+tool=$!
+until_true grep -q interval "$out"
+stopped HUP
+same 'lines under nohup' "$(json /row | grep -c interval)" 5
 
 for bad in 0ns 0 1 -1s 999us soon ''; do wrong_usage irq --interval "$bad"; done
 for bad in -1 many 99999999999 ''; do wrong_usage irq --count "$bad"; done

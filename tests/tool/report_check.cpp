@@ -1,5 +1,5 @@
-// report_check FILE: whether FILE can be the document of `takt report --json` on some machine: every section and key, of
-// its type, with values that do not contradict each other. It knows nothing of this machine. Exit status 1: no.
+// report_check FILE: whether FILE can be the document of `takt report --json` on some machine: every section and key,
+// of its type, with values that do not contradict each other. It knows nothing of this machine. Exit status 1: no.
 #include <cmath>
 #include <cstdio>
 #include <exception>
@@ -38,7 +38,8 @@ bool is_list_of_texts(const json& x) {
 enum class may_be_null { no, yes };
 
 /// The fact `key` of a section; null, after a complaint, where there is none or it is of another kind.
-const json& fact(const json& section, const std::string& key, bool (*is)(const json&), may_be_null null = may_be_null::yes) {
+const json& fact(const json& section, const std::string& key, bool (*is)(const json&),
+                 may_be_null null = may_be_null::yes) {
   static const json none;
   const auto found = section.find(key);
   expect(found != section.end(), "no " + key);
@@ -52,7 +53,8 @@ const json& fact(const json& section, const std::string& key, bool (*is)(const j
 void expect_sources(const std::string& name, const json& section) {
   const json sources = section.value("sources", json::object());
   for (const auto& [key, value] : section.items()) {
-    if (key != "sources" && key != "rows" && key != "remarks") expect(sources.contains(key), name + "." + key + " has no source");
+    if (key != "sources" && key != "rows" && key != "remarks")
+      expect(sources.contains(key), name + "." + key + " has no source");
   }
   for (const auto& [key, source] : sources.items()) {
     expect(section.contains(key) && is_text(source), "the source of " + name + "." + key + " is " + source.dump());
@@ -80,7 +82,8 @@ void check_counter(const json& counter) {
 #if defined(__x86_64__)
   for (const char* key : {"processor"}) fact(counter, key, is_text);
   for (const char* key : {"rdtscp", "constant_tsc", "nonstop_tsc", "tsc_deadline", "arat"}) fact(counter, key, is_bool);
-  for (const char* key : {"cpuid_frequency", "base_frequency", "hypervisor_frequency", "detected_frequency", "refined_frequency"}) {
+  for (const char* key :
+       {"cpuid_frequency", "base_frequency", "hypervisor_frequency", "detected_frequency", "refined_frequency"}) {
     fact(counter, key, is_positive);
   }
   expect(counter.contains("hypervisor"), "no hypervisor");
@@ -90,12 +93,13 @@ void check_counter(const json& counter) {
   const double hz = measured.get<double>();
   expect(exists, "a rate was measured of a counter that does not exist");
   expect(hz > 1e5 && hz < 1e11, "measured_frequency is " + measured.dump());
-  // 0x15, the hypervisor and the kernel tell this very rate; a per cent is far more than any of them is off, and than the
-  // clock can be slewed.
+  // 0x15, the hypervisor and the kernel tell this very rate; a per cent is far more than any of them is off, and than
+  // the clock can be slewed.
   for (const char* key : {"cpuid_frequency", "hypervisor_frequency", "detected_frequency", "refined_frequency"}) {
     const auto told = counter.find(key);
     if (told == counter.end() || !told->is_number()) continue;
-    expect(agree(told->get<double>(), hz, 0.01), std::string(key) + " is " + told->dump() + ", measured " + measured.dump());
+    expect(agree(told->get<double>(), hz, 0.01),
+           std::string(key) + " is " + told->dump() + ", measured " + measured.dump());
   }
 }
 
@@ -103,12 +107,15 @@ void check_verdict(const json& verdict, const json& counter) {
   const bool trusted = fact(verdict, "counter_trusted", is_bool, may_be_null::no) == true;
   const json& road = fact(verdict, "recommended_road", is_text, may_be_null::no);
   const json& reasons = fact(verdict, "reasons", is_list_of_texts, may_be_null::no);
-  const bool against = verdict.contains("against") && !fact(verdict, "against", is_list_of_texts, may_be_null::no).empty();
+  const bool against =
+      verdict.contains("against") && !fact(verdict, "against", is_list_of_texts, may_be_null::no).empty();
   expect(road == "counter" || road == "vDSO" || road == "system call", "recommended_road is " + road.dump());
   expect(against || !reasons.empty(), "a verdict without a reason");
   expect(trusted || against, "not trusted, and nothing against it");
   expect(trusted || road != "counter", "the counter is recommended and not trusted");
-  if (trusted) expect(counter.value("exists", json()) != false && counter.value("allowed", json()) != false, "a counter is trusted that cannot be read");
+  if (trusted)
+    expect(counter.value("exists", json()) != false && counter.value("allowed", json()) != false,
+           "a counter is trusted that cannot be read");
 }
 
 void check_clock_sources(const json& sources) {
@@ -126,11 +133,13 @@ void check_tick(const json& tick) {
   fact(tick, "mode", is_text);
   fact(tick, "high_resolution_timers", is_bool);
   fact(tick, "nohz_full", [](const json& x) { return x.is_array(); });
-  expect_cpus(fact(tick, "timer_interrupts_per_second", [](const json& x) { return x.is_array(); }), "per_second", is_count);
+  expect_cpus(fact(tick, "timer_interrupts_per_second", [](const json& x) { return x.is_array(); }), "per_second",
+              is_count);
 }
 
 void check_cost(const json& cost, const json& report) {
-  const json& rows = fact(cost, "rows", [](const json& x) { return x.is_array() && !x.empty(); }, may_be_null::no);
+  const json& rows = fact(
+      cost, "rows", [](const json& x) { return x.is_array() && !x.empty(); }, may_be_null::no);
   const auto rate = report.at("counter").value("measured_frequency", json());
   const auto hz = report.at("tick").value("hz", json());
   std::set<std::pair<std::string, std::string>> seen;
@@ -152,9 +161,11 @@ void check_cost(const json& cost, const json& report) {
     const json& in_user_space = fact(row, "in_user_space", is_bool);
     if (median.is_null() || p99.is_null()) continue;
     expect(p99.get<double>() >= median.get<double>(), name + ": p99 below the median");
-    expect(median_ticks.is_null() == p99_ticks.is_null() && median_ticks.is_null() == rate.is_null(), name + ": ticks without a rate, or a rate without ticks");
+    expect(median_ticks.is_null() == p99_ticks.is_null() && median_ticks.is_null() == rate.is_null(),
+           name + ": ticks without a rate, or a rate without ticks");
     if (median_ticks.is_number() && rate.is_number()) {
-      expect(agree(median.get<double>() * rate.get<double>() / 1e9, median_ticks.get<double>(), 1e-6), name + ": ticks and nanoseconds disagree");
+      expect(agree(median.get<double>() * rate.get<double>() / 1e9, median_ticks.get<double>(), 1e-6),
+             name + ": ticks and nanoseconds disagree");
     }
     if (clock == "CLOCK_MONOTONIC_COARSE" && resolution.is_number() && hz.is_number()) {
       expect(agree(resolution.get<double>() * hz.get<double>(), 1e9, 0.01), name + ": its resolution is not the tick");
@@ -167,20 +178,23 @@ void check_cost(const json& cost, const json& report) {
   }
   expect(counter_read == !rate.is_null(), "roads to the counter and its rate belong together");
   for (const auto& [clock, road] : std::set(seen)) {
-    if (clock.rfind("CLOCK_", 0) == 0) expect(seen.count({clock, "system call"}) == 1, clock + ": what does the system call cost?");
+    if (clock.rfind("CLOCK_", 0) == 0)
+      expect(seen.count({clock, "system call"}) == 1, clock + ": what does the system call cost?");
   }
   expect(seen.count({"CLOCK_MONOTONIC", "system call"}) == 1, "no CLOCK_MONOTONIC");
 }
 
 void check(const json& report) {
-  constexpr const char* sections[] = {"counter", "verdict", "clock_sources", "clock_events", "tick", "slack", "vdso", "cost", "recommendation"};
+  constexpr const char* sections[] = {"counter", "verdict", "clock_sources", "clock_events",  "tick",
+                                      "slack",   "vdso",    "cost",          "recommendation"};
   for (const char* name : sections) {
     const bool there = report.contains(name) && report.at(name).is_object();
     expect(there, std::string("no section ") + name);
     if (!there) return;
   }
   expect(report.contains("takt") && is_text(report.at("takt").value("version", json())), "no version");
-  for (const char* name : {"counter", "clock_sources", "clock_events", "tick", "slack", "vdso"}) expect_sources(name, report.at(name));
+  for (const char* name : {"counter", "clock_sources", "clock_events", "tick", "slack", "vdso"})
+    expect_sources(name, report.at(name));
 
   check_counter(report.at("counter"));
   check_verdict(report.at("verdict"), report.at("counter"));
