@@ -211,7 +211,7 @@ std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, 
     if (counter != nullptr) absl::StrAppendFormat(&text, ", %.0f times a counter read", call->median_ns / counter->median_ns);
     const auto name = as_absl(takt::counter_clocksource);
     if (offered && facts.current_source != takt::counter_clocksource) {
-      absl::StrAppend(&text, ". The kernel offers ", name, "; `takt clocksource --select ", name, "` tries it.");
+      absl::StrAppend(&text, ". The kernel offers ", name, "; `takt clocksource --select ", name, " --yes-change-this-machine` tries it.");
     } else if (v.counter_trusted) {
       absl::StrAppend(&text, ". Measure short spans with the counter.");
     } else {

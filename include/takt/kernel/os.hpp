@@ -27,6 +27,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/klog.h>
 #include <sys/prctl.h>
@@ -313,8 +314,14 @@ inline int linux_os::without_system_call(clock_gettime_function f, clockid_t id,
     }
   };
   experiment e{f, id, 0, false};
+  // A signal handler of the program must not run under the filter, so the thread is born with every signal blocked.
+  sigset_t all, own;
+  ::sigfillset(&all);
+  if (const int error = ::pthread_sigmask(SIG_SETMASK, &all, &own); error != 0) return error;
   pthread_t thread{};
-  if (const int error = ::pthread_create(&thread, nullptr, &experiment::run, &e); error != 0) return error;
+  const int error = ::pthread_create(&thread, nullptr, &experiment::run, &e);
+  ::pthread_sigmask(SIG_SETMASK, &own, nullptr);
+  if (error != 0) return error;
   ::pthread_join(thread, nullptr);
   if (e.error == 0) answered = e.answered;
   return e.error;
