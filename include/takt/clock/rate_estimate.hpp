@@ -31,6 +31,7 @@
 #include <takt/core/error.hpp>
 #include <takt/core/ticks.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -70,7 +71,7 @@ struct rate_estimate {
 inline constexpr std::size_t least_narrow_samples = 32;
 
 [[nodiscard]] rate_estimate estimate_rate(std::span<const clock_sample> samples, std::error_code& ec);
-[[nodiscard]] clock_point locate(std::span<const clock_sample> samples, tick_rate rate, std::error_code& ec);
+[[nodiscard]] clock_point locate(std::span<const clock_sample> samples, tick_rate rate, std::error_code& ec) noexcept;
 
 // definitions
 namespace detail {
@@ -166,12 +167,15 @@ inline std::uint64_t nth_smallest(std::span<std::uint64_t> values, std::size_t r
   }
 }
 
-/// Returns: the width up to which a bracket is narrow.
-inline std::uint64_t narrow_limit(const sample_points& points) {
-  std::vector<std::uint64_t> widths(points.size());
-  for (std::size_t i = 0; i < points.size(); ++i) widths[i] = points.width(i);
-  const std::uint64_t quarter = nth_smallest(widths, points.size() / 4);
-  const std::uint64_t twentieth = nth_smallest(widths, points.size() / 20);
+/// Returns: the width up to which a bracket is narrow, judged by 1024 of them at most. Allocates nothing.
+inline std::uint64_t narrow_limit(const sample_points& points) noexcept {
+  std::array<std::uint64_t, 1024> some;
+  const std::size_t stride = (points.size() - 1) / some.size() + 1;
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < points.size(); i += stride) some[n++] = points.width(i);
+  const std::span<std::uint64_t> widths = std::span(some).first(n);
+  const std::uint64_t quarter = nth_smallest(widths, n / 4);
+  const std::uint64_t twentieth = nth_smallest(widths, n / 20);
   return quarter / 2 <= twentieth ? quarter : twentieth * 2; // at most twice as wide as really narrow ones
 }
 
@@ -233,7 +237,7 @@ inline mode find_mode(std::span<const double> residuals) {
 /// Errors, with an empty estimate: too_few_samples; counter_went_back, counter_stands_still, reference_went_back,
 /// reference_stands_still; clocks_disagree when no straight line passes through all narrow brackets, for then one of the
 /// two clocks jumped.
-/// Allocates two numbers a sample; costs about 20 ns a sample.
+/// Allocates a number a sample; costs about 20 ns a sample.
 inline rate_estimate estimate_rate(std::span<const clock_sample> samples, std::error_code& ec) {
   ec.clear();
   if (samples.size() < least_narrow_samples) return ec = errc::too_few_samples, rate_estimate{};
@@ -335,8 +339,8 @@ inline rate_estimate estimate_rate(std::span<const clock_sample> samples, std::e
 
 /// Returns: where the two clocks stand, from a burst of samples too short to tell a rate: the mean over the narrow ones.
 /// Precondition: the rate is known.
-/// Errors: as estimate_rate, but that a single sample will do, and that the reference may stand still.
-inline clock_point locate(std::span<const clock_sample> samples, tick_rate rate, std::error_code& ec) {
+/// Errors: as estimate_rate, but that a single sample will do, and that the reference may stand still. Allocates nothing.
+inline clock_point locate(std::span<const clock_sample> samples, tick_rate rate, std::error_code& ec) noexcept {
   ec.clear();
   if (samples.empty()) return ec = errc::too_few_samples, clock_point{};
   ec = detail::check_order(samples);

@@ -143,9 +143,9 @@ public:
 
   /// Effects: compares clock and reference (15 us) and draws a new line: a clock that was behind is right at once, one that
   /// was ahead works that off (steering.hpp). Errors: not_calibrated; what locate() says of the two clocks, and then the
-  /// clock goes on by the kernel's until calibrate(); EAGAIN as calibrate().
-  static discipline_report discipline(duration renewed_every, std::error_code& ec);
-  static discipline_report discipline(std::error_code& ec) { return discipline(duration::zero(), ec); }
+  /// clock goes on by the kernel's until calibrate(); EAGAIN as calibrate(). Allocates nothing; two system calls.
+  static discipline_report discipline(duration renewed_every, std::error_code& ec) noexcept;
+  static discipline_report discipline(std::error_code& ec) noexcept { return discipline(duration::zero(), ec); }
 
 #if TAKT_EXCEPTIONS
   template <class Rep, class Period>
@@ -307,7 +307,7 @@ void basic_tsc_clock<Reference, Counter, Os>::install(const tsc_calibration& c, 
 }
 
 template <class Reference, class Counter, class Os>
-discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration renewed_every, std::error_code& ec) {
+discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration renewed_every, std::error_code& ec) noexcept {
   using namespace steering_rule;
   ec.clear();
   tick_rate known;
