@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
-using takt::clock_event;
+using takt::clock_change;
 using takt::clock_events;
 using takt::clock_readings;
 
@@ -31,7 +31,7 @@ clock_readings later(nanoseconds passed = 1s) {
   return r;
 }
 
-void only(const clock_events& found, std::initializer_list<clock_event> expected) {
+void only(const clock_events& found, std::initializer_list<clock_change> expected) {
   clock_events wanted;
   for (const auto e : expected) wanted.add(e);
   CHECK(found.bits == wanted.bits);
@@ -54,7 +54,7 @@ TEST_CASE("a step of the system clock") {
     auto r = later();
     *r.realtime += step;
     const auto found = takt::classify(start(), r, known);
-    only(found, {clock_event::step});
+    only(found, {clock_change::step});
     CHECK(found.step == step);
   }
 }
@@ -64,31 +64,31 @@ TEST_CASE("what the readings leave open is no step") {
   *r.realtime += 1240ns; // a microsecond, and 60 ns for each of the four readings
   only(takt::classify(start(), r, known), {});
   *r.realtime += 1ns;
-  only(takt::classify(start(), r, known), {clock_event::step});
+  only(takt::classify(start(), r, known), {clock_change::step});
   *r.realtime -= 2481ns;
   only(takt::classify(start(), r, known), {});
   *r.realtime -= 1ns;
-  only(takt::classify(start(), r, known), {clock_event::step});
+  only(takt::classify(start(), r, known), {clock_change::step});
 }
 
 TEST_CASE("a sleep: the counter stood still, was reset, or went on") {
   auto r = later();
   *r.boottime += 30s, *r.realtime += 30s;
   auto found = takt::classify(start(), r, known);
-  only(found, {clock_event::suspend, clock_event::step}); // REALTIME goes on in suspend: set against MONOTONIC
+  only(found, {clock_change::suspend, clock_change::step}); // REALTIME goes on in suspend: set against MONOTONIC
   CHECK(found.slept == 30s);
   CHECK(found.step == 30s);
 
   auto on = r;
   on.counter += takt::ticks(75'000'000'000);
   found = takt::classify(start(), on, known);
-  only(found, {clock_event::suspend, clock_event::step, clock_event::counter_jump});
+  only(found, {clock_change::suspend, clock_change::step, clock_change::counter_jump});
   CHECK(found.counter_jump == 30s);
 
   auto reset = r;
   reset.counter = takt::ticks(5);
   found = takt::classify(start(), reset, known);
-  only(found, {clock_event::suspend, clock_event::step, clock_event::counter_jump});
+  only(found, {clock_change::suspend, clock_change::step, clock_change::counter_jump});
   CHECK(found.counter_jump < -1s);
 }
 
@@ -98,7 +98,7 @@ TEST_CASE("a slew, faster and slower than before") {
     const nanoseconds more(1000 * (ppm - 12));
     *r.monotonic += more, *r.realtime += more, *r.boottime += more;
     const auto found = takt::classify(start(), r, known);
-    only(found, {clock_event::slew});
+    only(found, {clock_change::slew});
     CHECK(found.slew_ppm == doctest::Approx(ppm));
   }
   auto r = later();
@@ -111,26 +111,26 @@ TEST_CASE("a counter that leaps by an hour, back, stands still, or has another r
     auto r = later();
     r.counter += takt::ticks(static_cast<std::uint64_t>(leap));
     const auto found = takt::classify(start(), r, known);
-    only(found, {clock_event::counter_jump});
+    only(found, {clock_change::counter_jump});
     CHECK(found.counter_jump.count() == doctest::Approx(static_cast<double>(leap) / 2.5));
   }
   auto r = later();
   r.counter = start().counter;
-  only(takt::classify(start(), r, known), {clock_event::counter_jump});
+  only(takt::classify(start(), r, known), {clock_change::counter_jump});
   r = later();
   r.counter += takt::ticks(2'550'000); // 1020 ppm of a second
-  only(takt::classify(start(), r, known), {clock_event::counter_jump});
+  only(takt::classify(start(), r, known), {clock_change::counter_jump});
 }
 
 TEST_CASE("counter and kernel disagree by less than a jump: only RAW, which nobody steers, can say so") {
   auto r = later();
   r.counter += takt::ticks(125'000); // 50 ppm
   auto found = takt::classify(start(), r, known);
-  only(found, {clock_event::disagreement});
+  only(found, {clock_change::disagreement});
   CHECK(found.disagreement_ppm == doctest::Approx(50));
   r = later();
   r.counter -= takt::ticks(125'000);
-  only(takt::classify(start(), r, known), {clock_event::disagreement});
+  only(takt::classify(start(), r, known), {clock_change::disagreement});
   r = later();
   r.counter += takt::ticks(45'000); // 18 ppm
   only(takt::classify(start(), r, known), {});
@@ -141,7 +141,7 @@ TEST_CASE("counter and kernel disagree by less than a jump: only RAW, which nobo
   r.counter += takt::ticks(125'000);
   only(takt::classify(before, r, known), {});
   r.counter += takt::ticks(3'000'000);
-  only(takt::classify(before, r, known), {clock_event::counter_jump});
+  only(takt::classify(before, r, known), {clock_change::counter_jump});
 }
 
 TEST_CASE("what was not read, or is not known, is not judged") {
@@ -149,10 +149,10 @@ TEST_CASE("what was not read, or is not known, is not judged") {
   *r.realtime += 1h, *r.boottime += 1h, r.counter += takt::ticks(1'000'000'000'000);
   auto blind = r;
   blind.monotonic.reset();
-  only(takt::classify(start(), blind, known), {clock_event::counter_jump});
+  only(takt::classify(start(), blind, known), {clock_change::counter_jump});
   blind = r;
   blind.realtime.reset(), blind.boottime.reset();
-  only(takt::classify(start(), blind, {}), {clock_event::slew}); // nothing is known of the 12 ppm either
+  only(takt::classify(start(), blind, {}), {clock_change::slew}); // nothing is known of the 12 ppm either
   blind = {};
   blind.counter = r.counter;
   only(takt::classify(start(), blind, known), {});
@@ -183,7 +183,7 @@ TEST_CASE("all clocks are read between two reads of the counter, and the narrowe
 }
 
 TEST_CASE("every event has a name") {
-  for (int e = 0; e <= static_cast<int>(clock_event::disagreement); ++e)
-    CHECK(takt::name(static_cast<clock_event>(e)) != "unknown");
-  CHECK(takt::name(static_cast<clock_event>(99)) == "unknown");
+  for (int e = 0; e <= static_cast<int>(clock_change::disagreement); ++e)
+    CHECK(takt::name(static_cast<clock_change>(e)) != "unknown");
+  CHECK(takt::name(static_cast<clock_change>(99)) == "unknown");
 }

@@ -33,14 +33,14 @@ struct clock_readings {
   std::chrono::nanoseconds half_width{};
 };
 
-enum class clock_event : std::uint8_t {
+enum class clock_change : std::uint8_t {
   step,         ///< CLOCK_REALTIME was set
   slew,         ///< CLOCK_MONOTONIC has run at another rate than before
   suspend,      ///< the machine slept
   counter_jump, ///< the counter leapt, was reset or ran while the machine slept; or its rate is quite another
   disagreement, ///< counter and kernel kept rates that are further apart than crystals and NTP explain
 };
-[[nodiscard]] constexpr std::string_view name(clock_event e) noexcept;
+[[nodiscard]] constexpr std::string_view name(clock_change e) noexcept;
 
 /// What was known before: the counter's rate against RAW (or MONOTONIC, where RAW is not read) and how much faster
 /// MONOTONIC ran than RAW.
@@ -58,9 +58,9 @@ struct clock_events {
   double slew_ppm = 0;                     ///< MONOTONIC against RAW
   double disagreement_ppm = 0;             ///< the counter against the kernel
 
-  [[nodiscard]] constexpr bool has(clock_event e) const noexcept { return (bits >> static_cast<int>(e) & 1) != 0; }
+  [[nodiscard]] constexpr bool has(clock_change e) const noexcept { return (bits >> static_cast<int>(e) & 1) != 0; }
   [[nodiscard]] constexpr bool any() const noexcept { return bits != 0; }
-  constexpr void add(clock_event e) noexcept { bits = static_cast<std::uint8_t>(bits | 1 << static_cast<int>(e)); }
+  constexpr void add(clock_change e) noexcept { bits = static_cast<std::uint8_t>(bits | 1 << static_cast<int>(e)); }
 };
 
 namespace clock_event_rule {
@@ -82,13 +82,13 @@ template <class Counter = ordered_counter, class Os = linux_os>
 
 // definitions
 
-constexpr std::string_view name(clock_event e) noexcept {
+constexpr std::string_view name(clock_change e) noexcept {
   switch (e) {
-  case clock_event::step: return "step";
-  case clock_event::slew: return "slew";
-  case clock_event::suspend: return "suspend";
-  case clock_event::counter_jump: return "counter jump";
-  case clock_event::disagreement: return "disagreement";
+  case clock_change::step: return "step";
+  case clock_change::slew: return "slew";
+  case clock_change::suspend: return "suspend";
+  case clock_change::counter_jump: return "counter jump";
+  case clock_change::disagreement: return "disagreement";
   }
   return "unknown";
 }
@@ -112,18 +112,18 @@ constexpr clock_events classify(const clock_readings& before, const clock_readin
   const auto raw = passed(before.raw, after.raw);
   if (const auto real = passed(before.realtime, after.realtime); real && monotonic) {
     found.step = *real - *monotonic;
-    if (exceeds(found.step)) found.add(clock_event::step);
+    if (exceeds(found.step)) found.add(clock_change::step);
   }
   if (const auto boot = passed(before.boottime, after.boottime); boot && monotonic) {
     found.slept = *boot - *monotonic;
-    if (exceeds(found.slept)) found.add(clock_event::suspend);
+    if (exceeds(found.slept)) found.add(clock_change::suspend);
   }
   if (monotonic && raw && *raw > nanoseconds::zero()) {
     const auto length = static_cast<double>(raw->count());
     found.slew_ppm = static_cast<double>((*monotonic - *raw).count()) / length * 1e6;
     const double unsure = static_cast<double>(open.count()) / length * 1e6;
     const double change = found.slew_ppm - known.slew_ppm;
-    if ((change < 0 ? -change : change) > slew_ppm + unsure) found.add(clock_event::slew);
+    if ((change < 0 ? -change : change) > slew_ppm + unsure) found.add(clock_change::slew);
   }
   const auto kernel = raw ? raw : monotonic;
   if (known.rate.known() && kernel) {
@@ -135,9 +135,9 @@ constexpr clock_events classify(const clock_readings& before, const clock_readin
     const double longer = counted > length ? counted : length;
     const auto unsure = static_cast<double>((open + least).count());
     if (counted < 0 || length < 0 || (off < 0 ? -off : off) > longer * jump_ppm * 1e-6 + unsure) {
-      found.add(clock_event::counter_jump);
+      found.add(clock_change::counter_jump);
     } else if (raw && (off < 0 ? -off : off) > length * disagreement_ppm * 1e-6 + unsure) {
-      found.add(clock_event::disagreement);
+      found.add(clock_change::disagreement);
     }
   }
   return found;

@@ -329,7 +329,7 @@ discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration r
   const double before = anchor.ns_per_tick;
   const auto look = [](const clock_point& p) { return clock_readings{p.at, p.reference, {}, {}, {}, p.half_width}; };
   report.events = classify(look(anchor.point), look(point), {tick_rate(frequency(1e9 / before)), 0});
-  const bool jumped = report.events.has(clock_event::counter_jump);
+  const bool jumped = report.events.has(clock_change::counter_jump);
   if (jumped && !state().anchor_after_jump) {
     anchor.point = point; // the rate is still the best there is
     state().anchor_after_jump = true;
