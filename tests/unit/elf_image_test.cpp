@@ -154,9 +154,11 @@ TEST_CASE("what is local, internal or hidden is not exported") {
     const exact e(elf_builder::build({{.name = "shown"},
                                       {.name = "protected", .other = STV_PROTECTED},
                                       {.name = "local_version", .version = VER_NDX_LOCAL},
+                                      {.name = "local_hidden_version", .version = VER_NDX_LOCAL | 0x8000},
                                       {.name = "local", .info = (STB_LOCAL << 4) | STT_FUNC},
                                       {.name = "hidden", .other = STV_HIDDEN},
                                       {.name = "internal", .other = STV_INTERNAL},
+                                      {.name = "section", .info = (STB_GLOBAL << 4) | STT_SECTION},
                                       {.name = "thread_local", .info = (STB_GLOBAL << 4) | STT_TLS},
                                       {.name = "ifunc", .info = (STB_GLOBAL << 4) | STT_GNU_IFUNC}},
                                      o));
@@ -164,7 +166,8 @@ TEST_CASE("what is local, internal or hidden is not exported") {
     std::set<std::string> names;
     for (const auto& s : i.symbols()) names.emplace(s.name);
     CHECK(names == std::set<std::string>{"shown", "protected"});
-    for (const char* absent : {"local_version", "local", "hidden", "internal", "thread_local", "ifunc"})
+    for (const char* absent : {"local_version", "local_hidden_version", "local", "hidden", "internal", "section",
+                               "thread_local", "ifunc"})
       CHECK_FALSE(i.try_find(absent));
   }
 }
@@ -193,6 +196,34 @@ TEST_CASE("of two versions of a name each is found, and without a version the on
     CHECK(i.try_find("lost").value().version.empty()); // an index that no definition has
     CHECK_FALSE(i.try_find("lost", "V_1.0"));
   }
+}
+
+TEST_CASE("a version is known by its index, in whatever order the definitions stand") {
+  elf_builder::options o;
+  o.versions = {"V_1.0", "V_2.0"};
+  auto built = elf_builder::build({{.name = "f", .version = 2}, {.name = "g", .version = 3}}, o);
+  const std::size_t each = sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux);
+  const std::size_t index = built.at.at("verdef") + offsetof(Elf64_Verdef, vd_ndx);
+  built.put<std::uint16_t>(index, 3); // was 1, 2, 3
+  built.put<std::uint16_t>(index + 2 * each, 1);
+  const exact e(built);
+  const image i = image::try_parse(e.span()).value();
+  CHECK(i.try_find("f", "V_1.0"));
+  CHECK(i.try_find("g").value().version == "linux-test.so.1");
+}
+
+TEST_CASE("a name that ends with the string table ends there") {
+  elf_builder::options o;
+  o.gnu_hash = false;
+  o.sysv_buckets = 1; // whatever the hash, the chain is walked
+  auto built = elf_builder::build({{.name = "f"}}, o);
+  const auto end = static_cast<std::uint32_t>(built.get<std::uint64_t>(built.dynamic(DT_STRSZ)));
+  built.put<std::uint32_t>(built.entry("f") + offsetof(Elf64_Sym, st_name), end - 6);
+  const exact e(built);
+  const image i = image::try_parse(e.span()).value();
+  CHECK(i.try_find("V_1.0"));
+  CHECK_FALSE(i.try_find(std::string_view("V_1.0\0", 6)));
+  CHECK_FALSE(i.try_find(std::string_view("V_1.0\0\0", 7)));
 }
 
 TEST_CASE("an image without exports exports nothing, and so does the empty image") {
@@ -288,10 +319,12 @@ TEST_CASE("offsets and sizes beyond the end are malformed, also those whose sum 
                                  std::int64_t{DT_GNU_HASH}, std::int64_t{DT_VERSYM}, std::int64_t{DT_VERDEF}})
     CHECK(refused(sound.dynamic(tag), size - 1));
   // Fields of 32 bits.
+  const auto strings_size = sound.get<std::uint64_t>(sound.dynamic(DT_STRSZ));
+  CHECK(refused(sound.entry("alpha") + offsetof(Elf64_Sym, st_name), static_cast<std::uint32_t>(strings_size)));
   for (const std::uint32_t wrong : {0xffff'ffffU, 0x7fff'ffffU, 0x1000'0000U, static_cast<std::uint32_t>(size)}) {
     CAPTURE(wrong);
     CHECK(refused(sound.entry("alpha") + offsetof(Elf64_Sym, st_name), wrong));
-    for (const std::size_t word : {0U, 4U, 8U, 12U}) CHECK(refused(sound.at.at("gnu") + word, wrong));
+    for (const std::size_t word : {0U, 4U, 8U}) CHECK(refused(sound.at.at("gnu") + word, wrong));
     CHECK(refused(sound.at.at("gnu_buckets"), wrong));
     for (const std::size_t word : {0U, 4U}) CHECK(refused(sound.at.at("sysv") + word, wrong));
     CHECK(refused(sound.at.at("verdef") + offsetof(Elf64_Verdef, vd_aux), wrong));
@@ -300,12 +333,22 @@ TEST_CASE("offsets and sizes beyond the end are malformed, also those whose sum 
   }
   CHECK(refused(sound.at.at("gnu"), std::uint32_t{0}));      // no buckets
   CHECK(refused(sound.at.at("gnu") + 4, std::uint32_t{99})); // the first hashed symbol is behind the first bucket's
-  CHECK(refused(sound.at.at("gnu") + 8, std::uint32_t{0}));  // no filter
-  CHECK(refused(sound.at.at("gnu") + 8, std::uint32_t{3}));  // not a power of two
   CHECK(refused(sound.at.at("sysv"), std::uint32_t{0}));
   CHECK(refused(sound.at.at("sysv") + 4, std::uint32_t{1})); // fewer symbols than the other table knows
-  CHECK(refused(sound.at.at("dynstr") + sound.get<std::uint64_t>(sound.dynamic(DT_STRSZ)) - 1, 'x')); // unterminated
+  CHECK(refused(sound.at.at("dynstr") + strings_size - 1, 'x')); // unterminated
   CHECK(refused(sound.dynamic(DT_STRSZ), std::uint64_t{0}));
+}
+
+TEST_CASE("a count of symbols that runs into the string table is malformed") {
+  elf_builder::options o;
+  o.gnu_hash = false;
+  const auto sound = elf_builder::build(some_symbols(), o);
+  const auto count = static_cast<std::uint32_t>(sound.symbols.size() + 1);
+  for (const std::uint32_t wrong : {count + 1, count + 2}) {
+    auto damaged = sound;
+    damaged.put(sound.at.at("sysv") + 4, wrong);
+    CHECK_FALSE(image::try_parse(exact(damaged).span()));
+  }
 }
 
 TEST_CASE("a dynamic section that does not end, or lacks what it must have, is malformed") {

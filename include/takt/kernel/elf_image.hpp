@@ -306,11 +306,8 @@ inline bool image::read_tables() noexcept {
 inline bool image::read_gnu_hash(std::uint64_t at) noexcept {
   if (!file_.hold(at, 1, sizeof(gabi::gnu_hash))) return false;
   gnu_ = file_.at<gabi::gnu_hash>(at);
-  const std::uint64_t bloom = at + sizeof(gabi::gnu_hash);
-  if (gnu_.nbuckets == 0 || !std::has_single_bit(gnu_.bloom_size) || gnu_.bloom_shift > 31) return false;
-  if (!file_.hold(bloom, gnu_.bloom_size, sizeof(std::uint64_t))) return false;
-  gnu_buckets_ = bloom + gnu_.bloom_size * sizeof(std::uint64_t);
-  if (!file_.hold(gnu_buckets_, gnu_.nbuckets, sizeof(std::uint32_t))) return false;
+  gnu_buckets_ = at + sizeof(gabi::gnu_hash) + gnu_.bloom_size * sizeof(std::uint64_t);
+  if (gnu_.nbuckets == 0 || !file_.hold(gnu_buckets_, gnu_.nbuckets, sizeof(std::uint32_t))) return false;
   gnu_chain_ = gnu_buckets_ + gnu_.nbuckets * sizeof(std::uint32_t);
 
   std::uint32_t last = 0; // the symbol with which the last bucket begins
