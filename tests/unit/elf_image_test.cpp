@@ -333,6 +333,9 @@ TEST_CASE("offsets and sizes beyond the end are malformed, also those whose sum 
   }
   CHECK(refused(sound.at.at("gnu"), std::uint32_t{0}));      // no buckets
   CHECK(refused(sound.at.at("gnu") + 4, std::uint32_t{99})); // the first hashed symbol is behind the first bucket's
+  CHECK(refused(sound.at.at("gnu_buckets"), std::uint32_t{1})); // a bucket that begins with the symbol not hashed
+  CHECK(refused(sound.at.at("verdef") + offsetof(Elf64_Verdef, vd_version), std::uint16_t{2}));
+  CHECK(refused(sound.at.at("verdef") + offsetof(Elf64_Verdef, vd_cnt), std::uint16_t{0}));
   CHECK(refused(sound.at.at("sysv"), std::uint32_t{0}));
   CHECK(refused(sound.at.at("sysv") + 4, std::uint32_t{1})); // fewer symbols than the other table knows
   CHECK(refused(sound.at.at("dynstr") + strings_size - 1, 'x')); // unterminated
@@ -393,9 +396,18 @@ TEST_CASE("chains that loop end") {
       CHECK_FALSE(i.try_find("alpha", "V_2.0"));
     }
   }
-  // A chain that leaves the table.
-  looped.put<std::uint32_t>(chain + looped.get<std::uint32_t>(looped.at.at("sysv_buckets")) * 4, 0xffff'fff0U);
+  // A chain that leaves the table, to where nothing is and to where something looks like a symbol.
+  const std::size_t link = chain + looped.get<std::uint32_t>(looped.at.at("sysv_buckets")) * 4;
+  looped.put<std::uint32_t>(link, 0xffff'fff0U);
   use(exact(looped).span());
+  const std::size_t symbols = looped.at.at("dynsym"), each = sizeof(Elf64_Sym);
+  const std::size_t outside = (looped.at.at("text") - symbols + each - 1) / each;
+  auto lookalike = looped.get<Elf64_Sym>(looped.entry("alpha"));
+  lookalike.st_name += 1;
+  looped.put(symbols + outside * each, lookalike);
+  looped.put(link, static_cast<std::uint32_t>(outside));
+  const exact e(looped);
+  CHECK_FALSE(image::try_parse(e.span()).value().try_find("lpha"));
 
   // A version definition that is its own successor in all but name: the chain ends too soon, or late.
   auto versions = elf_builder::build(some_symbols());
