@@ -1,7 +1,7 @@
 #!/bin/sh
-# consume.sh WAY SOURCE BUILD COMPILER CMAKE: builds and runs the consumer of one packaging way.
+# consume.sh WAY SOURCE BUILD COMPILER CMAKE GENERATOR: builds and runs the consumer of one packaging way.
 set -eu
-way=$1 source=$2 build=$3 compiler=$4 cmake=$5
+way=$1 source=$2 build=$3 compiler=$4 cmake=$5 generator=$6
 work=$(mktemp -d "${TMPDIR:-/tmp}/takt-package.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 version=$(sed -n 's/^#define TAKT_VERSION_[A-Z]* //p' "$source/include/takt/core/config.hpp" | paste -sd.)
@@ -10,7 +10,7 @@ install() { "$cmake" --install "$build" --prefix "$work/prefix" >/dev/null; }
 consumer() { # DIRECTORY CMAKE-ARGUMENT...
   directory=$1
   shift
-  "$cmake" -S "$source/tests/package/$directory" -B "$work/build" -DCMAKE_CXX_COMPILER="$compiler" "$@" >/dev/null
+  "$cmake" -S "$source/tests/package/$directory" -B "$work/build" -G "$generator" -DCMAKE_CXX_COMPILER="$compiler" "$@" >/dev/null
   "$cmake" --build "$work/build"
   "$work/build/consumer"
 }
