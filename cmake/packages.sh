@@ -43,7 +43,7 @@ need() {
     say "takt: there is no apt-get here to install them with." >&2
     exit 1
   fi
-  say "takt: installing with apt-get:$missing"
+  say "takt: installing with apt-get:$missing" >&2
   # shellcheck disable=SC2086 # a list of words
   if ! as_root apt-get update -qq || ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
     say "takt: could not install. Missing packages:$missing" >&2
