@@ -2,6 +2,7 @@
 #pragma once
 #include <takt/timer/alarm.hpp>
 #include <takt/timer/grid_origin.hpp>
+#include <takt/timer/keeper.hpp>
 #include <takt/timer/kernel_clock.hpp>
 #include <takt/timer/nanosleep_aligned.hpp>
 #include <takt/timer/periodic.hpp>

@@ -220,10 +220,13 @@ TEST_CASE("the fast road reaches until the next line is due, even while a lead i
     w.draw(0, 0, every);
     w.time += 1e6;
     w.draw(-50, 0, every); // ahead
-    w.time += static_cast<double>(every.count()) * 1.1;
     bool fast = false;
+    w.time += static_cast<double>(every.count()) * 0.99;
     w.read(&fast);
     CHECK(fast);
+    w.time += static_cast<double>(every.count()) * 0.02; // a keeper that is late: by the second half, on the slow road
+    CHECK(std::abs(static_cast<double>(w.read(&fast)) - w.time) < 60);
+    CHECK(!fast);
   }
 }
 

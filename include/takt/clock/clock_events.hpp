@@ -61,6 +61,7 @@ struct clock_events {
   [[nodiscard]] constexpr bool has(clock_change e) const noexcept { return (bits >> static_cast<int>(e) & 1) != 0; }
   [[nodiscard]] constexpr bool any() const noexcept { return bits != 0; }
   constexpr void add(clock_change e) noexcept { bits = static_cast<std::uint8_t>(bits | 1 << static_cast<int>(e)); }
+  constexpr void remove(clock_change e) noexcept { bits = static_cast<std::uint8_t>(bits & ~(1 << static_cast<int>(e))); }
 };
 
 namespace clock_event_rule {

@@ -23,8 +23,8 @@ namespace takt::inline TAKT_ABI {
 namespace steering_rule {
 /// A lead is worked off at no more than this: what the kernel's own adjtime(3) does. A lead of d takes d / gentle_rate,
 inline constexpr double gentle_rate = 500e-6;
-/// or this long if that is longer: small leads are mostly noise of the reading, and slopes should not show it. It is also
-/// longer than the period in which lines are renewed, by a quarter, so that the fast road reaches from one to the next.
+/// or until the line is due to be renewed if that is longer: small leads are mostly noise of the reading, and slopes should
+/// not show it. Where nobody promised to renew it, this long.
 inline constexpr std::chrono::nanoseconds settling = std::chrono::seconds(1);
 /// A lead beyond this is no drift: the counter leapt, or went on while the machine slept. It is worked off
 inline constexpr std::chrono::nanoseconds leap = std::chrono::milliseconds(100);
@@ -74,9 +74,7 @@ constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint6
                               std::chrono::nanoseconds renewed_every, bool steady) noexcept {
   using namespace steering_rule;
   const std::chrono::nanoseconds life = life_of_line(renewed_every);
-  const std::chrono::nanoseconds kept = life < untended_life ? renewed_every : std::chrono::nanoseconds::zero();
-  const std::chrono::nanoseconds reach = kept + kept / 4;
-  const auto settle = static_cast<double>((reach > settling ? reach : settling).count());
+  const auto settle = static_cast<double>((life < untended_life ? renewed_every : settling).count());
   time_line line;
   line.base = base;
   line.reference = line.start = reference_at(b, base);

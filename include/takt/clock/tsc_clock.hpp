@@ -97,6 +97,8 @@ template <class Reference, class Counter, class Os> class basic_tsc_clock {
   using measuring = typename detail::measuring_counter<Counter>::type;
 
 public:
+  using reference = Reference;
+  using counter = measuring; ///< what the clock is measured with: ordered, whatever it reads
   using duration = std::chrono::nanoseconds;
   using rep = duration::rep;
   using period = duration::period;

@@ -141,6 +141,13 @@ struct linux_os {
   [[nodiscard]] static int process_id() noexcept { return ::getpid(); }
 
   // this thread
+  /// Keeps all signals from the calling thread, and so from those it starts, until the mask from `before` is put back.
+  [[nodiscard]] static int signals_block(sigset_t& before) noexcept {
+    sigset_t all;
+    ::sigfillset(&all);
+    return ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  }
+  static void signals_restore(const sigset_t& before) noexcept { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
   /// Returns: 0 with the CPU that ran the calling thread a moment ago.
   [[nodiscard]] static int current_cpu(unsigned& out) noexcept {
     return ::syscall(SYS_getcpu, &out, nullptr, nullptr) == 0 ? 0 : errno;

@@ -171,6 +171,8 @@ template <class Tag> struct fake_os {
     for (timer& t : now.timers) t.set = true;
   }
 
+  [[nodiscard]] static int signals_block(sigset_t&) noexcept { return 0; }
+  static void signals_restore(const sigset_t&) noexcept {}
   [[nodiscard]] static int process_id() noexcept { return now.process; }
   static void wake_all(const std::atomic<std::uint32_t>&) noexcept {}
   /// Moves all the clocks there are.

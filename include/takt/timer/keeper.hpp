@@ -1,0 +1,266 @@
+/// keeper.hpp - a thread that keeps tsc_clock on the clock of the kernel, and tells what it saw.
+///
+///   takt::tsc_clock::calibrate(5ms);
+///   takt::clock_keeper keeper(1s);
+///
+/// Once a period, on the common grid of CLOCK_MONOTONIC, it looks at all clocks and calls discipline(). It also looks at
+/// once when somebody set the system clock or the machine was resumed, both of which the kernel tells. A clock that is not
+/// calibrated, or was given up because its counter failed, it calibrates.
+///
+/// Does not promise: to be on time on a machine that is busy; a line is believed for four periods and a second, so late
+/// looks do no harm. In a forked child there is no keeper. Who calls exec or daemon makes the keeper afterwards.
+///
+/// What it does at a look is `keeper_looks`, which has no thread: for event loops and for tests.
+/// Sources: timerfd_create(2) TFD_TIMER_CANCEL_ON_SET; Linux 6.12 fs/timerfd.c, timerfd_clock_was_set and timerfd_resume.
+#pragma once
+#include <takt/clock/clock_events.hpp>
+#include <takt/clock/tsc_clock.hpp>
+#include <takt/core/config.hpp>
+#include <takt/core/error.hpp>
+#include <takt/core/grid.hpp>
+#include <takt/core/saturating.hpp>
+#include <takt/kernel/os.hpp>
+#include <takt/kernel/posix_clock.hpp>
+#include <takt/timer/grid_origin.hpp>
+#include <takt/timer/timer_fd.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+namespace takt::inline TAKT_ABI {
+
+// synopsis
+namespace keeper_rule {
+/// What a keeper takes to calibrate a clock that is not.
+inline constexpr std::chrono::nanoseconds calibration_budget = std::chrono::milliseconds(5);
+/// Failed calibrations are repeated after 1, 2, 4 ... periods, and after so many at most.
+inline constexpr std::uint64_t longest_rest = 64;
+/// A shorter period would keep a CPU busy with looking.
+inline constexpr std::chrono::nanoseconds least_period = std::chrono::milliseconds(1);
+} // namespace keeper_rule
+
+/// What a keeper saw and did since it began.
+struct keeper_report {
+  std::uint64_t looks = 0;                ///< of which
+  std::uint64_t corrected_forward = 0;    ///< found the clock behind: set right at once
+  std::uint64_t worked_off = 0;           ///< found it ahead
+  std::uint64_t anchored_anew = 0;        ///< found that the counter had jumped
+  std::uint64_t failed = 0;               ///< could not discipline; then
+  std::error_code last_error;             ///< why
+  std::uint64_t calibrations = 0;         ///< that it had to make
+  std::uint64_t told = 0;                 ///< times the kernel woke it: clock set, or machine resumed
+  std::uint64_t steps = 0, slews = 0, suspends = 0, disagreements = 0;
+  std::chrono::nanoseconds slept{};       ///< all suspends together
+  std::chrono::nanoseconds most_ahead{};  ///< of the clock before a correction
+  std::chrono::nanoseconds most_behind{}; ///< the same, positive
+  clock_events last_event;                ///< the last look at which something had happened
+  discipline_report last;                 ///< the last look
+};
+
+template <class Clock = tsc_clock, class Os = linux_os> class keeper_looks;
+template <class Clock = tsc_clock, class Os = linux_os> class clock_keeper;
+
+// definitions
+
+/// The looks of a keeper, one at a time. Not to be shared between threads.
+template <class Clock, class Os> class keeper_looks {
+public:
+  /// Precondition: period > 0.
+  explicit keeper_looks(std::chrono::nanoseconds period) noexcept : period_(period) {}
+
+  /// Effects: looks at all clocks, corrects `Clock`, or calibrates it if it needs that. `told`: the kernel said that a clock
+  /// was set. Costs some 20 us, a calibration keeper_rule::calibration_budget.
+  void look(bool told = false);
+
+  /// Returns: how long from now to the next point of the grid. Errors: those of grid_origin(); then from zero.
+  [[nodiscard]] std::chrono::nanoseconds until_next() const {
+    std::error_code ec;
+    const std::chrono::nanoseconds origin = grid_origin<posix_clock<CLOCK_MONOTONIC, access::vdso, Os>, Os>(ec);
+    const std::chrono::nanoseconds now = read<CLOCK_MONOTONIC>() - origin;
+    const auto g = grid::make(period_);
+    return g ? saturating_subtract(g->next(now), now) : period_;
+  }
+
+  [[nodiscard]] const keeper_report& report() const noexcept { return report_; }
+
+private:
+  template <clockid_t Id> [[nodiscard]] static std::chrono::nanoseconds read() noexcept {
+    if (Clock::source() == road::system_call) return posix_clock<Id, access::syscall, Os>::now().time_since_epoch();
+    return posix_clock<Id, access::vdso, Os>::now().time_since_epoch();
+  }
+  void compare(tick_rate rate) noexcept;
+  void calibrate();
+
+  std::chrono::nanoseconds period_;
+  keeper_report report_;
+  clock_readings before_;
+  clock_expectations known_;
+  bool compared_ = false;            ///< `before_` holds readings
+  bool slew_known_ = false;          ///< `known_` holds the slew
+  std::uint64_t rest_ = 0, next_rest_ = 1; ///< looks until the next calibration is tried
+};
+
+/// Compares all clocks with what they showed the last time. Where the counter may not be read, the others are compared.
+template <class Clock, class Os> void keeper_looks<Clock, Os>::compare(tick_rate rate) noexcept {
+  const bool by_counter = rate.known();
+  clock_readings now;
+  if (by_counter) {
+    now = read_all_clocks<typename Clock::counter, Os>(rate);
+  } else {
+    now.monotonic = read<CLOCK_MONOTONIC>(), now.raw = read<CLOCK_MONOTONIC_RAW>();
+    now.boottime = read<CLOCK_BOOTTIME>(), now.realtime = read<CLOCK_REALTIME>();
+    now.half_width = read<CLOCK_MONOTONIC>() - *now.monotonic;
+  }
+  if (compared_) {
+    clock_events found = classify(before_, now, known_);
+    if (!slew_known_) found.remove(clock_change::slew); // the first time there is nothing to compare it with
+    known_.slew_ppm = found.slew_ppm, slew_known_ = true;
+    report_.steps += found.has(clock_change::step), report_.slews += found.has(clock_change::slew);
+    report_.suspends += found.has(clock_change::suspend), report_.disagreements += found.has(clock_change::disagreement);
+    if (found.has(clock_change::suspend)) report_.slept += found.slept;
+    if (found.any()) report_.last_event = found;
+  }
+  // The clock's rate is against MONOTONIC; RAW seconds are what the slew makes them.
+  known_.rate = by_counter && slew_known_ ? tick_rate(frequency(rate.hertz() * (1 + known_.slew_ppm * 1e-6))) : tick_rate();
+  before_ = now, compared_ = true;
+}
+
+template <class Clock, class Os> void keeper_looks<Clock, Os>::calibrate() {
+  if (rest_ > 0) {
+    --rest_;
+    return;
+  }
+  std::error_code ec;
+  static_cast<void>(Clock::calibrate(keeper_rule::calibration_budget, ec, period_));
+  if (!ec) {
+    ++report_.calibrations, next_rest_ = 1;
+    return;
+  }
+  report_.last_error = ec;
+  rest_ = next_rest_;
+  if (next_rest_ < keeper_rule::longest_rest) next_rest_ *= 2;
+}
+
+template <class Clock, class Os> void keeper_looks<Clock, Os>::look(bool told) {
+  ++report_.looks;
+  report_.told += told;
+  std::error_code ec;
+  const discipline_report found = Clock::discipline(period_, ec);
+  compare(ec ? tick_rate() : found.rate);
+  if (ec) {
+    ++report_.failed, report_.last_error = ec;
+    if (ec != std::errc::resource_unavailable_try_again) calibrate();
+    return;
+  }
+  report_.last = found;
+  if (found.events.has(clock_change::counter_jump)) {
+    ++report_.anchored_anew, report_.last_event = found.events;
+  } else {
+    if (found.offset > report_.most_ahead) report_.most_ahead = found.offset;
+    if (-found.offset > report_.most_behind) report_.most_behind = -found.offset;
+  }
+  if (found.offset < std::chrono::nanoseconds::zero()) ++report_.corrected_forward;
+  if (found.works_off > std::chrono::nanoseconds::zero()) ++report_.worked_off;
+}
+
+/// Keeps `Clock` right as long as it lives.
+template <class Clock, class Os> class clock_keeper {
+public:
+  /// Effects: starts the thread, with all signals blocked. Its first look is at once.
+  /// Errors: EINVAL for a period below keeper_rule::least_period; what timerfd_create and the starting of a thread report.
+  /// Then the keeper keeps nothing.
+  clock_keeper(std::chrono::nanoseconds period, std::error_code& ec) : looks_(period) { start(period, ec); }
+#if TAKT_EXCEPTIONS
+  explicit clock_keeper(std::chrono::nanoseconds period) : looks_(period) {
+    detail::or_throw([&](std::error_code& ec) { start(period, ec); },
+                     [] { return "takt::clock_keeper: no thread or timer; keep the clock by tsc_clock::discipline()"; });
+  }
+#endif
+  clock_keeper(const clock_keeper&) = delete;
+  clock_keeper& operator=(const clock_keeper&) = delete;
+  /// Effects: ends the thread; waits for the look it is at.
+  ~clock_keeper() {
+    if (!thread_.joinable()) return;
+    stop_.store(true); // sequentially consistent, and so before the thread asks, or after it armed
+    wake();
+    thread_.join();
+  }
+
+  /// Returns: what was seen so far.
+  [[nodiscard]] keeper_report report() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return looks_.report();
+  }
+  /// Effects: makes the keeper look now. For who knows that something happened.
+  void wake() noexcept {
+    std::error_code ec;
+    static_cast<void>(timer_.arm(std::chrono::nanoseconds(1), false, ec)); // long past: expires at once
+  }
+
+private:
+  void start(std::chrono::nanoseconds period, std::error_code& ec);
+  void run();
+
+  mutable std::mutex mutex_; ///< of the looks
+  keeper_looks<Clock, Os> looks_;
+  timer_fd<Os> timer_; ///< on CLOCK_REALTIME, for that is the clock of which the kernel tells
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+template <class Clock, class Os> void clock_keeper<Clock, Os>::start(std::chrono::nanoseconds period, std::error_code& ec) {
+  ec.clear();
+  if (period < keeper_rule::least_period) {
+    ec = detail::errno_code(EINVAL);
+    return;
+  }
+  timer_ = timer_fd<Os>(CLOCK_REALTIME, ec);
+  if (ec) return;
+  sigset_t before{};
+  if (const int error = Os::signals_block(before); error != 0) {
+    ec = detail::errno_code(error);
+    return;
+  }
+#if TAKT_EXCEPTIONS
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& e) {
+    ec = e.code();
+  }
+#else
+  thread_ = std::thread([this] { run(); });
+#endif
+  Os::signals_restore(before);
+}
+
+template <class Clock, class Os> void clock_keeper<Clock, Os>::run() {
+  bool told = false;
+  while (!stop_.load()) {
+    std::chrono::nanoseconds rest{};
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      looks_.look(told);
+      rest = looks_.until_next();
+    }
+    std::error_code ec;
+    const std::chrono::nanoseconds now = posix_clock<CLOCK_REALTIME, access::vdso, Os>::now().time_since_epoch();
+    told = timer_.arm(saturating_add(now, rest), true, ec);
+    // A timer that was set between the reading of the clock and the arming is told too. Whoever stops the keeper has armed
+    // it after this, or else is seen here.
+    if (stop_.load()) break;
+    while (!told && !ec) {
+      if (timer_.wait(std::chrono::nanoseconds::max(), ec)) {
+        const timer_news news = timer_.take(ec);
+        told = news == timer_news::clock_set;
+        if (news != timer_news::none) break;
+      }
+    }
+    if (ec) return; // a timer that cannot be waited for: the line ends its life, and reads take the kernel's road
+  }
+}
+
+} // namespace takt::inline TAKT_ABI

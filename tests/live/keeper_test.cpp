@@ -1,0 +1,93 @@
+// Protects the keeper's thread on this machine: it looks on its own and when it is told to, ends at once, and keeps the
+// clock on the kernel's.
+#include <takt/timer/keeper.hpp>
+
+#include <doctest/doctest.h>
+#include <support/skip.hpp>
+
+#include <chrono>
+#include <thread>
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using kernel = takt::posix_clock<CLOCK_MONOTONIC>;
+
+bool usable() {
+  static const bool trusted = takt::judge(takt::gather_counter_facts()).counter_trusted;
+  return trusted;
+}
+
+/// Waits until `done` or for ten seconds, which only a machine that does not run its threads exceeds.
+template <class Done> bool within_ten_seconds(Done&& done) {
+  for (const auto end = kernel::now() + 10s; kernel::now() < end; std::this_thread::sleep_for(1ms))
+    if (done()) return true;
+  return done();
+}
+
+} // namespace
+
+TEST_CASE("a keeper calibrates, looks once a period, and ends at once") {
+  if (!usable()) TAKT_SKIP("the counter of this machine is not trusted");
+  std::error_code ec;
+  auto begin = kernel::now();
+  {
+    const takt::clock_keeper keeper(10ms, ec);
+    REQUIRE(!ec);
+    CHECK(within_ten_seconds([&] { return keeper.report().looks >= 20; }));
+    CHECK(kernel::now() - begin > 170ms); // not more often than it should
+    CHECK(takt::tsc_clock::source() == takt::road::counter);
+    const auto r = keeper.report();
+    CHECK(r.calibrations + (r.failed == 0 ? 1 : 0) == 1); // only if nobody had done it before
+    CHECK(r.anchored_anew == 0);
+    CHECK(r.suspends == 0);
+    // Readings of the kernel before and after enclose ours; what is open is what the first line may be off, and noise.
+    for (int i = 0; i < 10'000; ++i) {
+      const auto before = kernel::now().time_since_epoch();
+      const auto shown = takt::tsc_clock::now().time_since_epoch();
+      const auto after = kernel::now().time_since_epoch();
+      REQUIRE(shown >= before - 2us);
+      REQUIRE(shown <= after + 2us);
+    }
+    begin = kernel::now();
+  }
+  CHECK(kernel::now() - begin < 5s);
+}
+
+TEST_CASE("a keeper with a long period looks when it is woken, and ends at once all the same") {
+  if (!usable()) TAKT_SKIP("the counter of this machine is not trusted");
+  std::error_code ec;
+  const auto begin = kernel::now();
+  {
+    takt::clock_keeper keeper(1h, ec);
+    REQUIRE(!ec);
+    CHECK(within_ten_seconds([&] { return keeper.report().looks >= 1; }));
+    const auto looks = keeper.report().looks;
+    CHECK(within_ten_seconds([&] {
+      keeper.wake();
+      return keeper.report().looks > looks;
+    }));
+  }
+  CHECK(kernel::now() - begin < 30s);
+}
+
+TEST_CASE("many keepers that end while they begin") {
+  for (int i = 0; i < 200; ++i) {
+    std::error_code ec;
+    const takt::clock_keeper keeper(1h, ec);
+    CHECK(!ec);
+  }
+}
+
+TEST_CASE("a period that is none") {
+  std::error_code ec;
+  for (const nanoseconds period : {nanoseconds(0), nanoseconds(-1), nanoseconds(999'999), nanoseconds::min()}) {
+    const takt::clock_keeper keeper(period, ec);
+    CHECK(ec == std::errc::invalid_argument);
+    CHECK(keeper.report().looks == 0);
+  }
+#if TAKT_EXCEPTIONS
+  CHECK_THROWS_AS(takt::clock_keeper(0s), std::system_error);
+#endif
+}
