@@ -11,4 +11,5 @@
 #include <takt/timer/sleep.hpp>
 #include <takt/timer/spin_tail.hpp>
 #include <takt/timer/timer_fd.hpp>
+#include <takt/timer/wakeup_rule.hpp>
 #include <takt/timer/wall_timer.hpp>
