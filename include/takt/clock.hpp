@@ -4,6 +4,7 @@
 #include <takt/clock/clock_events.hpp>
 #include <takt/clock/rate_estimate.hpp>
 #include <takt/clock/steering.hpp>
+#include <takt/clock/stopwatch.hpp>
 #include <takt/clock/time_line.hpp>
 #include <takt/clock/tsc_clock.hpp>
 #include <takt/clock/verdict.hpp>

@@ -17,6 +17,11 @@ std::uint64_t read_and_cpu(unsigned* cpu) {
   *cpu = r.cpu;
   return r.count.count();
 }
+std::uint64_t read_end_and_cpu(unsigned* cpu) {
+  const takt::ticks_and_cpu r = takt::read_counter_and_cpu<ordering::end>();
+  *cpu = r.cpu;
+  return r.count.count();
+}
 std::uint64_t read_by_builtin() { return __builtin_ia32_rdtsc(); }
 #endif
 }

@@ -15,7 +15,8 @@ read_ordered=lfence rdtsc ${join}retq?
 read_ordered_policy=lfence rdtsc ${join}retq?
 read_begin=lfence rdtsc lfence ${join}retq?
 read_end=rdtscp lfence ${join}retq?
-read_and_cpu=rdtscp ([a-z]+ )*retq?"
+read_and_cpu=rdtscp ([a-z]+ )*retq?
+read_end_and_cpu=rdtscp lfence ([a-z]+ )*retq?"
   ;;
 aarch64*)
   quiet=-fno-asynchronous-unwind-tables

@@ -54,7 +54,7 @@ struct ticks_and_cpu {
 /// there: two instructions might run on two CPUs.
 #if defined(__x86_64__)
 inline constexpr bool counter_tells_cpu = true;
-[[nodiscard]] ticks_and_cpu read_counter_and_cpu() noexcept;
+template <ordering O = ordering::ordered> [[nodiscard]] ticks_and_cpu read_counter_and_cpu() noexcept;
 #else
 inline constexpr bool counter_tells_cpu = false;
 #endif
@@ -172,11 +172,12 @@ template <ordering O> [[gnu::always_inline]] inline ticks read_counter() noexcep
 [[gnu::always_inline]] inline ticks region_end() noexcept { return read_counter<ordering::end>(); }
 
 #if defined(__x86_64__)
-/// Returns: the counter, read after everything before it, and the CPU and NUMA node on which that happened; two
-/// readings on different CPUs tell that the thread was moved.
+/// Returns: the counter, read with ordering O, and the CPU and NUMA node on which that happened; two readings on different
+/// CPUs tell that the thread was moved. A begin is here the same as an end: rdtscp; lfence.
 /// Precondition: as for ordering::end.
-[[gnu::always_inline]] inline ticks_and_cpu read_counter_and_cpu() noexcept {
-  const x86::ticks_and_aux r = x86::rdtscp();
+template <ordering O> [[gnu::always_inline]] inline ticks_and_cpu read_counter_and_cpu() noexcept {
+  static_assert(O != ordering::bare, "the instruction that tells the CPU waits for what precedes it");
+  const x86::ticks_and_aux r = O == ordering::ordered ? x86::rdtscp() : x86::rdtscp_lfence();
   return detail::split_aux(r.count, r.aux);
 }
 #endif
