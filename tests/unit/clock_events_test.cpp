@@ -173,6 +173,7 @@ TEST_CASE("all clocks are read between two reads of the counter, and the narrowe
   os::now.clocks[CLOCK_MONOTONIC_RAW] = {{2, 0}, 0};
   os::now.clocks[CLOCK_BOOTTIME] = {{3, 0}, 0};
   os::now.clocks[CLOCK_REALTIME] = {{4, 0}, 0};
+  os::now.clocks[CLOCK_TAI] = {{5, 0}, 0};
   const auto r = takt::read_all_clocks<counter, os>(known.rate, takt::access::syscall);
   CHECK(r.counter == takt::ticks(11'000));
   CHECK(r.half_width == 401ns);
@@ -180,6 +181,27 @@ TEST_CASE("all clocks are read between two reads of the counter, and the narrowe
   CHECK(r.raw == 2s);
   CHECK(r.boottime == 3s);
   CHECK(r.realtime == 4s);
+  CHECK(r.tai == 5s);
+}
+
+TEST_CASE("a clock that jumps between the readings makes the set wide, whatever the counter says") {
+  struct tag;
+  using os = takt::testing::fake_os<tag>;
+  struct slow_counter {
+    static takt::ticks read() {
+      static std::uint64_t shown = 0;
+      return takt::ticks(shown += 100);
+    }
+  };
+  os::reset();
+  for (const clockid_t id : {CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME, CLOCK_REALTIME, CLOCK_TAI})
+    os::now.clocks[id] = {{1, 0}, 0};
+  os::now.reading = 4ms;
+  CHECK(takt::read_all_clocks<slow_counter, os>(known.rate, takt::access::syscall).half_width == 10ms + 1ns);
+  os::now.reading = 10ns;
+  const auto r = takt::read_all_clocks<takt::no_counter, os>({}, takt::access::syscall);
+  CHECK(r.half_width == 26ns);
+  CHECK(r.counter == takt::ticks());
 }
 
 TEST_CASE("every event has a name") {

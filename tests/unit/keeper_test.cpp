@@ -32,6 +32,7 @@ template <class Tag> struct bench {
     os::now.clocks[CLOCK_MONOTONIC_RAW] = {takt::to_timespec(nanoseconds(machine.now.time)), 0};
     os::now.clocks[CLOCK_BOOTTIME] = {takt::to_timespec(monotonic + slept), 0};
     os::now.clocks[CLOCK_REALTIME] = {takt::to_timespec(monotonic + slept + real), 0};
+    os::now.clocks[CLOCK_TAI] = {takt::to_timespec(monotonic + slept + real + 37s), 0};
   }
   /// The clock's state is static and outlives a subcase, so the machine goes on as well.
   bench() {

@@ -107,14 +107,9 @@ private:
 /// Compares all clocks with what they showed the last time. Where the counter may not be read, the others are compared.
 template <class Clock, class Os> void keeper_looks<Clock, Os>::compare(tick_rate rate) noexcept {
   const bool by_counter = rate.known();
-  clock_readings now;
-  if (by_counter) {
-    now = read_all_clocks<typename Clock::counter, Os>(rate);
-  } else {
-    now.monotonic = read<CLOCK_MONOTONIC>(), now.raw = read<CLOCK_MONOTONIC_RAW>();
-    now.boottime = read<CLOCK_BOOTTIME>(), now.realtime = read<CLOCK_REALTIME>();
-    now.half_width = read<CLOCK_MONOTONIC>() - *now.monotonic;
-  }
+  const access by = Clock::source() == road::system_call ? access::syscall : access::vdso;
+  const clock_readings now =
+      by_counter ? read_all_clocks<typename Clock::counter, Os>(rate) : read_all_clocks<no_counter, Os>({}, by);
   if (compared_) {
     clock_events found = classify(before_, now, known_);
     if (!slew_known_) found.remove(clock_change::slew); // the first time there is nothing to compare it with
