@@ -206,7 +206,7 @@ std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, 
                         ". Who forbade it (prctl PR_SET_TSC) can allow it again.");
   }
   if (facts.vdso_answers == false && call != nullptr) {
-    const bool offered = facts.available_sources && takt::detail::is_one_of(takt::counter_clocksource, *facts.available_sources);
+    const bool offered = facts.available_sources && takt::detail::contains(*facts.available_sources, takt::counter_clocksource);
     std::string text = absl::StrFormat("The clock source is %s: every clock_gettime costs a system call, %.0f ns", source, call->median_ns);
     if (counter != nullptr) absl::StrAppendFormat(&text, ", %.0f times a counter read", call->median_ns / counter->median_ns);
     const auto name = as_absl(takt::counter_clocksource);

@@ -45,7 +45,7 @@ enum class calibration_origin {
 [[nodiscard]] constexpr std::string_view name(calibration_origin origin) noexcept;
 
 class tsc_calibration;
-[[nodiscard]] std::string to_string(const tsc_calibration& c);
+template <class = when_called> [[nodiscard]] std::string to_string(const tsc_calibration& c);
 
 /// When calibrate() stops: when the budget is spent,
 namespace calibration_rule {
@@ -225,7 +225,7 @@ rate_estimate measure_rate(std::chrono::nanoseconds budget, std::chrono::nanosec
 }
 
 /// Rounds to three digits at most: "0.052", "1.3", "240".
-inline std::string short_number(double value) {
+template <class = when_called> std::string short_number(double value) {
   if (!(value < 1e15)) return "inf";
   int decimals = 0;
   for (double v = value; v < 9.95 && v > 0 && decimals < 6; v *= 10) ++decimals; // two significant digits
@@ -241,7 +241,7 @@ inline std::string short_number(double value) {
   return digits;
 }
 
-inline std::string short_duration(std::chrono::nanoseconds d) {
+template <class = when_called> std::string short_duration(std::chrono::nanoseconds d) {
   const auto ns = static_cast<double>(d.count());
   if (ns >= 1e9) return short_number(ns / 1e9) + " s";
   return ns >= 1e6 ? short_number(ns / 1e6) + " ms" : short_number(ns / 1e3) + " us";
@@ -250,7 +250,7 @@ inline std::string short_duration(std::chrono::nanoseconds d) {
 } // namespace detail
 
 /// Returns: the calibration as a line for people, in MHz, ppm and the time it took.
-inline std::string to_string(const tsc_calibration& c) {
+template <class> std::string to_string(const tsc_calibration& c) {
   if (!c.rate().known()) return "not calibrated";
   const double hertz = c.rate().hertz();
   std::string digits = hertz < 9e18 ? std::to_string(static_cast<long long>(hertz + 0.5)) : "9000000000000000000";

@@ -83,6 +83,7 @@ inline constexpr double jump_ppm = 1000;
 inline constexpr double disagreement_ppm = 20;
 } // namespace clock_event_rule
 
+template <class = when_called>
 [[nodiscard]] constexpr clock_events classify(const clock_readings& before, const clock_readings& after,
                                               const clock_expectations& known) noexcept;
 template <class Counter = ordered_counter, class Os = linux_os>
@@ -103,7 +104,7 @@ constexpr std::string_view name(clock_change e) noexcept {
 
 /// Returns: what happened between the two looks. Precondition: `before` was taken before `after`.
 /// The counter is judged only if known.rate is.
-constexpr clock_events classify(const clock_readings& before, const clock_readings& after,
+template <class> constexpr clock_events classify(const clock_readings& before, const clock_readings& after,
                                 const clock_expectations& known) noexcept {
   using namespace clock_event_rule;
   using std::chrono::nanoseconds;

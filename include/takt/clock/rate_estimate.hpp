@@ -31,7 +31,6 @@
 #include <takt/core/error.hpp>
 #include <takt/core/ticks.hpp>
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -70,7 +69,9 @@ struct rate_estimate {
 /// The least number of narrow samples from which a rate is made: one for each stretch of time, twice.
 inline constexpr std::size_t least_narrow_samples = 32;
 
+template <class = when_called>
 [[nodiscard]] rate_estimate estimate_rate(std::span<const clock_sample> samples, std::error_code& ec);
+template <class = when_called>
 [[nodiscard]] clock_point locate(std::span<const clock_sample> samples, tick_rate rate, std::error_code& ec) noexcept;
 
 // definitions
@@ -145,42 +146,43 @@ private:
   return std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(ns < 0 ? ns - 0.5 : ns + 0.5));
 }
 
-/// Returns: the element that would be at `rank` if they were sorted. Changes their order. There are many ties, so equal
-/// ones are kept together. Precondition: rank < values.size().
-inline std::uint64_t nth_smallest(std::span<std::uint64_t> values, std::size_t rank) noexcept {
+/// Returns: the one of the n values that would be at `rank` if they were sorted. Changes their order. There are many ties,
+/// so equal ones are kept together. Precondition: rank < n.
+template <class = when_called>
+std::uint64_t nth_smallest(std::uint64_t* values, std::size_t n, std::size_t rank) noexcept {
   const auto swap = [](std::uint64_t& a, std::uint64_t& b) {
     const std::uint64_t c = a;
     a = b, b = c;
   };
   for (;;) {
-    const std::uint64_t a = values.front(), b = values[values.size() / 2], c = values.back();
+    const std::uint64_t a = values[0], b = values[n / 2], c = values[n - 1];
     const std::uint64_t pivot = (a < b) == (b < c) ? b : (b < a) == (a < c) ? a : c;
-    std::size_t less = 0, more = values.size();
+    std::size_t less = 0, more = n;
     for (std::size_t i = 0; i < more;) {
       if (values[i] < pivot) swap(values[i++], values[less++]);
       else if (pivot < values[i]) swap(values[i], values[--more]);
       else ++i;
     }
-    if (rank < less) values = values.first(less);
+    if (rank < less) n = less;
     else if (rank < more) return pivot;
-    else values = values.subspan(more), rank -= more;
+    else values += more, n -= more, rank -= more;
   }
 }
 
 /// Returns: the width up to which a bracket is narrow, judged by 1024 of them at most. Allocates nothing.
-inline std::uint64_t narrow_limit(const sample_points& points) noexcept {
-  std::array<std::uint64_t, 1024> some;
-  const std::size_t stride = (points.size() - 1) / some.size() + 1;
+template <class = when_called> std::uint64_t narrow_limit(const sample_points& points) noexcept {
+  constexpr std::size_t enough = 1024;
+  std::uint64_t widths[enough];
+  const std::size_t stride = (points.size() - 1) / enough + 1;
   std::size_t n = 0;
-  for (std::size_t i = 0; i < points.size(); i += stride) some[n++] = points.width(i);
-  const std::span<std::uint64_t> widths = std::span(some).first(n);
-  const std::uint64_t quarter = nth_smallest(widths, n / 4);
-  const std::uint64_t twentieth = nth_smallest(widths, n / 20);
+  for (std::size_t i = 0; i < points.size(); i += stride) widths[n++] = points.width(i);
+  const std::uint64_t quarter = nth_smallest(widths, n, n / 4);
+  const std::uint64_t twentieth = nth_smallest(widths, n, n / 20);
   return quarter / 2 <= twentieth ? quarter : twentieth * 2; // at most twice as wide as really narrow ones
 }
 
 /// Returns: what in the samples contradicts the order of time, or no error.
-inline std::error_code check_order(std::span<const clock_sample> samples) noexcept {
+template <class = when_called> std::error_code check_order(std::span<const clock_sample> samples) noexcept {
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if ((samples[i].after - samples[i].before).signed_count() < 0) return errc::counter_went_back;
     if (i == 0) continue;
@@ -199,7 +201,7 @@ struct mode {
 };
 
 /// Looks for the densest group of 2, 4 or 8 ns among `residuals` with next to nothing within 1.5 ns on either side.
-inline mode find_mode(std::span<const double> residuals) {
+template <class = when_called> mode find_mode(const std::vector<double>& residuals) {
   constexpr double bin = 0.25;          // ns
   constexpr std::size_t most_bins = 2048; // 512 ns: no narrow bracket of a counter worth the name is that wide
   constexpr std::size_t guard = 6;      // bins
@@ -238,7 +240,7 @@ inline mode find_mode(std::span<const double> residuals) {
 /// reference_stands_still; clocks_disagree when no straight line passes through all narrow brackets, for then one of the
 /// two clocks jumped.
 /// Allocates a number a sample; costs about 20 ns a sample.
-inline rate_estimate estimate_rate(std::span<const clock_sample> samples, std::error_code& ec) {
+template <class> rate_estimate estimate_rate(std::span<const clock_sample> samples, std::error_code& ec) {
   ec.clear();
   if (samples.size() < least_narrow_samples) return ec = errc::too_few_samples, rate_estimate{};
   if (ec = detail::check_order(samples); ec) return {};
@@ -340,7 +342,8 @@ inline rate_estimate estimate_rate(std::span<const clock_sample> samples, std::e
 /// Returns: where the two clocks stand, from a burst of samples too short to tell a rate: the mean over the narrow ones.
 /// Precondition: the rate is known.
 /// Errors: as estimate_rate, but that a single sample will do, and that the reference may stand still. Allocates nothing.
-inline clock_point locate(std::span<const clock_sample> samples, tick_rate rate, std::error_code& ec) noexcept {
+template <class>
+clock_point locate(std::span<const clock_sample> samples, tick_rate rate, std::error_code& ec) noexcept {
   ec.clear();
   if (samples.empty()) return ec = errc::too_few_samples, clock_point{};
   ec = detail::check_order(samples);

@@ -29,7 +29,6 @@
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/posix_clock.hpp>
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -316,7 +315,7 @@ discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration r
   if (const detail::writer_lock<Os> lock(state().writer, ec); lock) known = state().calibration.rate();
   else return {};
   if (!known.known()) return ec = errc::not_calibrated, discipline_report{};
-  std::array<clock_sample, burst> samples;
+  clock_sample samples[burst];
   for (clock_sample& s : samples) s = detail::take_sample<Reference, measuring>();
   const clock_point point = locate(samples, known, ec);
 

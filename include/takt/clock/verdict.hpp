@@ -13,6 +13,7 @@
 #include <takt/kernel/clocksource.hpp>
 #include <takt/kernel/cpuinfo.hpp>
 #include <takt/kernel/os.hpp>
+#include <takt/kernel/text.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,30 +71,20 @@ struct verdict {
   std::vector<finding> findings;
 };
 
-[[nodiscard]] verdict judge(const counter_facts& facts);
+template <class = when_called> [[nodiscard]] verdict judge(const counter_facts& facts);
 template <class Os = linux_os> [[nodiscard]] counter_facts gather_counter_facts();
 
 [[nodiscard]] constexpr bool speaks_against_counter(finding f) noexcept;
 [[nodiscard]] constexpr std::string_view explain(finding f) noexcept;
 
 // definitions
-namespace detail {
-
-inline bool is_one_of(std::string_view name, const std::vector<std::string>& names) noexcept {
-  for (const std::string& n : names)
-    if (n == name) return true;
-  return false;
-}
-
-} // namespace detail
-
 /// Returns: the verdict over `facts`. The counter is trusted when all of this holds:
 ///   - nobody says that it is missing, and this thread is not forbidden to read it;
 ///   - processor or Linux calls it invariant (Linux by both of its flags) and neither denies it;
 ///   - Linux keeps time by it or offers to: it compares the counter with other clocks, which no flag can replace.
 /// Otherwise the kernel's clock is recommended, by the vDSO unless that is known to fall back to a system call, or would
 /// read a counter that this thread may not read.
-inline verdict judge(const counter_facts& facts) {
+template <class> verdict judge(const counter_facts& facts) {
   verdict v;
   const auto find = [&](finding f) { v.findings.push_back(f); };
 
@@ -111,7 +102,8 @@ inline verdict judge(const counter_facts& facts) {
   const auto& offered = facts.available_sources;
   if (facts.current_source == counter_clocksource) find(finding::kernel_keeps_time_by_it);
   else if (!offered) find(finding::kernel_view_not_told);
-  else find(detail::is_one_of(counter_clocksource, *offered) ? finding::kernel_offers_it : finding::kernel_does_not_offer_it);
+  else if (detail::contains(*offered, counter_clocksource)) find(finding::kernel_offers_it);
+  else find(finding::kernel_does_not_offer_it);
 
   if (facts.vdso_answers) find(*facts.vdso_answers ? finding::vdso_answers : finding::vdso_falls_back);
 

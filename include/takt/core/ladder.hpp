@@ -24,7 +24,6 @@
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
 #include <takt/core/grid.hpp>
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -96,7 +95,7 @@ public:
   }
 
   /// In nanoseconds, ascending from 1.
-  [[nodiscard]] constexpr std::span<const std::uint64_t> rungs() const noexcept { return {rungs_.data(), count_}; }
+  [[nodiscard]] constexpr std::span<const std::uint64_t> rungs() const noexcept { return {rungs_, count_}; }
 
 private:
   constexpr custom() noexcept = default;
@@ -112,7 +111,7 @@ private:
     return true;
   }
 
-  std::array<std::uint64_t, 63> rungs_{1}; // each is at least twice the one before, and all are below 2^63
+  std::uint64_t rungs_[63]{1}; // each is at least twice the one before, and all are below 2^63
   std::size_t count_ = 1;
 };
 
@@ -137,21 +136,24 @@ template <std::unsigned_integral U> struct decimal_rung {
 
 /// [b]: the last rung of at most 2^b and the two above it. A table of a row for each b, four kilobytes for 64 bits of
 /// which a window looks at one or two cache lines, is quicker than looking up first the number of a rung and then that.
-template <std::unsigned_integral U> inline constexpr auto decimal_rungs = [] {
-  constexpr U limit = std::numeric_limits<U>::max() / 2; // every rung is a count of the signed type
-  std::array<std::array<decimal_rung<U>, 3>, std::numeric_limits<U>::digits> table{};
-  std::array<U, 3> size{1, 5, 10};
-  U step = 5; // to the rung above size[2]
-  for (std::size_t b = 0; b < table.size(); ++b) {
-    while (size[1] != 0 && size[1] <= U{1} << b) {
-      size = {size[1], size[2], size[2] <= limit / step ? times(size[2], step) : U{0}};
-      step = step == 5 ? 2 : 5;
+template <std::unsigned_integral U> struct decimal_table {
+  decimal_rung<U> rows[std::numeric_limits<U>::digits][3];
+
+  constexpr decimal_table() noexcept : rows{} {
+    constexpr U limit = std::numeric_limits<U>::max() / 2; // every rung is a count of the signed type
+    U size[3]{1, 5, 10};
+    U step = 5; // to the rung above size[2]
+    for (std::size_t b = 0; b < std::numeric_limits<U>::digits; ++b) {
+      while (size[1] != 0 && size[1] <= U{1} << b) {
+        size[0] = size[1], size[1] = size[2], size[2] = size[2] <= limit / step ? times(size[2], step) : U{0};
+        step = step == 5 ? 2 : 5;
+      }
+      for (std::size_t i = 0; i < 3; ++i)
+        if (size[i] != 0) rows[b][i] = {size[i], divisor<U>(size[i])};
     }
-    for (std::size_t i = 0; i < 3; ++i)
-      if (size[i] != 0) table[b][i] = {size[i], divisor<U>(size[i])};
   }
-  return table;
-}();
+};
+template <std::unsigned_integral U> inline constexpr decimal_table<U> decimal_rungs;
 
 /// A window of n numbers, 2^b <= n < 2^(b+1), surely has a point of the last rung of at most 2^b. The second rung is
 /// the one above that, more than 2^b; the third at least twice the second, hence more than n: of the third at most one
@@ -159,7 +161,7 @@ template <std::unsigned_integral U> inline constexpr auto decimal_rungs = [] {
 /// a search: the coarsest of them whose last point before the end of the window is in the window.
 template <std::unsigned_integral U> constexpr U roundest_decimal(U earliest, U latest) noexcept {
   const U end = static_cast<U>(latest + 1), count = static_cast<U>(end - earliest);
-  const auto& rung = decimal_rungs<U>[static_cast<std::size_t>(highest_bit(count))];
+  const auto& rung = decimal_rungs<U>.rows[static_cast<std::size_t>(highest_bit(count))];
   const U first = rung[0].before(end), second = rung[1].before(end), third = rung[2].before(end);
   const bool on_second = second >= earliest;
   const U point = on_second ? second : first, below = on_second ? third : second;

@@ -8,7 +8,6 @@
 #include <concepts>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 
 namespace takt::inline TAKT_ABI {
 
@@ -27,10 +26,30 @@ template <integral_duration D> [[nodiscard]] constexpr D saturating_subtract(D a
 // definitions
 namespace detail {
 
+// <algorithm> and <numeric> would cost every user more time to compile than this header.
+
+[[nodiscard]] constexpr std::chrono::nanoseconds earlier(std::chrono::nanoseconds a,
+                                                         std::chrono::nanoseconds b) noexcept {
+  return b < a ? b : a;
+}
+[[nodiscard]] constexpr std::chrono::nanoseconds later(std::chrono::nanoseconds a,
+                                                       std::chrono::nanoseconds b) noexcept {
+  return a < b ? b : a;
+}
+/// Precondition: least <= most.
+[[nodiscard]] constexpr std::chrono::nanoseconds
+clamped(std::chrono::nanoseconds d, std::chrono::nanoseconds least, std::chrono::nanoseconds most) noexcept {
+  return earlier(later(d, least), most);
+}
+/// Precondition: both positive.
+[[nodiscard]] constexpr std::intmax_t common_divisor(std::intmax_t a, std::intmax_t b) noexcept {
+  return b == 0 ? a : common_divisor(b, a % b);
+}
+
 /// One From is num / den of a To, in lowest terms. Both are below 2^126; std::ratio_divide stops at 2^63 and already
 /// refuses hours in attoseconds.
 template <class From, class To> struct unit_ratio {
-  static constexpr auto nums = std::gcd(From::num, To::num), dens = std::gcd(From::den, To::den);
+  static constexpr auto nums = common_divisor(From::num, To::num), dens = common_divisor(From::den, To::den);
   static constexpr uint128 num = static_cast<uint128>(From::num / nums) * static_cast<uint128>(To::den / dens);
   static constexpr uint128 den = static_cast<uint128>(From::den / dens) * static_cast<uint128>(To::num / nums);
 };

@@ -40,7 +40,7 @@ concept cpuid_reader = requires(F& leaf, std::uint32_t number) {
 
 template <cpuid_reader F> [[nodiscard]] constexpr cpu_features decode_cpuid(F&& leaf);
 [[nodiscard]] constexpr cpu_features decode_generic_timer(frequency told) noexcept;
-[[nodiscard]] cpu_features read_cpu_features() noexcept;
+template <class = when_called> [[nodiscard]] cpu_features read_cpu_features() noexcept;
 
 // definitions
 
@@ -223,7 +223,7 @@ constexpr cpu_features decode_generic_timer(frequency told) noexcept {
 /// Returns: the facts of the CPU that runs the calling thread.
 /// Precondition: the thread may execute cpuid (arch_prctl(2) ARCH_SET_CPUID).
 /// Does not block. Costs up to 15 times cpuid: a microsecond or two; in a guest, where each traps, tens of them.
-inline cpu_features read_cpu_features() noexcept {
+template <class> cpu_features read_cpu_features() noexcept {
 #if defined(__x86_64__)
   return decode_cpuid([](std::uint32_t leaf, std::uint32_t subleaf) noexcept { return x86::cpuid(leaf, subleaf); });
 #elif defined(__aarch64__)

@@ -9,7 +9,6 @@
 #include <takt/core/error.hpp>
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/text.hpp>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,11 +31,12 @@ template <class Os = linux_os> [[nodiscard]] std::vector<device> devices(std::er
 
 /// Returns: the name in the text of a current_device; empty where the CPU has none at the moment, and on
 /// malformed_text.
+template <class = when_called>
 [[nodiscard]] std::string parse_current_device(std::string_view text, std::error_code& ec);
 
 // definitions
 
-inline std::string parse_current_device(std::string_view text, std::error_code& ec) {
+template <class> std::string parse_current_device(std::string_view text, std::error_code& ec) {
   ec.clear();
   if (text.empty()) return {};
   const std::string_view name = detail::trimmed(detail::only_line(text).value_or(std::string_view()));
@@ -55,8 +55,7 @@ template <class Os> std::vector<device> devices(std::error_code& ec) {
     ec = detail::errno_code(error);
     return {};
   }
-  std::map<unsigned, std::string> of_cpu;
-  std::string broadcast;
+  std::vector<device> all;
   for (const std::string& entry : entries) {
     constexpr std::string_view prefix = "clockevent";
     std::optional<unsigned> cpu;
@@ -69,14 +68,13 @@ template <class Os> std::vector<device> devices(std::error_code& ec) {
     if (ec == std::errc::no_such_file_or_directory) continue; // gone since the directory was read
     std::string name = ec ? std::string() : parse_current_device(text, ec);
     if (ec) return {};
-    (cpu ? of_cpu[*cpu] : broadcast) = std::move(name);
+    if (name.empty()) continue;
+    // A directory is listed in no order, but hardly ever backwards.
+    const auto before = [](const device& a, const device& b) { return a.cpu && (!b.cpu || *a.cpu < *b.cpu); };
+    all.push_back({cpu, std::move(name)});
+    for (std::size_t i = all.size() - 1; i > 0 && before(all[i], all[i - 1]); --i) std::swap(all[i], all[i - 1]);
   }
   ec.clear();
-  std::vector<device> all;
-  for (auto& [cpu, name] : of_cpu) {
-    if (!name.empty()) all.push_back({cpu, std::move(name)});
-  }
-  if (!broadcast.empty()) all.push_back({std::nullopt, std::move(broadcast)});
   return all;
 }
 

@@ -23,13 +23,14 @@ template <class Os = linux_os> [[nodiscard]] std::string current(std::error_code
 template <class Os = linux_os> [[nodiscard]] std::vector<std::string> available(std::error_code& ec);
 template <class Os = linux_os> void select(std::string_view name, std::error_code& ec);
 
-[[nodiscard]] std::string parse_current(std::string_view text, std::error_code& ec);
+template <class = when_called> [[nodiscard]] std::string parse_current(std::string_view text, std::error_code& ec);
+template <class = when_called>
 [[nodiscard]] std::vector<std::string> parse_available(std::string_view text, std::error_code& ec);
 
 // definitions
 
 /// Returns: the name in the text of current_clocksource; on malformed_text empty.
-inline std::string parse_current(std::string_view text, std::error_code& ec) {
+template <class> std::string parse_current(std::string_view text, std::error_code& ec) {
   ec.clear();
   std::string_view rest = detail::only_line(text).value_or(std::string_view());
   const std::string_view name = detail::next_word(rest);
@@ -40,7 +41,7 @@ inline std::string parse_current(std::string_view text, std::error_code& ec) {
 
 /// Returns: the names in the text of available_clocksource, in the kernel's order, the best first; on malformed_text
 /// none.
-inline std::vector<std::string> parse_available(std::string_view text, std::error_code& ec) {
+template <class> std::vector<std::string> parse_available(std::string_view text, std::error_code& ec) {
   ec.clear();
   std::vector<std::string> names;
   const auto line = detail::only_line(text);

@@ -11,7 +11,6 @@
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/text.hpp>
 #include <cstddef>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,17 +40,30 @@ struct cpuinfo {
 template <class Os = linux_os> [[nodiscard]] cpuinfo read_cpuinfo(std::error_code& ec);
 template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> online_cpus(std::error_code& ec);
 
-[[nodiscard]] cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec);
+template <class = when_called> [[nodiscard]] cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec);
+template <class = when_called>
 [[nodiscard]] std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec);
 
 // definitions
 namespace detail {
 
-[[nodiscard]] inline bool contains(const std::vector<std::string>& words, std::string_view word) noexcept {
-  for (const std::string& w : words) {
-    if (w == word) return true;
+/// The flags of all processors in alphabetical order.
+struct seen_flag {
+  std::string_view flag;
+  unsigned last = 0;      ///< the last processor that had it
+  bool differing = false; ///< not all had it
+};
+
+/// Returns: where `flag` is in `all`, or has to be.
+template <class = when_called>
+[[nodiscard]] std::size_t place_of(std::string_view flag, const std::vector<seen_flag>& all) noexcept {
+  std::size_t begin = 0, end = all.size();
+  while (begin < end) {
+    const std::size_t middle = begin + (end - begin) / 2;
+    if (all[middle].flag < flag) begin = middle + 1;
+    else end = middle;
   }
-  return false;
+  return begin;
 }
 
 } // namespace detail
@@ -64,14 +76,10 @@ inline std::optional<bool> cpuinfo::has(std::string_view flag) const noexcept {
 inline bool cpuinfo::agree_on(std::string_view flag) const noexcept { return !detail::contains(differing, flag); }
 
 /// Returns: the flags in the text of /proc/cpuinfo; none where there is no such line, and on malformed_text.
-inline cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec) {
+template <class> cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec) {
   ec.clear();
   cpuinfo found;
-  struct seen {
-    unsigned last = 0;      // the last processor that had it
-    bool differing = false; // not all had it
-  };
-  std::map<std::string_view, seen> all;
+  std::vector<detail::seen_flag> all;
   std::string_view first_line;
   unsigned processors = 0; // those with a line of flags
   bool in_processor = false;
@@ -88,14 +96,16 @@ inline cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec) {
     if (processors == 1) first_line = rest;
     else if (rest == first_line) continue; // the rule, and what keeps this fast
     for (auto flag = detail::next_word(rest); sound && !flag.empty(); flag = detail::next_word(rest)) {
-      const auto [entry, added] = all.try_emplace(flag);
-      if (processors == 1 && added) found.flags.emplace_back(flag);
-      if (processors > 1 && added) entry->second.differing = true;
-      entry->second.last = processors;
-      sound = all.size() < cpu_flags_end;
+      const std::size_t place = detail::place_of(flag, all);
+      if (place == all.size() || all[place].flag != flag) {
+        if (processors == 1) found.flags.emplace_back(flag);
+        all.insert(all.begin() + static_cast<std::ptrdiff_t>(place), {flag, 0, processors > 1});
+        sound = all.size() < cpu_flags_end;
+      }
+      all[place].last = processors;
     }
     if (processors == 1) continue;
-    for (auto& [flag, s] : all) {
+    for (detail::seen_flag& s : all) {
       if (s.last != processors) s.differing = true;
     }
   }
@@ -104,13 +114,13 @@ inline cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec) {
     ec = errc::malformed_text;
     return {};
   }
-  for (const auto& [flag, s] : all) {
-    if (s.differing) found.differing.emplace_back(flag);
+  for (const detail::seen_flag& s : all) {
+    if (s.differing) found.differing.emplace_back(s.flag);
   }
   return found;
 }
 
-inline std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec) {
+template <class> std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec) {
   return detail::parse_cpu_list(text, ec);
 }
 

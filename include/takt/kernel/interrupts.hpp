@@ -56,14 +56,16 @@ struct timer_interrupts {
 };
 
 template <class Os = linux_os> [[nodiscard]] timer_interrupts read_timer_interrupts(std::error_code& ec);
+template <class = when_called>
 [[nodiscard]] timer_interrupts since(const timer_interrupts& earlier, const timer_interrupts& later);
+template <class = when_called>
 [[nodiscard]] timer_interrupts parse_timer_interrupts(std::string_view text, std::string_view row, std::error_code& ec);
 
 // definitions
 
 /// Returns: how many interrupts each CPU took from one sample to the other. A CPU that is not in both is left out: its
 /// counter went on from a value that one of the samples does not tell. One that was offline only in between is right.
-inline timer_interrupts since(const timer_interrupts& earlier, const timer_interrupts& later) {
+template <class> timer_interrupts since(const timer_interrupts& earlier, const timer_interrupts& later) {
   timer_interrupts difference;
   auto before = earlier.cpus.begin();
   for (const timer_interrupts::cell c : later.cpus) {
@@ -78,7 +80,8 @@ namespace detail {
 
 /// Adds the cells of one row, behind its label, to `sum`.
 /// Returns: whether the row has one 32-bit number for each CPU and no further one.
-inline bool add_interrupt_row(std::string_view rest, std::vector<timer_interrupts::cell>& sum) noexcept {
+template <class = when_called>
+bool add_interrupt_row(std::string_view rest, std::vector<timer_interrupts::cell>& sum) noexcept {
   for (timer_interrupts::cell& c : sum) {
     const auto count = parse_number<std::uint32_t>(next_word(rest));
     if (!count) return false;
@@ -87,17 +90,17 @@ inline bool add_interrupt_row(std::string_view rest, std::vector<timer_interrupt
   return !parse_number<std::uint64_t>(next_word(rest)); // a CPU came online behind the header: whose cell is whose?
 }
 
-/// Returns: the CPUs that the first line of /proc/interrupts names, with a count of zero; nothing if it is not such a
+/// Returns: the CPUs that the first line of /proc/interrupts names, with a count of zero; none if it is not such a
 /// line. Offline CPUs are not in it: "CPU0 CPU2" is sound.
-inline std::optional<std::vector<timer_interrupts::cell>> parse_interrupt_header(std::string_view line) {
+template <class = when_called>
+std::vector<timer_interrupts::cell> parse_interrupt_header(std::string_view line) {
   std::vector<timer_interrupts::cell> cpus;
   for (std::string_view word = next_word(line); !word.empty(); word = next_word(line)) {
-    if (word.substr(0, 3) != "CPU") return std::nullopt;
+    if (word.substr(0, 3) != "CPU") return {};
     const auto cpu = parse_number<unsigned>(word.substr(3));
-    if (!cpu || *cpu >= cpu_number_end || (!cpus.empty() && *cpu <= cpus.back().cpu)) return std::nullopt;
+    if (!cpu || *cpu >= cpu_number_end || (!cpus.empty() && *cpu <= cpus.back().cpu)) return {};
     cpus.push_back({*cpu, 0});
   }
-  if (cpus.empty()) return std::nullopt;
   return cpus;
 }
 
@@ -105,15 +108,16 @@ inline std::optional<std::vector<timer_interrupts::cell>> parse_interrupt_header
 
 /// Returns: the counts in the row whose label is `row` ("LOC:"), or else the sum of the numbered rows whose handler is
 /// `row` (a machine may have two of arch_timer). No CPUs where there is no such row, and on malformed_text.
-inline timer_interrupts parse_timer_interrupts(std::string_view text, std::string_view row, std::error_code& ec) {
+template <class>
+timer_interrupts parse_timer_interrupts(std::string_view text, std::string_view row, std::error_code& ec) {
   ec.clear();
   const auto malformed = [&ec] {
     ec = errc::malformed_text;
     return timer_interrupts();
   };
   const auto first = detail::next_line(text);
-  auto cpus = first ? detail::parse_interrupt_header(*first) : std::nullopt;
-  if (!cpus) return malformed();
+  auto cpus = detail::parse_interrupt_header(first.value_or(std::string_view()));
+  if (cpus.empty()) return malformed();
 
   bool found = false;
   bool by_handler = false;
@@ -134,7 +138,7 @@ inline timer_interrupts parse_timer_interrupts(std::string_view text, std::strin
       if (whole.substr(blank == std::string_view::npos ? 0 : blank + 1) != row) continue;
       by_handler = true;
     }
-    if (!detail::add_interrupt_row(rest, *cpus)) return malformed();
+    if (!detail::add_interrupt_row(rest, cpus)) return malformed();
     found = true;
   }
   if (!text.empty()) return malformed(); // cut inside a line
@@ -142,7 +146,7 @@ inline timer_interrupts parse_timer_interrupts(std::string_view text, std::strin
   // has none of those, but its driver has a single row.
   if (by_handler && !numbered_rows_ended && row != "riscv-timer") return malformed();
   if (!found) return {};
-  return {std::move(*cpus)};
+  return {std::move(cpus)};
 }
 
 /// Returns: the timer interrupts of each CPU since boot, modulo 2^32; on error no CPUs.

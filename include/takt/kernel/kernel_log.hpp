@@ -38,7 +38,7 @@ struct kernel_log {
 
 template <class Os = linux_os> [[nodiscard]] kernel_log read_kernel_log(std::error_code& ec);
 
-[[nodiscard]] kernel_log parse_kernel_log(std::string_view text);
+template <class = when_called> [[nodiscard]] kernel_log parse_kernel_log(std::string_view text);
 
 // definitions
 namespace detail {
@@ -87,7 +87,7 @@ constexpr std::optional<frequency> skip_megahertz(std::string_view& text) noexce
 
 /// Returns: what the lines of `text`, as syslog(2) gives them, say. Lines of any other form are passed over, a last one
 /// without newline too.
-inline kernel_log parse_kernel_log(std::string_view text) {
+template <class> kernel_log parse_kernel_log(std::string_view text) {
   kernel_log found;
   while (const auto line = detail::next_line(text)) {
     const auto whole = detail::kernel_message(*line);

@@ -8,6 +8,7 @@
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
@@ -67,22 +68,36 @@ constexpr std::optional<std::string_view> next_line(std::string_view& text) noex
   return text.empty() ? line : std::nullopt;
 }
 
-/// Returns: the number that `digits` are in decimal; nothing when anything else is among them or it does not fit.
-template <class T> [[nodiscard]] constexpr std::optional<T> parse_number(std::string_view digits) noexcept {
-  constexpr T most = std::numeric_limits<T>::max();
+/// Returns: whether one of `words` is `word`.
+[[nodiscard]] inline bool contains(const std::vector<std::string>& words, std::string_view word) noexcept {
+  for (const std::string& w : words) {
+    if (w == word) return true;
+  }
+  return false;
+}
+
+/// Returns: the number that `digits` are in decimal; nothing when anything else is among them or it is above `most`.
+[[nodiscard]] constexpr std::optional<std::uint64_t> parse_number_to(std::uint64_t most,
+                                                                     std::string_view digits) noexcept {
   if (digits.empty()) return std::nullopt;
-  T value = 0;
+  std::uint64_t value = 0;
   for (const char c : digits) {
     if (!is_digit(c)) return std::nullopt;
-    const auto digit = static_cast<T>(c - '0');
-    if (value > (most - digit) / 10) return std::nullopt;
-    value = static_cast<T>(value * 10 + digit);
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (digit > most || value > (most - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
   }
   return value;
 }
 
+/// The same for what fits into a T.
+template <class T> [[nodiscard]] constexpr std::optional<T> parse_number(std::string_view digits) noexcept {
+  const auto number = parse_number_to(std::uint64_t{std::numeric_limits<T>::max()}, digits);
+  return number ? std::optional<T>(static_cast<T>(*number)) : std::nullopt;
+}
+
 /// Returns: the CPUs of a list such as "0-3,8\n" in ascending order, none for an empty line; on malformed_text none.
-inline std::vector<unsigned> parse_cpu_list(std::string_view text, std::error_code& ec) {
+template <class = when_called> std::vector<unsigned> parse_cpu_list(std::string_view text, std::error_code& ec) {
   ec.clear();
   std::vector<unsigned> cpus;
   const std::optional<std::string_view> line = only_line(text);

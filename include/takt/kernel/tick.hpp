@@ -46,7 +46,8 @@ template <class Os = linux_os> [[nodiscard]] kernel_config read_kernel_config(st
 template <class Os = linux_os> [[nodiscard]] std::optional<std::vector<unsigned>> nohz_full_cpus(std::error_code& ec);
 
 [[nodiscard]] constexpr std::optional<frequency> kernel_hz_of(std::chrono::nanoseconds coarse_resolution) noexcept;
-[[nodiscard]] kernel_config parse_kernel_config(std::string_view text) noexcept;
+template <class = when_called> [[nodiscard]] kernel_config parse_kernel_config(std::string_view text) noexcept;
+template <class = when_called>
 [[nodiscard]] std::vector<unsigned> parse_nohz_full(std::string_view text, std::error_code& ec);
 
 // definitions
@@ -63,7 +64,7 @@ constexpr std::optional<frequency> kernel_hz_of(std::chrono::nanoseconds coarse_
 }
 
 /// Returns: what the text of a kernel's configuration says. A last line that is cut counts as absent.
-inline kernel_config parse_kernel_config(std::string_view text) noexcept {
+template <class> kernel_config parse_kernel_config(std::string_view text) noexcept {
   bool periodic = false, idle = false, full = false, hz_contradicted = false;
   kernel_config found;
   while (const auto line = detail::next_line(text)) {
@@ -89,7 +90,7 @@ inline kernel_config parse_kernel_config(std::string_view text) noexcept {
 
 /// Returns: the CPUs in the text of the nohz_full list; none for an empty line or "(null)", by which the kernel says
 /// that it was started without the parameter; on malformed_text none.
-inline std::vector<unsigned> parse_nohz_full(std::string_view text, std::error_code& ec) {
+template <class> std::vector<unsigned> parse_nohz_full(std::string_view text, std::error_code& ec) {
   if (const auto line = detail::only_line(text); line && detail::trimmed(*line) == "(null)") {
     ec.clear();
     return {};

@@ -27,6 +27,7 @@ template <class Os = linux_os> [[nodiscard]] std::chrono::nanoseconds timer_slac
 template <class Os = linux_os> void set_timer_slack_of(pid_t id, std::chrono::nanoseconds slack, std::error_code& ec);
 template <class Os = linux_os> class scoped_timer_slack;
 
+template <class = when_called>
 [[nodiscard]] std::chrono::nanoseconds parse_timer_slack(std::string_view text, std::error_code& ec) noexcept;
 
 // definitions
@@ -41,7 +42,8 @@ inline constexpr std::size_t timer_slack_file_limit = 4096;
   return std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(nanoseconds < most ? nanoseconds : most));
 }
 
-[[nodiscard]] inline std::string timer_slack_path(pid_t id) { return "/proc/" + std::to_string(id) + "/timerslack_ns"; }
+template <class = when_called>
+[[nodiscard]] std::string timer_slack_path(pid_t id) { return "/proc/" + std::to_string(id) + "/timerslack_ns"; }
 
 /// Whether the slack of a thread (0: the calling one) can be set to `slack` with effect.
 template <class Os> [[nodiscard]] std::error_code check_timer_slack(pid_t id, std::chrono::nanoseconds slack) noexcept {
@@ -55,7 +57,7 @@ template <class Os> [[nodiscard]] std::error_code check_timer_slack(pid_t id, st
 } // namespace detail
 
 /// Returns: the number in the text of timerslack_ns; on malformed_text zero.
-inline std::chrono::nanoseconds parse_timer_slack(std::string_view text, std::error_code& ec) noexcept {
+template <class> std::chrono::nanoseconds parse_timer_slack(std::string_view text, std::error_code& ec) noexcept {
   ec.clear();
   if (const auto line = detail::only_line(text)) {
     if (const auto slack = detail::parse_number<std::uint64_t>(detail::trimmed(*line))) return detail::to_slack(*slack);

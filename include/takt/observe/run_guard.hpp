@@ -18,7 +18,6 @@
 #include <takt/kernel/posix_clock.hpp>
 #include <takt/kernel/text.hpp>
 #include <takt/timer/timer_fd.hpp>
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -55,7 +54,8 @@ struct run_report {
   }
 };
 
-[[nodiscard]] std::string to_string(const run_report& r);
+template <class = when_called> [[nodiscard]] std::string to_string(const run_report& r);
+template <class = when_called>
 [[nodiscard]] std::optional<std::uint64_t> parse_migrations(std::string_view text) noexcept;
 
 template <class Os = linux_os> class basic_run_guard;
@@ -65,7 +65,7 @@ using run_guard = basic_run_guard<>;
 
 /// Returns: how often a thread was moved to another CPU, from the text of /proc/thread-self/sched; nothing where that
 /// does not stand in a whole line.
-inline std::optional<std::uint64_t> parse_migrations(std::string_view text) noexcept {
+template <class> std::optional<std::uint64_t> parse_migrations(std::string_view text) noexcept {
   static_cast<void>(detail::next_line(text)); // the thread's name, which may be anything
   while (const auto line = detail::next_line(text)) {
     const std::size_t colon = line->find(':');
@@ -100,7 +100,7 @@ template <class Os> clock_offsets read_offsets() noexcept {
 }
 
 /// Returns: seconds with three digits of what is left, "3599.999 s", or nanoseconds when it is less than a millisecond.
-inline std::string plain_time(std::chrono::nanoseconds d) {
+template <class = when_called> std::string plain_time(std::chrono::nanoseconds d) {
   const auto ns = d.count();
   if (ns < 1'000'000 && ns > -1'000'000) return std::to_string(ns) + " ns";
   const bool negative = ns < 0;
@@ -113,7 +113,7 @@ inline std::string plain_time(std::chrono::nanoseconds d) {
 } // namespace detail
 
 /// Returns: one line for people: "trusted (tsc, 1.204 s)" or "not trusted: ..." with everything that happened.
-inline std::string to_string(const run_report& r) {
+template <class> std::string to_string(const run_report& r) {
   if (r.trusted()) return "trusted (" + r.source_after + ", " + detail::plain_time(r.length) + ")";
   std::string why;
   const auto add = [&](const std::string& reason) { why += (why.empty() ? "" : "; ") + reason; };

@@ -19,7 +19,6 @@
 #include <takt/core/timespec.hpp>
 #include <takt/kernel/text.hpp>
 #include <takt/timer/kernel_clock.hpp>
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -44,6 +43,7 @@ struct time_offsets {
   friend bool operator==(const time_offsets&, const time_offsets&) = default;
 };
 
+template <class = when_called>
 [[nodiscard]] time_offsets parse_time_offsets(std::string_view text, std::error_code& ec) noexcept;
 template <class Os = linux_os> [[nodiscard]] time_offsets read_time_offsets(std::error_code& ec);
 
@@ -55,7 +55,7 @@ template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os
 // definitions
 
 /// Returns: the two offsets in the text of timens_offsets; on malformed_text none.
-inline time_offsets parse_time_offsets(std::string_view text, std::error_code& ec) noexcept {
+template <class> time_offsets parse_time_offsets(std::string_view text, std::error_code& ec) noexcept {
   ec.clear();
   struct line {
     std::string_view name;
@@ -118,7 +118,7 @@ template <class Os> time_offsets read_time_offsets(std::error_code& ec) {
     // No such link: a kernel without time namespaces, or no /proc. The directory tells which.
     std::vector<std::string> names;
     const int unlisted = Os::list_directory("/proc/self/ns", names);
-    if (unlisted == 0 && std::find(names.begin(), names.end(), "time") == names.end()) ec.clear();
+    if (unlisted == 0 && !detail::contains(names, "time")) ec.clear();
     return {};
   }
   if (own == detail::first_time_namespace) return {};

@@ -17,7 +17,6 @@
 #include <takt/kernel/os.hpp>
 #include <takt/timer/grid_origin.hpp>
 #include <takt/timer/sleep.hpp>
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -145,7 +144,7 @@ int nanosleep_aligned(timespec sleep_time, slack_value slack, interruptible_t, t
     if (!due && error == 0) {
       error = EINTR;
       const auto left = saturating_subtract(deadline, detail::now_of<clock, Os>());
-      if (remaining != nullptr) *remaining = to_timespec(std::max(left, left.zero()));
+      if (remaining != nullptr) *remaining = to_timespec(detail::later(left, left.zero()));
     }
   }
   if (error == 0) return 0;

@@ -25,6 +25,7 @@ namespace takt::inline TAKT_ABI {
 inline constexpr char boot_id_path[] = "/proc/sys/kernel/random/boot_id";
 
 /// Returns: the first 8 bytes of a boot id as the kernel prints it, as a big-endian number; on malformed_text zero.
+template <class = when_called>
 [[nodiscard]] std::uint64_t parse_boot_id(std::string_view text, std::error_code& ec) noexcept;
 
 template <class Os = linux_os>
@@ -32,7 +33,7 @@ template <class Os = linux_os>
 
 // definitions
 
-inline std::uint64_t parse_boot_id(std::string_view text, std::error_code& ec) noexcept {
+template <class> std::uint64_t parse_boot_id(std::string_view text, std::error_code& ec) noexcept {
   ec.clear();
   constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
   const std::optional<std::string_view> line = detail::only_line(text);

@@ -27,7 +27,6 @@
 #include <takt/kernel/timer_slack.hpp>
 #include <takt/timer/grid_origin.hpp>
 #include <takt/timer/kernel_clock.hpp>
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -71,7 +70,7 @@ inline constexpr clockid_t futex_clock =
 template <class Clock, clockid_t Id, class Os>
 [[nodiscard]] timespec kernel_deadline(std::chrono::nanoseconds deadline) noexcept {
   const auto target = saturating_subtract(deadline, ahead_of<Clock, Id, Os>());
-  return to_timespec(std::max(target, std::chrono::nanoseconds::zero())); // the kernel refuses to look before its epoch
+  return to_timespec(later(target, std::chrono::nanoseconds::zero())); // the kernel refuses to look before its epoch
 }
 
 /// Sleeps until Clock shows `deadline` or the ender ends it.
@@ -119,12 +118,13 @@ bool rest_until(std::chrono::nanoseconds deadline, const std::stop_token& token,
 
 /// The roundest point of [earliest, latest] when the zero of the ladder is at `origin`.
 /// Precondition: earliest <= latest.
+template <class = when_called>
 [[nodiscard]] constexpr std::chrono::nanoseconds roundest_from(std::chrono::nanoseconds origin,
                                                                std::chrono::nanoseconds earliest,
                                                                std::chrono::nanoseconds latest) noexcept {
   const auto point = roundest_point(saturating_subtract(earliest, origin), saturating_subtract(latest, origin));
   // A window that the origin moves beyond the range loses an end there: what was asked for is kept.
-  return std::clamp(saturating_add(*point, origin), earliest, latest);
+  return clamped(saturating_add(*point, origin), earliest, latest);
 }
 
 } // namespace detail
@@ -190,7 +190,7 @@ bool sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono:
   // The kernel is told the window as softexpires and slack, so that the hard expiry is the roundest point. Slack of
   // zero would mean the default. Whatever forbids it, the roundest point is right without.
   std::error_code refused;
-  const scoped_timer_slack<Os> room(std::max(saturating_subtract(roundest, earliest), nanoseconds(1)), refused);
+  const scoped_timer_slack<Os> room(detail::later(saturating_subtract(roundest, earliest), nanoseconds(1)), refused);
   return detail::rest_until<Clock, Os>(room.active() ? earliest : roundest, ender, ec);
 }
 template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period>

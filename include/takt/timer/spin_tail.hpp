@@ -14,7 +14,6 @@
 #include <takt/kernel/timer_slack.hpp>
 #include <takt/timer/kernel_clock.hpp>
 #include <takt/timer/sleep.hpp>
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <system_error>
@@ -43,10 +42,10 @@ public:
 
   /// Takes in that a sleep ended `late` after the time it was meant to.
   constexpr void learn(std::chrono::nanoseconds late) noexcept {
-    late = std::clamp(late, std::chrono::nanoseconds::zero(), most);
+    late = detail::clamped(late, std::chrono::nanoseconds::zero(), most);
     const auto wanted = late + late / 4;
     lead_ = wanted > lead_ ? wanted : lead_ - (lead_ - wanted) / 256;
-    lead_ = std::clamp(lead_, least, most);
+    lead_ = detail::clamped(lead_, least, most);
   }
 
 private:

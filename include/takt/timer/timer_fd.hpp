@@ -7,9 +7,9 @@
 /// was not read yet arms it and answers ECANCELED.
 #pragma once
 #include <takt/core/error.hpp>
+#include <takt/core/saturating.hpp>
 #include <takt/core/timespec.hpp>
 #include <takt/kernel/os.hpp>
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <system_error>
@@ -57,7 +57,7 @@ public:
   /// Returns: whether the clock was set since the last time it was asked.
   bool arm(std::chrono::nanoseconds deadline, bool told, std::error_code& ec) noexcept {
     // Zero would disarm it.
-    return set(to_timespec(std::max(deadline, std::chrono::nanoseconds(1))), told, ec);
+    return set(to_timespec(detail::later(deadline, std::chrono::nanoseconds(1))), told, ec);
   }
   void disarm(std::error_code& ec) noexcept { set({0, 0}, false, ec); }
 
@@ -74,7 +74,7 @@ public:
   /// Effects: sleeps until there are news, a signal's handler has run, or `most` has passed.
   /// Returns: whether there may be news.
   bool wait(std::chrono::nanoseconds most, std::error_code& ec) noexcept {
-    const timespec limit = to_timespec(std::max(most, std::chrono::nanoseconds::zero()));
+    const timespec limit = to_timespec(detail::later(most, std::chrono::nanoseconds::zero()));
     const int error = Os::wait_readable(fd_, most == std::chrono::nanoseconds::max() ? nullptr : &limit);
     ec.clear();
     if (error != 0 && error != ETIMEDOUT && error != EINTR) ec = detail::errno_code(error);

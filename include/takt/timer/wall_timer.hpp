@@ -22,7 +22,6 @@
 #include <takt/kernel/posix_clock.hpp>
 #include <takt/timer/kernel_clock.hpp>
 #include <takt/timer/timer_fd.hpp>
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -134,12 +133,12 @@ private:
   }
   /// The clock was set. A point that is now further away than the next one of the grid belongs to the old time.
   void reconsider() noexcept {
-    if (grid_) due_ = std::min(due_, grid_->next(now()));
+    if (grid_) due_ = detail::earlier(due_, grid_->next(now()));
   }
   void pause() const noexcept {
     using namespace wall_timer_rule;
-    const int doublings = std::min(early_in_a_row_ - 2, 8);
-    const nanoseconds length = std::min(first_pause * (1 << doublings), longest_pause);
+    const int doublings = early_in_a_row_ < 10 ? early_in_a_row_ - 2 : 8;
+    const nanoseconds length = detail::earlier(first_pause * (1 << doublings), longest_pause);
     const nanoseconds from = posix_clock<CLOCK_MONOTONIC, access::vdso, Os>::now().time_since_epoch();
     static_cast<void>(Os::sleep_until(CLOCK_MONOTONIC, to_timespec(saturating_add(from, length))));
   }
