@@ -59,7 +59,7 @@ struct clock_expectations {
 /// What happened, and how much of it. The amounts are there whether or not they are enough for an event.
 struct clock_events {
   std::uint8_t bits = 0;
-  std::chrono::nanoseconds step{};         ///< of CLOCK_REALTIME against MONOTONIC; positive: set forward
+  std::chrono::nanoseconds step{};         ///< of CLOCK_REALTIME against MONOTONIC, less what it slept; positive: set forward
   std::chrono::nanoseconds slept{};        ///< BOOTTIME against MONOTONIC
   std::chrono::nanoseconds counter_jump{}; ///< the counter against the kernel; positive: the counter is ahead
   double slew_ppm = 0;                     ///< MONOTONIC against RAW
@@ -119,13 +119,14 @@ template <class> constexpr clock_events classify(const clock_readings& before, c
 
   const auto monotonic = passed(before.monotonic, after.monotonic);
   const auto raw = passed(before.raw, after.raw);
-  if (const auto real = passed(before.realtime, after.realtime); real && monotonic) {
-    found.step = *real - *monotonic;
-    if (exceeds(found.step)) found.add(clock_change::step);
-  }
   if (const auto boot = passed(before.boottime, after.boottime); boot && monotonic) {
     found.slept = *boot - *monotonic;
     if (exceeds(found.slept)) found.add(clock_change::suspend);
+  }
+  if (const auto real = passed(before.realtime, after.realtime); real && monotonic) {
+    found.step = *real - *monotonic;
+    if (found.has(clock_change::suspend)) found.step -= found.slept; // through which REALTIME went on
+    if (exceeds(found.step)) found.add(clock_change::step);
   }
   if (monotonic && raw && *raw > nanoseconds::zero()) {
     const auto length = static_cast<double>(raw->count());
