@@ -130,6 +130,18 @@ TEST_CASE("kernel_log: hostile texts") {
   CHECK(rate(brackets + "tsc: Detected 2596.146 MHz processor") == frequency(2'596'146'000));
 }
 
+TEST_CASE("kernel_log: the last message of a kind is the kernel's own, whole and fit to be shown") {
+  using takt::last_kernel_message;
+  constexpr std::string_view prefix = "clocksource: Switched";
+  CHECK(last_kernel_message("<6>[ 0.1] clocksource: Switched to a\n<6>clocksource: Switched to b\n<6>other\n", prefix) ==
+        "clocksource: Switched to b");
+  CHECK(last_kernel_message("<6>clocksource: Switched to a\n<14>clocksource: Switched to b\n", prefix) ==
+        "clocksource: Switched to a");                                                     // not the kernel's
+  CHECK(last_kernel_message("<6>clocksource: Switched to a", prefix).empty());             // cut
+  CHECK(last_kernel_message("<6>clocksource: Switched \x1b[2J\n", prefix).empty());       // a terminal's command
+  for (const std::string& text : test::hostile_texts()) CHECK(last_kernel_message(text, "no such").empty());
+}
+
 TEST_CASE("kernel_log: reading") {
   os::reset(); // its log is forbidden
   std::error_code ec;

@@ -39,6 +39,7 @@ struct kernel_log {
 template <class Os = linux_os> [[nodiscard]] kernel_log read_kernel_log(std::error_code& ec);
 
 template <class = when_called> [[nodiscard]] kernel_log parse_kernel_log(std::string_view text);
+template <class = when_called> [[nodiscard]] std::string last_kernel_message(std::string_view text, std::string_view prefix);
 
 // definitions
 namespace detail {
@@ -106,6 +107,16 @@ template <class> kernel_log parse_kernel_log(std::string_view text) {
     }
   }
   return found;
+}
+
+/// Returns: the kernel's last message in `text` that begins with `prefix` and is fit to be shown; empty if there is none.
+template <class> std::string last_kernel_message(std::string_view text, std::string_view prefix) {
+  std::string_view last;
+  while (const auto line = detail::next_line(text)) {
+    const std::string_view message = detail::kernel_message(*line).value_or(std::string_view());
+    if (message.substr(0, prefix.size()) == prefix && detail::is_name(message)) last = message;
+  }
+  return std::string(last);
 }
 
 /// Returns: what the kernel's log says; on error nothing.
