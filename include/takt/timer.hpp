@@ -11,5 +11,6 @@
 #include <takt/timer/sleep.hpp>
 #include <takt/timer/spin_tail.hpp>
 #include <takt/timer/timer_fd.hpp>
+#include <takt/timer/told_timer.hpp>
 #include <takt/timer/wakeup_rule.hpp>
 #include <takt/timer/wall_timer.hpp>

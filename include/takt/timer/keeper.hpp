@@ -11,18 +11,15 @@
 /// looks do no harm. In a forked child there is no keeper. Who calls exec or daemon makes the keeper afterwards.
 ///
 /// What it does at a look is `keeper_looks`, which has no thread: for event loops and for tests.
-/// Sources: timerfd_create(2) TFD_TIMER_CANCEL_ON_SET; Linux 6.12 fs/timerfd.c, timerfd_clock_was_set and timerfd_resume.
+/// Sources: those of told_timer.hpp.
 #pragma once
 #include <takt/clock/clock_events.hpp>
 #include <takt/clock/tsc_clock.hpp>
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
-#include <takt/core/grid.hpp>
-#include <takt/core/saturating.hpp>
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/posix_clock.hpp>
-#include <takt/timer/grid_origin.hpp>
-#include <takt/timer/timer_fd.hpp>
+#include <takt/timer/told_timer.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -76,22 +73,15 @@ public:
   /// was set. Costs some 20 us, a calibration keeper_rule::calibration_budget.
   void look(bool told = false);
 
-  /// Returns: how long from now to the next point of the grid. Errors: those of grid_origin(); then from zero.
-  [[nodiscard]] std::chrono::nanoseconds until_next() const {
-    std::error_code ec;
-    const std::chrono::nanoseconds origin = grid_origin<posix_clock<CLOCK_MONOTONIC, access::vdso, Os>, Os>(ec);
-    const std::chrono::nanoseconds now = read<CLOCK_MONOTONIC>() - origin;
-    const auto g = grid::make(period_);
-    return g ? saturating_subtract(g->next(now), now) : period_;
-  }
+  /// Returns: how long from now to the next point of the grid.
+  [[nodiscard]] std::chrono::nanoseconds until_next() const { return until_next_point<Os>(period_, by()); }
+  /// Returns: by which road the kernel's clocks may be read.
+  [[nodiscard]] static access by() noexcept { return Clock::source() == road::system_call ? access::syscall : access::vdso; }
+  [[nodiscard]] std::chrono::nanoseconds period() const noexcept { return period_; }
 
   [[nodiscard]] const keeper_report& report() const noexcept { return report_; }
 
 private:
-  template <clockid_t Id> [[nodiscard]] static std::chrono::nanoseconds read() noexcept {
-    if (Clock::source() == road::system_call) return posix_clock<Id, access::syscall, Os>::now().time_since_epoch();
-    return posix_clock<Id, access::vdso, Os>::now().time_since_epoch();
-  }
   void compare(tick_rate rate) noexcept;
   void calibrate();
 
@@ -107,9 +97,8 @@ private:
 /// Compares all clocks with what they showed the last time. Where the counter may not be read, the others are compared.
 template <class Clock, class Os> void keeper_looks<Clock, Os>::compare(tick_rate rate) noexcept {
   const bool by_counter = rate.known();
-  const access by = Clock::source() == road::system_call ? access::syscall : access::vdso;
   const clock_readings now =
-      by_counter ? read_all_clocks<typename Clock::counter, Os>(rate) : read_all_clocks<no_counter, Os>({}, by);
+      by_counter ? read_all_clocks<typename Clock::counter, Os>(rate) : read_all_clocks<no_counter, Os>({}, by());
   if (compared_) {
     clock_events found = classify(before_, now, known_);
     if (!slew_known_) found.remove(clock_change::slew); // the first time there is nothing to compare it with
@@ -191,10 +180,7 @@ public:
     return looks_.report();
   }
   /// Effects: makes the keeper look now. For who knows that something happened.
-  void wake() noexcept {
-    std::error_code ec;
-    static_cast<void>(timer_.arm(std::chrono::nanoseconds(1), false, ec)); // long past: expires at once
-  }
+  void wake() noexcept { timer_.wake(); }
 
 private:
   void start(std::chrono::nanoseconds period, std::error_code& ec);
@@ -202,7 +188,7 @@ private:
 
   mutable std::mutex mutex_; ///< of the looks
   keeper_looks<Clock, Os> looks_;
-  timer_fd<Os> timer_; ///< on CLOCK_REALTIME, for that is the clock of which the kernel tells
+  told_timer<Os> timer_;
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };
@@ -213,7 +199,7 @@ template <class Clock, class Os> void clock_keeper<Clock, Os>::start(std::chrono
     ec = detail::errno_code(EINVAL);
     return;
   }
-  timer_ = timer_fd<Os>(CLOCK_REALTIME, ec);
+  timer_ = told_timer<Os>(ec);
   if (ec) return;
   sigset_t before{};
   if (const int error = Os::signals_block(before); error != 0) {
@@ -233,28 +219,18 @@ template <class Clock, class Os> void clock_keeper<Clock, Os>::start(std::chrono
 }
 
 template <class Clock, class Os> void clock_keeper<Clock, Os>::run() {
-  bool told = false;
-  while (!stop_.load()) {
-    std::chrono::nanoseconds rest{};
+  std::error_code ec; // of a timer that cannot be waited for: the line ends its life, and reads take the kernel's road
+  for (bool told = false; !stop_.load() && !ec;) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       looks_.look(told);
-      rest = looks_.until_next();
     }
-    std::error_code ec;
-    const std::chrono::nanoseconds now = posix_clock<CLOCK_REALTIME, access::vdso, Os>::now().time_since_epoch();
-    told = timer_.arm(saturating_add(now, rest), true, ec);
-    // A timer that was set between the reading of the clock and the arming is told too. Whoever stops the keeper has armed
-    // it after this, or else is seen here.
+    timer_.arm(looks_.period(), ec, looks_.by());
+    // Whoever stops the keeper has armed the timer after this, or else is seen here.
     if (stop_.load()) break;
-    while (!told && !ec) {
-      if (timer_.wait(std::chrono::nanoseconds::max(), ec)) {
-        const timer_news news = timer_.take(ec);
-        told = news == timer_news::clock_set;
-        if (news != timer_news::none) break;
-      }
+    for (timer_news news = timer_news::none; news == timer_news::none && !ec; told = news == timer_news::clock_set) {
+      if (timer_.wait(std::chrono::nanoseconds::max(), ec)) news = timer_.take(ec);
     }
-    if (ec) return; // a timer that cannot be waited for: the line ends its life, and reads take the kernel's road
   }
 }
 

@@ -1,0 +1,87 @@
+/// told_timer.hpp - a timer on the grid of CLOCK_MONOTONIC that also rings when somebody sets the system clock, and when
+/// the machine is resumed.
+///
+/// What keeper and clock_watch wait on: the kernel tells of some events, and the others are looked for once a period.
+///
+/// Does not promise: that setting the clock by nothing is told. Not to be shared between threads, but for wake().
+/// Sources: timerfd_create(2) TFD_TIMER_CANCEL_ON_SET, which CLOCK_REALTIME alone knows; Linux 6.12 fs/timerfd.c,
+/// timerfd_clock_was_set, timerfd_resume.
+#pragma once
+#include <takt/core/config.hpp>
+#include <takt/core/grid.hpp>
+#include <takt/core/saturating.hpp>
+#include <takt/kernel/os.hpp>
+#include <takt/kernel/posix_clock.hpp>
+#include <takt/timer/grid_origin.hpp>
+#include <takt/timer/timer_fd.hpp>
+
+#include <chrono>
+#include <system_error>
+#include <time.h>
+
+namespace takt::inline TAKT_ABI {
+
+// synopsis
+template <class Os = linux_os>
+[[nodiscard]] std::chrono::nanoseconds until_next_point(std::chrono::nanoseconds period, access road = access::vdso);
+template <class Os = linux_os> class told_timer;
+
+// definitions
+namespace detail {
+
+template <clockid_t Id, class Os> [[nodiscard]] std::chrono::nanoseconds read_by(access road) noexcept {
+  if (road == access::syscall) return posix_clock<Id, access::syscall, Os>::now().time_since_epoch();
+  return posix_clock<Id, access::vdso, Os>::now().time_since_epoch();
+}
+
+} // namespace detail
+
+/// Returns: how long from now to the next point of the grid of that period. Errors: those of grid_origin(); then from zero.
+/// `road`: access::syscall for a thread that may not read the counter. Precondition: period > 0.
+template <class Os> std::chrono::nanoseconds until_next_point(std::chrono::nanoseconds period, access road) {
+  std::error_code ec;
+  const std::chrono::nanoseconds origin = grid_origin<posix_clock<CLOCK_MONOTONIC, access::vdso, Os>, Os>(ec);
+  const std::chrono::nanoseconds now = detail::read_by<CLOCK_MONOTONIC, Os>(road) - origin;
+  const auto g = grid::make(period);
+  return g ? saturating_subtract(g->next(now), now) : period;
+}
+
+template <class Os> class told_timer {
+public:
+  told_timer() noexcept = default;
+  /// Errors: what timerfd_create reports. Not armed yet.
+  explicit told_timer(std::error_code& ec) : timer_(CLOCK_REALTIME, ec) {}
+
+  /// Readable when it rings. For poll(2) and its kin; read it by take() alone.
+  [[nodiscard]] int fd() const noexcept { return timer_.fd(); }
+
+  /// Effects: it rings at the next point of the grid, or when it is told. What was told between taking the last news and
+  /// now is not lost: then it rings at once.
+  void arm(std::chrono::nanoseconds period, std::error_code& ec, access road = access::vdso) {
+    const std::chrono::nanoseconds rest = until_next_point<Os>(period, road);
+    const std::chrono::nanoseconds now = detail::read_by<CLOCK_REALTIME, Os>(road);
+    if (!timer_.arm(saturating_add(now, rest), true, ec)) return;
+    told_ = true;
+    static_cast<void>(timer_.arm(std::chrono::nanoseconds(1), true, ec)); // long past: readable at once
+  }
+  /// Effects: it rings now. May be called by another thread.
+  void wake() noexcept {
+    std::error_code ec;
+    static_cast<void>(timer_.arm(std::chrono::nanoseconds(1), false, ec));
+  }
+  /// Returns: the news; does not block. `clock_set`: the kernel told.
+  timer_news take(std::error_code& ec) noexcept {
+    const timer_news news = timer_.take(ec);
+    if (!told_ || news == timer_news::none) return news;
+    told_ = false;
+    return timer_news::clock_set;
+  }
+  /// Effects: sleeps until it rings, a signal's handler has run, or `most` has passed. Returns: whether there may be news.
+  bool wait(std::chrono::nanoseconds most, std::error_code& ec) noexcept { return timer_.wait(most, ec); }
+
+private:
+  timer_fd<Os> timer_;
+  bool told_ = false; ///< by the answer to arming
+};
+
+} // namespace takt::inline TAKT_ABI
