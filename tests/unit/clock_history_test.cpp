@@ -1,0 +1,412 @@
+// Protects: that each thing that can happen to the clocks is told under its name, once, with a size inside its own
+// uncertainty, and that noise, preemption and what crystals do are told not at all.
+#include <takt/observe/clock_history.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using takt::watch_event;
+using takt::watch_kind;
+
+/// A machine made of numbers: true time in ns, and what each clock makes of it. Reads take time and are disturbed.
+struct machine {
+  std::mt19937_64 randomness{1};
+  double time = 1e9;
+  double mono = 100e9, raw = 90e9, counter = 5e9; ///< in ns, ns and ticks, at `time`
+  double slew_ppm = 12, raw_ppm = 0, hertz = 2.596e9;
+  double boot = 0;                                ///< ahead of mono
+  nanoseconds real = 1'700'000'000s, tai = 37s;   ///< ahead of boot; ahead of real
+  double half_width = 90;
+  double preempted = 0;                           ///< how often all three tries were
+  takt::leap_facts leap{};
+  std::string source = "tsc", log;
+  nanoseconds resolution{1};
+  takt::clock_history history;
+  std::vector<watch_event> events;
+
+  void pass(double ns) {
+    time += ns;
+    raw += ns * (1 + raw_ppm * 1e-6);
+    mono += ns * (1 + raw_ppm * 1e-6) * (1 + slew_ppm * 1e-6);
+    counter += ns * 1e-9 * hertz;
+  }
+  double uniform(double from, double to) { return std::uniform_real_distribution<double>(from, to)(randomness); }
+  takt::clock_look look() {
+    double width = 2 * half_width * uniform(0.9, 1.3);
+    if (uniform(0, 1) < preempted) width = std::exp(uniform(std::log(1e3), std::log(2e7)));
+    // Each clock is read somewhere in the bracket, the counter is its middle.
+    const double begin = counter;
+    double at[5];
+    for (double& a : at) a = uniform(0, width);
+    std::sort(std::begin(at), std::end(at));
+    double shown[5];
+    double passed = 0;
+    for (int i = 0; i < 5; ++i) {
+      pass(at[i] - passed), passed = at[i];
+      const double values[] = {mono, raw, mono + boot, mono + boot, mono + boot};
+      shown[i] = std::floor(values[i]);
+    }
+    pass(width - passed);
+    takt::clock_look l;
+    const auto ns = [](double x) { return nanoseconds(static_cast<nanoseconds::rep>(x)); };
+    l.readings.monotonic = ns(shown[0]), l.readings.raw = ns(shown[1]), l.readings.boottime = ns(shown[2]);
+    l.readings.realtime = ns(shown[3]) + real, l.readings.tai = ns(shown[4]) + real + tai;
+    l.readings.counter = takt::ticks(static_cast<std::uint64_t>(begin + (counter - begin) / 2));
+    l.readings.half_width = ns(width / 2 + 2);
+    l.leap = leap, l.source = source, l.resolution = resolution;
+    if (history.last() && history.last()->source != source) l.log = log;
+    return l;
+  }
+  /// Looks once a period.
+  void watch(int looks, nanoseconds period = 1s) {
+    for (int i = 0; i < looks; ++i) {
+      pass(static_cast<double>(period.count()) * uniform(0.98, 1.02));
+      history.add(look(), events);
+    }
+  }
+  int count(watch_kind k) const {
+    int n = 0;
+    for (const auto& e : events) n += e.kind == k;
+    return n;
+  }
+  void print() const {
+    for (const auto& e : events) MESSAGE(std::string(name(e.kind)), ": ", to_string(e));
+  }
+};
+
+/// What was told is this event alone, of this size within its uncertainty, which is at most `most`.
+void only(const machine& m, watch_kind kind, nanoseconds size, nanoseconds most) {
+  if (m.events.size() != 1) m.print();
+  REQUIRE(m.events.size() == 1);
+  const watch_event& e = m.events.front();
+  CAPTURE(to_string(e));
+  CHECK(e.kind == kind);
+  CHECK(e.size - size <= e.uncertainty);
+  CHECK(size - e.size <= e.uncertainty);
+  CHECK(e.uncertainty <= most);
+}
+void only_rate(const machine& m, watch_kind kind, double ppm, double most) {
+  if (m.events.size() != 1) m.print();
+  REQUIRE(m.events.size() == 1);
+  const watch_event& e = m.events.front();
+  CAPTURE(to_string(e));
+  CHECK(e.kind == kind);
+  CHECK(std::abs(e.rate_ppm - ppm) <= e.rate_uncertainty_ppm);
+  CHECK(e.rate_uncertainty_ppm <= most);
+}
+
+} // namespace
+
+TEST_CASE("clock_history: a quiet day, with preempted readings, tells nothing") {
+  // 86 400 looks a machine; not one may be wrong. One set in twenty is disturbed, by up to 20 ms.
+  for (const double half_width : {60.0, 900.0, 20'000.0}) {
+    machine m;
+    m.preempted = 0.05;
+    m.half_width = half_width;
+    m.watch(86'400);
+    m.print();
+    CHECK(m.events.empty());
+    CHECK(m.history.rate().known());
+    CHECK(m.history.rate().hertz() == doctest::Approx(m.hertz).epsilon(20e-6));
+  }
+}
+
+TEST_CASE("clock_history: crystals that wander tell nothing until they are far off") {
+  machine m;
+  for (int i = 0; i < 3600; ++i) {
+    m.hertz *= 1 + m.uniform(-0.05e-6, 0.05e-6);
+    m.slew_ppm = 12 + 2 * std::sin(i / 300.0); // what a daemon does to a healthy clock
+    m.watch(1);
+  }
+  m.print();
+  CHECK(m.events.empty());
+}
+
+TEST_CASE("clock_history: looks at any distance tell nothing, and a short one does not spoil the long") {
+  machine m;
+  for (int i = 0; i < 5000; ++i) m.watch(1, nanoseconds(static_cast<std::int64_t>(std::exp(m.uniform(std::log(1e3), std::log(1e11))))));
+  m.print();
+  CHECK(m.events.empty());
+}
+
+TEST_CASE("clock_history: a step of the system clock") {
+  for (const nanoseconds by : {nanoseconds(3600s), nanoseconds(-3600s), nanoseconds(1s), nanoseconds(-1s), nanoseconds(3us), nanoseconds(-3us)}) {
+    machine m;
+    m.watch(5);
+    m.real += by;
+    m.watch(5);
+    only(m, watch_kind::step, by, 1us);
+    CHECK(m.events[0].before - m.events[0].after < 1100ms);
+    CHECK(m.events[0].told.time_since_epoch() > 1'600'000'000s);
+  }
+}
+
+TEST_CASE("clock_history: two steps at once are one, and one in a disturbed reading is told once") {
+  machine m;
+  m.watch(5);
+  m.preempted = 1;
+  m.real += 1s;
+  m.watch(1);
+  m.preempted = 0;
+  m.watch(5);
+  REQUIRE(m.events.size() == 1);
+  CHECK(m.events[0].kind == watch_kind::step);
+  CHECK(m.events[0].size - 1s <= m.events[0].uncertainty);
+
+  // One that is too small for the disturbed reading is told by the next.
+  m.events.clear();
+  m.half_width = 2e6;
+  m.real += 50us;
+  m.watch(1);
+  CHECK(m.events.empty());
+  m.half_width = 90;
+  m.watch(3);
+  only(m, watch_kind::step, 50us, 1us);
+}
+
+TEST_CASE("clock_history: a smear of a leap second over a day, and faster slews") {
+  for (const double by : {11.574, -11.574, 500.0, -500.0, 100'000.0}) {
+    machine m;
+    m.watch(10);
+    m.pass(0.37e9), m.slew_ppm += by;
+    const double began = m.mono;
+    m.watch(20);
+    only_rate(m, watch_kind::slew, 12 + by, 2);
+    CHECK(m.events[0].lasts);
+    CHECK(static_cast<double>(m.events[0].after.count()) <= began);
+    CHECK(static_cast<double>(m.events[0].before.count()) >= began);
+    m.events.clear();
+    m.slew_ppm -= by;
+    m.watch(20);
+    only_rate(m, watch_kind::slew, 12, 2);
+  }
+}
+
+TEST_CASE("clock_history: a slew that lasts a moment is told by what it gained") {
+  machine m;
+  m.watch(10);
+  m.slew_ppm += 500, m.pass(0.1e9), m.slew_ppm -= 500;
+  m.watch(10);
+  only(m, watch_kind::slew, 50us, 3us);
+  CHECK_FALSE(m.events[0].lasts);
+}
+
+TEST_CASE("clock_history: suspend, whatever the counter does meanwhile") {
+  for (const double counted : {0.0, 30e9 * 2.596, -40e9}) {
+    machine m;
+    m.watch(5);
+    m.boot += 30e9;
+    m.counter += counted;
+    m.watch(10);
+    only(m, watch_kind::suspend, 30s, 1us);
+  }
+}
+
+TEST_CASE("clock_history: another clock source, the microseconds it lost and the rate it has") {
+  machine m;
+  m.watch(10);
+  m.source = "hpet", m.log = "clocksource: Switched to clocksource hpet";
+  SUBCASE("that runs as the old one did") {
+    m.watch(5);
+    REQUIRE(m.events.size() == 1);
+    CHECK(m.events[0].kind == watch_kind::source_switched);
+    CHECK(m.events[0].from == "tsc");
+    CHECK(m.events[0].to == "hpet");
+    CHECK(m.events[0].log == m.log);
+    m.source.clear(); // cannot be read for a while
+    m.watch(3);
+    m.source = "hpet";
+    m.watch(3);
+    CHECK(m.events.size() == 1);
+  }
+  SUBCASE("that lost 15 us") {
+    m.raw -= 15'000, m.mono -= 15'000;
+    m.watch(10);
+    REQUIRE(m.events.size() == 2);
+    CHECK(m.events[1].kind == watch_kind::counter_shift);
+    CHECK(std::abs(m.events[1].size.count() - 15'000) <= m.events[1].uncertainty.count());
+    CHECK(m.events[1].uncertainty < 3us);
+  }
+  SUBCASE("that is slower by 60 ppm") {
+    m.raw_ppm = -60;
+    m.watch(10);
+    REQUIRE(m.events.size() == 2);
+    CHECK(m.events[1].kind == watch_kind::counter_rate);
+    CHECK(std::abs(m.events[1].rate_ppm - 60) <= m.events[1].rate_uncertainty_ppm);
+  }
+  SUBCASE("that is slower by 8 ppm: no news") {
+    m.raw_ppm = -8;
+    m.watch(10);
+    CHECK(m.events.size() == 1);
+  }
+  SUBCASE("and another at every look") {
+    for (int i = 0; i < 10; ++i) {
+      m.source = i % 2 == 0 ? "acpi_pm" : "hpet";
+      m.raw -= 15'000, m.mono -= 15'000;
+      m.watch(1);
+    }
+    m.watch(5);
+    CHECK(m.count(watch_kind::source_switched) == 10);
+    CHECK(m.count(watch_kind::counter_shift) == 10);
+    CHECK(m.events.size() == 20);
+  }
+}
+
+TEST_CASE("clock_history: counter and kernel part by an offset that stays, or by a rate") {
+  SUBCASE("an offset") {
+    for (const nanoseconds by : {nanoseconds(5us), nanoseconds(-5us), nanoseconds(800us), nanoseconds(-800us)}) {
+      machine m;
+      m.watch(10);
+      m.counter += static_cast<double>(by.count()) * 2.596;
+      m.watch(10);
+      only(m, watch_kind::counter_shift, by, 3us);
+    }
+  }
+  SUBCASE("a rate") {
+    for (const double ppm : {50.0, -50.0, 900.0}) {
+      machine m;
+      m.watch(10);
+      m.hertz *= 1 + ppm * 1e-6;
+      m.watch(20);
+      only_rate(m, watch_kind::counter_rate, ppm, 3);
+      CHECK(m.history.rate().hertz() == doctest::Approx(m.hertz).epsilon(3e-6));
+    }
+  }
+  SUBCASE("a rate that creeps: no single look shows it") {
+    machine m;
+    m.watch(10);
+    for (int i = 0; i < 500; ++i) m.hertz *= 1 + 0.05e-6, m.watch(1);
+    CHECK(m.events.size() == 1);
+    CHECK(m.count(watch_kind::counter_rate) == 1);
+  }
+}
+
+TEST_CASE("clock_history: the counter jumps") {
+  for (const nanoseconds by : {nanoseconds(3600s), nanoseconds(-3600s), nanoseconds(5ms), nanoseconds(-5ms)}) {
+    machine m;
+    m.counter += 2e13;
+    m.watch(10);
+    m.counter += static_cast<double>(by.count()) * 2.596;
+    m.watch(10);
+    REQUIRE(m.events.size() == 1);
+    CHECK(m.events[0].kind == watch_kind::counter_jump);
+    CHECK(std::abs((m.events[0].size - by).count()) <= m.events[0].uncertainty.count());
+    CHECK(m.events[0].uncertainty < (by < 1s && by > -1s ? 3us : 10ms)); // told by a rate that is known to 2 ppm
+  }
+  machine m; // a reset
+  m.counter += 2e13;
+  m.watch(10);
+  m.counter = 1000;
+  m.watch(10);
+  CHECK(m.events.size() == 1);
+  CHECK(m.count(watch_kind::counter_jump) == 1);
+}
+
+TEST_CASE("clock_history: leap seconds are announced, applied or withdrawn, and are no steps") {
+  for (const int by : {-1, 1}) {
+    machine m;
+    m.leap.phase = takt::leap_phase::none;
+    m.watch(5);
+    m.leap.phase = by < 0 ? takt::leap_phase::insertion_pending : takt::leap_phase::deletion_pending;
+    m.watch(5);
+    REQUIRE(m.events.size() == 1);
+    CHECK(m.events[0].kind == watch_kind::leap_announced);
+    CHECK(m.events[0].size == std::chrono::seconds(by));
+    m.events.clear();
+    SUBCASE("applied") {
+      m.leap.phase = by < 0 ? takt::leap_phase::in_progress : takt::leap_phase::applied;
+      m.real += std::chrono::seconds(by), m.tai -= std::chrono::seconds(by);
+      m.watch(2);
+      m.leap.phase = takt::leap_phase::applied;
+      m.watch(2);
+      m.leap.phase = takt::leap_phase::none;
+      m.watch(5);
+      only(m, watch_kind::leap_applied, std::chrono::seconds(by), 1us);
+    }
+    SUBCASE("withdrawn") {
+      m.leap.phase = takt::leap_phase::none;
+      m.watch(5);
+      REQUIRE(m.events.size() == 1);
+      CHECK(m.events[0].kind == watch_kind::leap_withdrawn);
+    }
+  }
+  machine m; // announced before anybody looked
+  m.leap.phase = takt::leap_phase::deletion_pending;
+  m.watch(3);
+  CHECK(m.events.size() == 1);
+  CHECK(m.count(watch_kind::leap_announced) == 1);
+}
+
+TEST_CASE("clock_history: the TAI offset is set") {
+  machine m;
+  m.tai = 0s;
+  m.watch(3);
+  m.tai = 37s;
+  m.watch(3);
+  REQUIRE(m.events.size() == 1);
+  CHECK(m.events[0].kind == watch_kind::tai_set);
+  CHECK(m.events[0].size == 37s);
+}
+
+TEST_CASE("clock_history: kept by the tick, the kernel's clocks are coarse, and no event of the counter's") {
+  machine m;
+  m.resolution = 4ms;
+  std::vector<watch_event> events;
+  for (int i = 0; i < 5000; ++i) {
+    m.pass(1e9);
+    takt::clock_look l = m.look();
+    const nanoseconds jiffy(static_cast<std::int64_t>(m.mono / 4e6) * 4'000'000);
+    l.readings.monotonic = l.readings.boottime = jiffy, l.readings.raw = jiffy - 1s;
+    l.readings.realtime = jiffy + m.real, l.readings.tai = jiffy + m.real + m.tai;
+    m.history.add(l, events);
+  }
+  for (const auto& e : events) MESSAGE(to_string(e));
+  CHECK(events.empty());
+}
+
+TEST_CASE("clock_history: without a counter the kernel's clocks are held against each other") {
+  machine m;
+  const auto watch = [&](int looks) {
+    for (int i = 0; i < looks; ++i) {
+      m.pass(1e9);
+      takt::clock_look l = m.look();
+      l.readings.counter = takt::ticks();
+      m.history.add(l, m.events);
+    }
+  };
+  watch(10);
+  CHECK(m.events.empty());
+  CHECK_FALSE(m.history.rate().known());
+  m.slew_ppm += 100;
+  watch(10);
+  only_rate(m, watch_kind::slew, 112, 2);
+}
+
+TEST_CASE("clock_history: every event has a name and a sentence") {
+  for (int k = 0; k <= static_cast<int>(watch_kind::tai_set); ++k) {
+    watch_event e;
+    e.kind = static_cast<watch_kind>(k);
+    CHECK(name(e.kind) != "unknown");
+    CHECK(to_string(e) != "unknown");
+  }
+  CHECK(name(static_cast<watch_kind>(99)) == "unknown");
+  watch_event e;
+  e.size = -3600s - 12ns, e.uncertainty = 240ns;
+  CHECK(to_string(e) == "CLOCK_REALTIME was set by -3600.000000012 s +/- 240 ns");
+  e.kind = watch_kind::slew, e.lasts = true, e.rate_ppm = -11.574, e.rate_uncertainty_ppm = 0.058;
+  CHECK(to_string(e) == "CLOCK_MONOTONIC is slewed: it runs at -11.57 ppm +/- 0.06 ppm against MONOTONIC_RAW");
+  CHECK(takt::detail::exact_time(nanoseconds::min()) == "-9223372036.854775808 s");
+  CHECK(takt::detail::exact_time(1500us) == "1.500000 ms");
+  CHECK(takt::detail::exact_time(-1500ns) == "-1.500 us");
+}
