@@ -93,7 +93,7 @@ template <class Clock> void never_early() {
       break;
     case 2: takt::sleep_until_within(due, nanoseconds(below(20'000)), ec); break;
     case 3:
-      if constexpr (takt::stoppable_clock<Clock>) takt::sleep_until(due, source.get_token(), ec);
+      if (i % 8 == 3) takt::sleep_until(due, source.get_token(), ec);
       else tail.sleep_until(due, ec);
       break;
     }
@@ -187,7 +187,7 @@ TEST_CASE("what overflows sleeps to the end of time, until a signal ends the for
   }
 }
 
-TEST_CASE("a stop request from another thread ends a sleep of an hour, on every clock that can be stopped") {
+TEST_CASE("a stop request from another thread ends a sleep of an hour, on every clock") {
   const auto stopped = [](auto clock) {
     std::stop_source source;
     const std::jthread stopper([&source] {
@@ -201,6 +201,7 @@ TEST_CASE("a stop request from another thread ends a sleep of an hour, on every 
   stopped(std::chrono::steady_clock());
   stopped(std::chrono::system_clock());
   stopped(takt::posix_clock<CLOCK_TAI>());
+  stopped(takt::posix_clock<CLOCK_BOOTTIME>());
   stopped(takt::tsc_clock());
 }
 

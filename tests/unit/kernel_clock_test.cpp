@@ -50,13 +50,6 @@ static_assert(!takt::sleepable_clock<posix<CLOCK_PROCESS_CPUTIME_ID>>);
 static_assert(!takt::sleepable_clock<posix<CLOCK_THREAD_CPUTIME_ID>>);
 static_assert(!takt::sleepable_clock<no_clock>);
 
-static_assert(takt::stoppable_clock<std::chrono::steady_clock>);
-static_assert(takt::stoppable_clock<std::chrono::system_clock>);
-static_assert(takt::stoppable_clock<posix<CLOCK_TAI>>);
-static_assert(takt::stoppable_clock<borrowed_clock>);
-static_assert(!takt::stoppable_clock<posix<CLOCK_BOOTTIME>>);
-static_assert(!takt::stoppable_clock<no_clock>);
-
 TEST_CASE("a deadline in any unit becomes nanoseconds, rounded up") {
   using picoseconds = duration<std::int64_t, std::pico>;
   using thirds = duration<std::int64_t, std::ratio<1, 3'000'000'000>>; // of a nanosecond

@@ -22,6 +22,7 @@ using takt::grid;
 template <clockid_t Id> using posix = takt::posix_clock<Id, takt::access::syscall, os>;
 using mono = posix<CLOCK_MONOTONIC>;
 using tai = posix<CLOCK_TAI>;
+using boot = posix<CLOCK_BOOTTIME>;
 
 // All clocks running, none of them on a round number; the origin known.
 void start(nanoseconds origin = 0ns) {
@@ -303,6 +304,32 @@ TEST_CASE("without a stop request a sleep with a token goes on: through signals 
   CHECK(shown(CLOCK_MONOTONIC) == 1001s);
   CHECK(takt::sleep_until<os>(at<mono>(1002s), std::stop_token(), ec)); // that nobody can stop
   CHECK(shown(CLOCK_MONOTONIC) == 1002s);
+}
+
+TEST_CASE("a sleep with a token on BOOTTIME, which no futex knows, runs on a timer of its own") {
+  start();
+  std::error_code ec;
+  static std::stop_source source;
+  source = std::stop_source();
+  const auto deadline = at<boot>(shown(CLOCK_BOOTTIME) + 1s);
+  os::now.early_ends = {{1ms, EINTR}, {1ms, 0}}; // a signal, and a wake-up for no reason
+  CHECK(takt::sleep_until<os>(deadline, source.get_token(), ec));
+  CHECK_FALSE(ec);
+  CHECK(shown(CLOCK_BOOTTIME) == deadline.time_since_epoch());
+  CHECK(os::now.sleeps.size() == 3);
+  CHECK_FALSE(os::now.timers.back().open);
+
+  os::now.asleep = [] { source.request_stop(); };
+  CHECK_FALSE(takt::sleep_until<os>(deadline + 1s, source.get_token(), ec));
+  CHECK_FALSE(ec);
+  CHECK(shown(CLOCK_BOOTTIME) == deadline.time_since_epoch());
+  CHECK_FALSE(takt::sleep_until<os>(deadline + 1s, source.get_token(), ec)); // asked before
+  CHECK_FALSE(ec);
+  CHECK(os::now.sleeps.size() == 4);
+
+  os::now.timer_errors[CLOCK_BOOTTIME] = EMFILE;
+  CHECK_FALSE(takt::sleep_until<os>(deadline + 1s, std::stop_source().get_token(), ec));
+  CHECK(ec == std::errc::too_many_files_open);
 }
 
 TEST_CASE("a sleep with a token on TAI runs on REALTIME, and is asked again on TAI") {

@@ -48,11 +48,6 @@ concept sleepable_clock = requires {
   { kernel_clock<Clock>::same } -> std::convertible_to<bool>;
 };
 
-/// A clock on which a sleep can be ended from outside: a futex knows MONOTONIC and REALTIME, and TAI is whole seconds
-/// from REALTIME. BOOTTIME goes on in suspend, when neither does.
-template <class Clock>
-concept stoppable_clock = sleepable_clock<Clock> && kernel_clock<Clock>::id != CLOCK_BOOTTIME;
-
 // definitions
 namespace detail {
 

@@ -39,7 +39,7 @@ enum class overrun {
   report,   ///< the latest point that has passed is delivered at once, the earlier ones are given up
 };
 
-template <sleepable_clock Clock = std::chrono::steady_clock, sleep_ender<Clock> Ender = uninterrupted_t,
+template <sleepable_clock Clock = std::chrono::steady_clock, sleep_ender Ender = uninterrupted_t,
           class Os = linux_os>
 class periodic;
 
@@ -54,7 +54,7 @@ struct periodic_counts {
 
 // definitions
 
-template <sleepable_clock Clock, sleep_ender<Clock> Ender, class Os> class periodic {
+template <sleepable_clock Clock, sleep_ender Ender, class Os> class periodic {
 public:
   using clock = Clock;
   using time_point = std::chrono::time_point<typename Clock::time_point::clock, std::chrono::nanoseconds>;
@@ -150,7 +150,7 @@ private:
 };
 
 /// An input iterator; all of them share the periodic they came from.
-template <sleepable_clock Clock, sleep_ender<Clock> Ender, class Os> class periodic<Clock, Ender, Os>::iterator {
+template <sleepable_clock Clock, sleep_ender Ender, class Os> class periodic<Clock, Ender, Os>::iterator {
 public:
   using iterator_concept = std::input_iterator_tag;
   using value_type = tick;

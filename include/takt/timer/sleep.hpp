@@ -7,7 +7,7 @@
 /// Each function comes in three forms:
 ///   f(..., ec)          sleeps to the end, signals or not;
 ///   f(..., ender, ec)   the same, but returns early with false: ender is `interruptible` (the handler of a signal has
-///                       run) or a std::stop_token (a stop was requested, on clocks that are a stoppable_clock);
+///                       run) or a std::stop_token (a stop was requested);
 ///   f(...), f(..., ender)  throw std::system_error instead.
 ///
 /// Does not promise: a bound on how late a sleep ends. The kernel adds the thread's slack (50 us by default, see
@@ -27,6 +27,7 @@
 #include <takt/kernel/timer_slack.hpp>
 #include <takt/timer/grid_origin.hpp>
 #include <takt/timer/kernel_clock.hpp>
+#include <takt/timer/timer_fd.hpp>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -53,10 +54,10 @@ struct uninterrupted_t {
 };
 inline constexpr uninterrupted_t uninterrupted{};
 
-/// What may end a sleep on Clock before its deadline.
-template <class E, class Clock>
-concept sleep_ender = std::same_as<E, uninterrupted_t> || std::same_as<E, interruptible_t> ||
-                      (std::same_as<E, std::stop_token> && stoppable_clock<Clock>);
+/// What may end a sleep before its deadline.
+template <class E>
+concept sleep_ender =
+    std::same_as<E, uninterrupted_t> || std::same_as<E, interruptible_t> || std::same_as<E, std::stop_token>;
 
 // definitions
 namespace detail {
@@ -90,9 +91,32 @@ bool rest_until(std::chrono::nanoseconds deadline, Ender, std::error_code& ec) n
   return true;
 }
 
+/// For clocks that go on in suspend, which no futex knows. A stop sets the timer to a time long past; it does so after
+/// the token says so, so that whoever sets the timer and then asks the token misses neither.
+template <class Clock, class Os>
+bool rest_on_timer(std::chrono::nanoseconds deadline, const std::stop_token& token, std::error_code& ec) noexcept {
+  constexpr clockid_t id = kernel_clock<Clock>::id;
+  timer_fd<Os> timer(id, ec);
+  if (ec) return false;
+  const auto stop = [&timer]() noexcept {
+    std::error_code none;
+    timer.arm(std::chrono::nanoseconds::zero(), false, none);
+  };
+  const std::stop_callback registration(token, stop);
+  for (;;) {
+    timer.arm(saturating_subtract(deadline, ahead_of<Clock, id, Os>()), false, ec);
+    if (ec || token.stop_requested()) return false;
+    if (now_of<Clock, Os>() >= deadline) return true;
+    timer.wait(std::chrono::nanoseconds::max(), ec);
+    if (ec) return false;
+  }
+}
+
+/// A futex knows MONOTONIC and REALTIME, and TAI is whole seconds from REALTIME.
 template <class Clock, class Os>
 bool rest_until(std::chrono::nanoseconds deadline, const std::stop_token& token, std::error_code& ec) noexcept {
   if (!token.stop_possible()) return rest_until<Clock, Os>(deadline, uninterrupted, ec);
+  if constexpr (kernel_clock<Clock>::id == CLOCK_BOOTTIME) return rest_on_timer<Clock, Os>(deadline, token, ec);
   constexpr clockid_t id = futex_clock<Clock>;
   ec.clear();
   std::atomic<std::uint32_t> stopped{0};
@@ -130,8 +154,9 @@ template <class = when_called>
 } // namespace detail
 
 /// Effects: sleeps until `t`.
-/// Errors: what clock_nanosleep or futex report (EPERM under a filter that forbids them).
-template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender<Clock> Ender>
+/// Errors: what clock_nanosleep or futex report (EPERM under a filter that forbids them); with a stop_token on BOOTTIME
+/// what timerfd_create reports (EMFILE).
+template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender Ender>
 bool sleep_until(std::chrono::time_point<Clock, Duration> t, Ender ender, std::error_code& ec) noexcept {
   return detail::rest_until<Clock, Os>(detail::deadline_of(t), ender, ec);
 }
@@ -143,7 +168,7 @@ void sleep_until(std::chrono::time_point<Clock, Duration> t, std::error_code& ec
 /// Effects: sleeps until the first point of `g` at or after `t`. The grid starts at the zero of the kernel's own clock,
 /// also inside a time namespace, so whoever names the same grid on the same clock wakes up at the same points.
 /// Errors: those of sleep_until() and grid_origin().
-template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender<Clock> Ender>
+template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender Ender>
 bool sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, Ender ender, std::error_code& ec) {
   const auto origin = grid_origin<Clock, Os>(ec);
   if (ec) return false;
@@ -159,7 +184,7 @@ void sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid&
 /// and wakes up every 2 P. Ask for less than P, or use `periodic`.
 /// Errors: those of sleep_until_aligned().
 template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os, class Rep, class Period,
-          sleep_ender<Clock> Ender>
+          sleep_ender Ender>
 bool sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, Ender ender, std::error_code& ec) {
   using point = std::chrono::time_point<Clock, std::chrono::nanoseconds>;
   const auto due = saturating_add(detail::now_of<Clock, Os>(), detail::ceil_to_nanoseconds(d));
@@ -176,7 +201,7 @@ void sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, std::err
 /// no wake-up. The thread's own slack is as before when it returns.
 /// Errors: EINVAL for a negative slack; those of sleep_until() and grid_origin(). Four system calls more than
 /// sleep_until().
-template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period, sleep_ender<Clock> Ender>
+template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period, sleep_ender Ender>
 bool sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono::duration<Rep, Period> slack,
                         Ender ender, std::error_code& ec) {
   using std::chrono::nanoseconds;
@@ -207,23 +232,23 @@ inline std::string sleep_hint() {
 }
 } // namespace detail
 
-template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender<Clock> Ender = uninterrupted_t>
+template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender Ender = uninterrupted_t>
 bool sleep_until(std::chrono::time_point<Clock, Duration> t, Ender ender = Ender()) {
   return detail::or_throw([&](std::error_code& ec) { return sleep_until<Os>(t, ender, ec); }, detail::sleep_hint);
 }
-template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender<Clock> Ender = uninterrupted_t>
+template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender Ender = uninterrupted_t>
 bool sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, Ender ender = Ender()) {
   return detail::or_throw([&](std::error_code& ec) { return sleep_until_aligned<Os>(t, g, ender, ec); },
                           detail::sleep_hint);
 }
 template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os, class Rep, class Period,
-          sleep_ender<Clock> Ender = uninterrupted_t>
+          sleep_ender Ender = uninterrupted_t>
 bool sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, Ender ender = Ender()) {
   return detail::or_throw([&](std::error_code& ec) { return sleep_aligned<Clock, Os>(d, g, ender, ec); },
                           detail::sleep_hint);
 }
 template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period,
-          sleep_ender<Clock> Ender = uninterrupted_t>
+          sleep_ender Ender = uninterrupted_t>
 bool sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono::duration<Rep, Period> slack,
                         Ender ender = Ender()) {
   return detail::or_throw([&](std::error_code& ec) { return sleep_until_within<Os>(t, slack, ender, ec); },
