@@ -140,7 +140,7 @@ bool stop_wanted() {
   return stop_signal != 0;
 }
 
-bool sleep_until(std::chrono::steady_clock::time_point deadline) {
+bool sleep_until(std::chrono::steady_clock::time_point deadline, int descriptor) {
   using namespace std::chrono;
   watch_for_stop();
   // Blocked but inside ppoll, a signal cannot come between the question and the sleep.
@@ -151,7 +151,8 @@ bool sleep_until(std::chrono::steady_clock::time_point deadline) {
     const auto left = duration_cast<nanoseconds>(deadline - steady_clock::now()).count();
     if (stop_signal != 0 || left <= 0) break;
     const timespec ts{static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
-    ppoll(nullptr, 0, &ts, &before);
+    pollfd watched{descriptor, POLLIN, 0}; // a negative one is passed over
+    if (ppoll(&watched, 1, &ts, &before) > 0) break;
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return !stop_wanted();

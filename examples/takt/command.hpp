@@ -56,8 +56,9 @@ exit_code wrong_usage(absl::string_view what);
 /// later or after that, ends the tool at once.
 bool stop_wanted();
 /// Sleeps until `deadline` of the steady clock or until a stop is wanted; returns whether to go on. Wakes up no more
-/// than once: an observer of timer interrupts should not cause them.
-bool sleep_until(std::chrono::steady_clock::time_point deadline);
+/// than once: an observer of timer interrupts should not cause them. It also ends when `descriptor` is readable, if one is
+/// given.
+bool sleep_until(std::chrono::steady_clock::time_point deadline, int descriptor = -1);
 
 /// While it lives nothing but SIGKILL ends the tool at once: there is something to be undone first. SIGQUIT (Ctrl-\)
 /// is then a wish to stop like the others.
