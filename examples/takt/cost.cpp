@@ -2,8 +2,11 @@
 #include "command.hpp"
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
+#include <absl/strings/strip.h>
 #include <algorithm>
 #include <limits>
+#include <utility>
+#include <takt/clock/tsc_clock.hpp>
 #include <takt/cpu/counter.hpp>
 #include <takt/cpu/features.hpp>
 #include <takt/kernel/posix_clock.hpp>
@@ -27,6 +30,9 @@ template <clockid_t Id, takt::access A> struct clock_by {
 };
 struct steady_clock_by_library {
   static raw read() { return static_cast<raw>(std::chrono::steady_clock::now().time_since_epoch().count()); }
+};
+template <class Clock> struct clock_by_counter {
+  static raw read() { return static_cast<raw>(Clock::now().time_since_epoch().count()); }
 };
 #if defined(__x86_64__)
 struct counter_and_cpu {
@@ -98,6 +104,19 @@ private:
   static raw nanoseconds_now() { return clock_by<CLOCK_MONOTONIC, takt::access::syscall>::read(); }
 };
 
+/// How tsc_clock and fast_tsc_clock read the counter, and what it is called where they do not.
+std::pair<absl::string_view, absl::string_view> roads_of_tsc_clock() {
+  if (takt::tsc_clock::source() == takt::road::vdso) return {"vDSO", "vDSO"};
+  if (takt::tsc_clock::source() == takt::road::system_call) return {"system call", "system call"};
+#if defined(__x86_64__)
+  return {"lfence; rdtsc", "rdtsc"};
+#elif defined(__aarch64__)
+  return {"dsb; isb; cntvct", "cntvct"};
+#else
+  return {"fence; rdtime", "rdtime"};
+#endif
+}
+
 std::vector<road> all_roads(const timing& by) {
   std::vector<road> roads;
   if (by.counter) {
@@ -119,6 +138,9 @@ std::vector<road> all_roads(const timing& by) {
     roads.push_back(make_road<counter_by<ordering::ordered>>("counter", "fence; rdtime", true));
     roads.push_back(make_road<counter_by<ordering::begin>>("counter", "fence; rdtime; fence", true));
 #endif
+    const auto [ordered, bare] = roads_of_tsc_clock();
+    roads.push_back(make_road<clock_by_counter<takt::fast_tsc_clock>>("takt::fast_tsc_clock", bare, false));
+    roads.push_back(make_road<clock_by_counter<takt::tsc_clock>>("takt::tsc_clock", ordered, false));
   }
   // A thread that may not read the counter may not call the vDSO for these clocks either: it would be killed.
   const auto killed = [&](const road& r) { return !by.counter && r.by_vdso; };
@@ -147,6 +169,9 @@ cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
   bool allowed = true; // where there is no switch to forbid it
   static_cast<void>(takt::linux_os::counter_allowed(allowed));
   const timing by{allowed && cpu.tsc != false, cpu.rdtscp == true};
+  if (std::error_code ec; by.counter && !takt::tsc_clock::calibration().rate().known()) {
+    takt::tsc_clock::calibrate(std::chrono::milliseconds(5), ec); // where it cannot, its cost is that of its other road
+  }
   std::vector<road> roads = all_roads(by);
   std::erase_if(roads, [&](const road& r) {
     return !clocks.empty() && std::none_of(clocks.begin(), clocks.end(),
@@ -173,7 +198,8 @@ cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
   }
   const raw end = by.end();
   out.spent = takt::posix_clock<CLOCK_MONOTONIC, takt::access::syscall>::now() - start_time;
-  if (by.counter && out.spent.count() > 0) {
+  out.rate = takt::tsc_clock::calibration().rate();
+  if (by.counter && !out.rate.known() && out.spent.count() > 0) {
     out.rate = takt::tick_rate(takt::frequency(static_cast<double>(end - start) * 1e9 / static_cast<double>(out.spent.count())));
   }
 
@@ -209,6 +235,38 @@ const road_cost* find_road(const cost_table& costs, absl::string_view clock, abs
   return found == costs.roads.end() ? nullptr : &*found;
 }
 
+namespace {
+
+/// One line a clock: what it costs without a system call and with one.
+table short_table(const cost_table& costs) {
+  table t;
+  t.columns = {{"", "Cost of one read"}, {"", "user ns", true}, {"", "p99", true}, {"", "ticks", true}, {"", "p99", true},
+               {"", "call ns", true},    {"", "p99", true},     {"", "ticks", true}, {"", "p99", true}, {"", "resolution", true},
+               {"", "least step", true}};
+  const value none{"-", nullptr};
+  const auto numbers = [&](std::vector<value>& row, const road_cost* r) {
+    const bool ticks = r != nullptr && r->median_ticks && r->p99_ticks;
+    row.push_back(r ? number(r->median_ns, 1) : none), row.push_back(r ? number(r->p99_ns, 1) : none);
+    row.push_back(ticks ? number(*r->median_ticks, 0) : none), row.push_back(ticks ? number(*r->p99_ticks, 0) : none);
+  };
+  std::string done;
+  for (const road_cost& r : costs.roads) {
+    const bool kernels = absl::StartsWith(r.clock, "CLOCK_");
+    if (kernels && r.clock == std::exchange(done, r.clock)) continue;
+    const road_cost* const user = !kernels ? &r : find_road(costs, r.clock, "vDSO");
+    const road_cost* const call = kernels ? find_road(costs, r.clock, "system call") : nullptr;
+    std::vector<value> row{word(r.clock == "counter" ? r.road : std::string(absl::StripPrefix(r.clock, "CLOCK_")))};
+    numbers(row, user != nullptr && user->in_user_space == false ? nullptr : user);
+    numbers(row, call);
+    row.push_back(r.resolution ? time_value(static_cast<double>(r.resolution->count())) : none);
+    row.push_back(r.smallest_step_ns ? time_value(*r.smallest_step_ns) : none);
+    t.rows.push_back(std::move(row));
+  }
+  return t;
+}
+
+} // namespace
+
 section cost_section(const cost_table& costs) {
   section s{"cost", "Cost of one read", {}, table{}, {}};
   s.table->columns = {{"clock", "clock"},
@@ -229,6 +287,7 @@ section cost_section(const cost_table& costs) {
                              optional_time(r.smallest_step_ns),
                              r.road == "vDSO" ? yes_no(r.in_user_space) : value{"-", nullptr}});
   }
+  s.short_table = short_table(costs);
   return s;
 }
 

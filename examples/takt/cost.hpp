@@ -24,8 +24,8 @@ struct road_cost {
 
 struct cost_table {
   std::vector<road_cost> roads;
-  takt::tick_rate rate;             // of the counter, as measured along the way against CLOCK_MONOTONIC; unknown without one
-  std::chrono::nanoseconds spent{}; // how long that took
+  takt::tick_rate rate;             // of the counter: tsc_clock's, or as measured along the way where it has none
+  std::chrono::nanoseconds spent{}; // how long the measuring took
   int batches = 0;
 };
 
@@ -34,11 +34,13 @@ inline constexpr int reads_per_batch = 64;
 
 /// Measures the roads whose clock's name contains one of `clocks` (all when empty): `batches` batches of each, taking turns,
 /// so that whatever disturbs the machine disturbs all alike. Stops early with what it has when a stop is wanted.
+/// Calibrates tsc_clock if that was not done before.
 [[nodiscard]] cost_table measure_costs(int batches, const std::vector<std::string>& clocks = {});
 
 /// The first road to a clock, or the one of that name, if it was measured; else null.
 [[nodiscard]] const road_cost* find_road(const cost_table& costs, absl::string_view clock, absl::string_view road);
 
+/// All columns of all roads; on a crowded screen a line a clock, with the roads beside each other.
 [[nodiscard]] section cost_section(const cost_table& costs);
 
 } // namespace tool

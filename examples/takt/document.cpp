@@ -62,6 +62,10 @@ void section::add(std::string fact_key, std::string label, tool::value v, std::s
   facts.push_back({std::move(fact_key), std::move(label), std::move(v), std::move(source)});
 }
 
+void section::add_aside(std::string fact_key, tool::value v, std::string source) {
+  facts.push_back({std::move(fact_key), {}, std::move(v), std::move(source), true});
+}
+
 json to_json(const document& d) {
   json all = json::object();
   for (const section& s : d.sections) {
@@ -105,17 +109,19 @@ void print_wrapped(std::FILE* out, absl::string_view text, std::size_t indent, u
 void print_facts(std::FILE* out, const std::vector<fact>& facts, unsigned width) {
   std::size_t labels = 0, values = 0;
   for (const fact& f : facts) {
+    if (f.aside) continue;
     labels = std::max(labels, f.label.size());
     if (!f.source.empty()) values = std::max(values, std::min<std::size_t>(f.value.text.size(), 32));
   }
   for (const fact& f : facts) {
+    if (f.aside) continue;
     absl::FPrintF(out, "  %-*s  ", static_cast<int>(labels), f.label);
     if (f.source.empty()) print_wrapped(out, f.value.text, labels + 4, width);
     else absl::FPrintF(out, "%-*s  %s\n", static_cast<int>(values), f.value.text, f.source);
   }
 }
 
-void print_table(std::FILE* out, const table& t) {
+void print_table(std::FILE* out, const table& t, absl::string_view margin = "  ") {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < t.columns.size(); ++i) {
     std::size_t most = t.columns[i].heading.size();
@@ -127,7 +133,7 @@ void print_table(std::FILE* out, const table& t) {
     for (std::size_t i = 0; i < t.columns.size(); ++i) {
       const absl::string_view cell = text_of(i);
       const std::string pad(widths[i] - cell.size(), ' ');
-      absl::StrAppend(&text, "  ", t.columns[i].right ? pad : "", cell, t.columns[i].right ? "" : pad);
+      absl::StrAppend(&text, i == 0 ? margin : "  ", t.columns[i].right ? pad : "", cell, t.columns[i].right ? "" : pad);
     }
     absl::FPrintF(out, "%s\n", absl::StripTrailingAsciiWhitespace(text));
   };
@@ -135,7 +141,54 @@ void print_table(std::FILE* out, const table& t) {
   for (const auto& row : t.rows) line([&](std::size_t i) -> absl::string_view { return row[i].text; });
 }
 
+/// `facts` as lines of a label and a text, those that are yes, no or not told behind all others.
+std::vector<std::pair<std::string, std::string>> gathered(const std::vector<fact>& facts) {
+  std::vector<std::pair<std::string, std::string>> lines;
+  const auto with_source = [](const std::string& text, const fact& f) {
+    return f.source.empty() ? text : absl::StrCat(text, " [", f.source, "]");
+  };
+  const auto plain = [](const fact& f) { return f.value.text == "yes" || f.value.text == "no" || f.value.text == "not told"; };
+  for (const fact& f : facts) {
+    if (!f.aside && !plain(f)) lines.emplace_back(f.label, with_source(f.value.text, f));
+  }
+  for (const absl::string_view answer : {"yes", "no", "not told"}) {
+    std::string all;
+    for (auto f = facts.begin(); f != facts.end(); ++f) {
+      if (f->aside || f->value.text != answer) continue;
+      // Neighbours of one source share it.
+      const auto next = std::find_if(f + 1, facts.end(), [&](const fact& g) { return !g.aside && g.value.text == answer; });
+      const bool shared = next != facts.end() && next->source == f->source;
+      absl::StrAppend(&all, all.empty() ? "" : ", ", shared ? f->label : with_source(f->label, *f));
+    }
+    if (!all.empty()) lines.emplace_back(answer, all);
+  }
+  return lines;
+}
+
 } // namespace
+
+void print_crowded(const document& d, std::FILE* out, unsigned width) {
+  std::size_t titles = 0, labels = 0;
+  for (const section& s : d.sections) {
+    titles = std::max(titles, s.title.size());
+    for (const auto& [label, text] : gathered(s.facts)) labels = std::max(labels, label.size());
+  }
+  for (const section& s : d.sections) {
+    if (const auto& t = s.short_table ? s.short_table : s.table; t) {
+      print_table(out, *t, "");
+      continue;
+    }
+    std::string title = s.title;
+    for (const auto& [label, text] : gathered(s.facts)) {
+      absl::FPrintF(out, "%-*s  %-*s  ", static_cast<int>(titles), std::exchange(title, {}), static_cast<int>(labels), label);
+      print_wrapped(out, text, titles + labels + 4, width);
+    }
+    for (const std::string& remark : s.remarks) {
+      absl::FPrintF(out, "%-*s  ", static_cast<int>(titles), std::exchange(title, {}));
+      print_wrapped(out, remark, titles + 2, width);
+    }
+  }
+}
 
 void print_text(const document& d, std::FILE* out, unsigned width) {
   bool first = true;
@@ -154,10 +207,10 @@ void print_text(const document& d, std::FILE* out, unsigned width) {
   }
 }
 
-void print(const document& d) {
+void print(const document& d, layout l) {
   errno = 0; // see flush_output
   if (json_wanted()) absl::PrintF("%s\n", to_json(d).dump(2, ' ', false, json::error_handler_t::replace));
-  else print_text(d, stdout, 118);
+  else (l == layout::roomy ? print_text : print_crowded)(d, stdout, 118);
   static_cast<void>(flush_output());
 }
 

@@ -40,6 +40,7 @@ struct fact {
   std::string label;
   tool::value value;
   std::string source;
+  bool aside = false; // on a crowded screen another fact says it too
 };
 
 struct column {
@@ -59,8 +60,10 @@ struct section {
   std::vector<fact> facts;
   std::optional<tool::table> table; // its rows are the array `rows` of the section in JSON
   std::vector<std::string> remarks;
+  std::optional<tool::table> short_table = {}; // what a crowded screen shows instead
 
   void add(std::string fact_key, std::string label, tool::value v, std::string source = {});
+  void add_aside(std::string fact_key, tool::value v, std::string source);
 };
 
 struct document {
@@ -70,8 +73,11 @@ struct document {
 [[nodiscard]] json to_json(const document& d);
 /// Prints for people, no wider than `width` columns where words can be wrapped.
 void print_text(const document& d, std::FILE* out, unsigned width);
+/// The same in as few lines as can be read: titles in the margin, the facts that are yes, no or not told gathered.
+void print_crowded(const document& d, std::FILE* out, unsigned width);
 /// Prints `d` as the flag --json asks.
-void print(const document& d);
+enum class layout { roomy, crowded };
+void print(const document& d, layout l = layout::roomy);
 /// For subcommands that tell one thing after the other: prints `fact` on a line of its own, at once.
 void print_line(const json& fact);
 

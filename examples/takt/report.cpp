@@ -41,7 +41,7 @@ found_config kernel_configuration() {
 }
 
 section counter_section(const takt::cpu_features& cpu, const takt::counter_facts& facts, const takt::tick_rate measured,
-                        std::chrono::nanoseconds spent) {
+                        std::chrono::nanoseconds spent, bool calibrated) {
   section s{"counter", "Counter", {}, {}, {}};
 #if defined(__x86_64__)
   s.add("processor", "processor", cpu.brand.empty() ? not_told() : word(as_absl(cpu.brand.view())), "CPUID 0x80000002");
@@ -53,28 +53,44 @@ section counter_section(const takt::cpu_features& cpu, const takt::counter_facts
   s.add("constant_tsc", "constant_tsc", yes_no(facts.constant_tsc), "/proc/cpuinfo");
   s.add("nonstop_tsc", "nonstop_tsc", yes_no(facts.nonstop_tsc), "/proc/cpuinfo");
   s.add("tsc_deadline", "TSC deadline timer", yes_no(cpu.tsc_deadline), "CPUID 1 ECX[24]");
-  s.add("arat", "always running APIC timer (ARAT)", yes_no(cpu.arat), "CPUID 6 EAX[2]");
+  s.add("arat", "ARAT", yes_no(cpu.arat), "CPUID 6 EAX[2]");
 #else
   s.add("exists", "counter", yes_no(facts.exists), "the architecture");
   s.add("invariant_tsc", "invariant", yes_no(facts.invariant), "the architecture");
 #endif
-  s.add("allowed", "this thread may read it", yes_no(facts.allowed), "prctl PR_GET_TSC");
+  s.add("allowed", "readable here", yes_no(facts.allowed), "prctl PR_GET_TSC");
 #if defined(__x86_64__)
   s.add("cpuid_frequency", "rate by CPUID", hertz(hertz_of(cpu.tsc_frequency)), "CPUID 0x15");
-  s.add("base_frequency", "base frequency", hertz(hertz_of(cpu.base_frequency)), "CPUID 0x16, a plausibility bound only");
+  s.add("base_frequency", "base frequency", hertz(hertz_of(cpu.base_frequency)), "CPUID 0x16, a bound only");
   s.add("hypervisor_frequency", "rate by the hypervisor", hertz(hertz_of(cpu.hypervisor_tsc_frequency)), "CPUID 0x40000010");
   std::error_code ec;
   const takt::kernel_log log = takt::read_kernel_log(ec);
   const auto log_source = [&](absl::string_view line) {
     return ec ? absl::StrCat("kernel log: ", ec.message()) : absl::StrCat("kernel log, \"", line, "\"");
   };
-  s.add("detected_frequency", "rate detected at boot", hertz(hertz_of(log.tsc ? log.tsc : log.processor)), log_source("tsc: Detected"));
-  s.add("refined_frequency", "rate refined", hertz(hertz_of(log.refined_tsc)), log_source("tsc: Refined TSC clocksource calibration"));
+  s.add("detected_frequency", "rate at boot", hertz(hertz_of(log.tsc ? log.tsc : log.processor)), log_source("tsc: Detected"));
+  s.add("refined_frequency", "rate refined", hertz(hertz_of(log.refined_tsc)), log_source("tsc: Refined"));
 #elif defined(__aarch64__)
   s.add("cpuid_frequency", "rate by the processor", hertz(hertz_of(cpu.counter_frequency)), "CNTFRQ_EL0");
 #endif
-  s.add("measured_frequency", "rate measured", hertz(measured.known() ? std::optional(measured.hertz()) : std::nullopt),
-        absl::StrCat("against CLOCK_MONOTONIC over ", time_value(static_cast<double>(spent.count())).text));
+  const value rate = hertz(measured.known() ? std::optional(measured.hertz()) : std::nullopt);
+  if (calibrated) s.add_aside("measured_frequency", rate, "takt::calibrate");
+  else s.add("measured_frequency", "rate measured", rate, absl::StrCat("against CLOCK_MONOTONIC over ", time_value(static_cast<double>(spent.count())).text));
+  return s;
+}
+
+section calibration_section(const takt::tsc_calibration& c, std::error_code why_not) {
+  section s{"calibration", "Calibration", {}, {}, {}};
+  const std::string source = why_not ? absl::StrCat("tsc_clock::calibrate: ", why_not.message())
+                                     : "against CLOCK_MONOTONIC";
+  const bool known = c.rate().known();
+  const auto ns = [&](std::chrono::nanoseconds d) { return known ? value{"", d.count()} : not_told(); };
+  s.add("hertz", "counter rate", known ? value{takt::to_string(c), c.rate().hertz()} : not_told(), source);
+  s.add_aside("uncertainty_ppm", known ? number(c.uncertainty_ppm(), 6) : not_told(), source);
+  s.add_aside("origin", word(as_absl(takt::name(c.origin()))), source);
+  s.add_aside("time_spent_ns", ns(c.time_spent()), source);
+  s.add_aside("samples_used", known ? count(c.samples_used()) : not_told(), source);
+  s.add_aside("samples_rejected", known ? count(c.samples_rejected()) : not_told(), source);
   return s;
 }
 
@@ -93,7 +109,7 @@ section verdict_section(const takt::verdict& v) {
   for (const takt::finding f : v.findings) {
     (takt::speaks_against_counter(f) ? against : reasons).emplace_back(takt::explain(f));
   }
-  s.add("counter_trusted", "counter as a clock", {v.counter_trusted ? "trusted" : "not trusted", v.counter_trusted});
+  s.add("counter_trusted", "the counter", {v.counter_trusted ? "trusted" : "not trusted", v.counter_trusted});
   s.add("recommended_road", "road to take", word(name_of(v.recommended)));
   // One reason against outweighs all that speak for it, so it is told first.
   if (!against.empty()) s.add("against", "because", {absl::StrJoin(against, "; "), against});
@@ -110,7 +126,7 @@ section clock_source_section(const takt::counter_facts& facts) {
 }
 
 section clock_event_section([[maybe_unused]] const takt::cpu_features& cpu) {
-  section s{"clock_events", "Clock event devices", {}, {}, {}};
+  section s{"clock_events", "Clock events", {}, {}, {}};
   std::error_code ec;
   const auto devices = takt::clock_event::devices(ec);
   // Hundreds of CPUs have the same device; people want to see where they differ, programs want each.
@@ -128,7 +144,7 @@ section clock_event_section([[maybe_unused]] const takt::cpu_features& cpu) {
   for (const auto& [name, cpus] : by_name) words.push_back(absl::StrCat(name, by_name.size() == 1 ? " on every CPU" : absl::StrCat(" on CPU ", cpu_list(cpus))));
   s.add("devices", "per CPU", ec ? not_told() : value{words.empty() ? "none" : absl::StrJoin(words, "; "), per_cpu},
         ec ? absl::StrCat("sysfs clockevents: ", ec.message()) : "sysfs clockevents");
-  s.add("broadcast", "broadcast device", ec ? not_told() : broadcast ? word(*broadcast) : value{"none", nullptr}, "sysfs clockevents/broadcast");
+  s.add("broadcast", "broadcast", ec ? not_told() : broadcast ? word(*broadcast) : value{"none", nullptr}, "sysfs clockevents/broadcast");
 #if defined(__x86_64__)
   if (cpu.arat) {
     s.add("broadcast_matters", "does it matter",
@@ -166,7 +182,7 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
   }
   if (interrupts.cpus.size() > words.size()) words.push_back("...");
   const bool told = !interrupts_error && !interrupts.cpus.empty();
-  s.add("timer_interrupts_per_second", "timer interrupts/s, per CPU",
+  s.add("timer_interrupts_per_second", "interrupts/s by CPU",
         told ? value{absl::StrCat(absl::StrJoin(words, ", "), absl::StrFormat("  (all: %.0f)", static_cast<double>(interrupts.total()) / seconds)), rates} : not_told(),
         interrupts_error ? absl::StrCat("/proc/interrupts: ", interrupts_error.message())
                          : absl::StrFormat("/proc/interrupts, while this ran (%.1f s)", seconds));
@@ -187,9 +203,9 @@ section vdso_section(const takt::counter_facts& facts, std::error_code why_not) 
   const auto image = takt::vdso::current(ec);
   const std::size_t symbols = ec ? 0 : image.symbols().size();
   s.add("symbols", "exports", ec ? not_told() : value{absl::StrCat(symbols, " symbols"), symbols}, "AT_SYSINFO_EHDR");
-  s.add("answers", "answers for CLOCK_MONOTONIC",
+  s.add("answers", "CLOCK_MONOTONIC",
         facts.vdso_answers ? value{*facts.vdso_answers ? "yes, without a system call" : "no, it makes a system call", *facts.vdso_answers} : not_told(),
-        why_not ? absl::StrCat("the experiment could not be made: ", why_not.message()) : "called where the system call is forbidden");
+        why_not ? absl::StrCat("the experiment could not be made: ", why_not.message()) : "tried where the system call is forbidden");
   return s;
 }
 
@@ -198,6 +214,9 @@ std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, 
   const road_cost* const vdso = find_road(costs, "CLOCK_MONOTONIC", "vDSO");
   const road_cost* const call = find_road(costs, "CLOCK_MONOTONIC", "system call");
   const road_cost* const counter = find_road(costs, "counter", {});
+  const road_cost* const steady = find_road(costs, "takt::tsc_clock", {});
+  const road_cost* const fast = find_road(costs, "takt::fast_tsc_clock", {});
+  const bool calibrated = takt::tsc_clock::source() == takt::road::counter && steady != nullptr && fast != nullptr;
   const auto source = as_absl(facts.current_source ? std::string_view(*facts.current_source) : "not told");
 
   if (facts.allowed == false) {
@@ -212,6 +231,9 @@ std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, 
     const auto name = as_absl(takt::counter_clocksource);
     if (offered && facts.current_source != takt::counter_clocksource) {
       absl::StrAppend(&text, ". The kernel offers ", name, "; `takt clocksource --select ", name, " --yes-change-this-machine` tries it.");
+    } else if (calibrated) {
+      absl::StrAppendFormat(&text, ". Read takt::tsc_clock instead, %.1f ns, and within one thread takt::fast_tsc_clock, %.1f ns.", steady->median_ns,
+                            fast->median_ns);
     } else if (v.counter_trusted) {
       absl::StrAppend(&text, ". Measure short spans with the counter.");
     } else {
@@ -220,6 +242,15 @@ std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, 
     return text;
   }
   if (vdso == nullptr) return "Nothing but the system call could be measured here; use std::chrono and expect no better.";
+  if (calibrated) {
+    const double saved = 1 - steady->median_ns / vdso->median_ns;
+    std::string text = absl::StrFormat("Within one thread stamp events with takt::fast_tsc_clock, %.1f ns a read. Stamps that threads compare want "
+                                       "takt::tsc_clock, %.1f ns: %s clock_gettime by the vDSO, %.1f ns.", fast->median_ns, steady->median_ns,
+                                       saved > 0.02 ? absl::StrFormat("%.0f %% less than", saved * 100) : "no less than", vdso->median_ns);
+    absl::StrAppendFormat(&text, " A takt::clock_keeper holds both to the kernel's clock.");
+    if (call != nullptr) absl::StrAppendFormat(&text, " Avoid the system call: %.0f ns.", call->median_ns);
+    return text;
+  }
   if (v.counter_trusted && counter != nullptr) {
     std::string text = absl::StrFormat("Stamp events with clock_gettime by the vDSO, %.1f ns a read; measure short spans with the counter, %.1f ns. "
                                        "Both stand on the same counter, which can be trusted.",
@@ -245,6 +276,8 @@ exit_code run() {
   }
   const takt::cpu_features cpu = takt::read_cpu_features();
   const takt::verdict verdict = takt::judge(facts);
+  std::error_code not_calibrated;
+  const takt::tsc_calibration calibration = takt::tsc_clock::calibrate(20ms, not_calibrated);
   const cost_table costs = measure_costs(batches);
 
   sleep_until(began + 1s); // long enough for a rate of interrupts
@@ -253,9 +286,10 @@ exit_code run() {
   const auto over = std::chrono::steady_clock::now() - began;
 
   document d;
-  d.sections.push_back({"takt", "", {}, {}, {}});
-  d.sections.back().add("version", "takt", word(absl::StrFormat("%d.%d.%d", TAKT_VERSION_MAJOR, TAKT_VERSION_MINOR, TAKT_VERSION_PATCH)));
-  d.sections.push_back(counter_section(cpu, facts, costs.rate, costs.spent));
+  d.sections.push_back({"takt", "takt", {}, {}, {}});
+  d.sections.back().add("version", "version", word(absl::StrFormat("%d.%d.%d", TAKT_VERSION_MAJOR, TAKT_VERSION_MINOR, TAKT_VERSION_PATCH)));
+  d.sections.push_back(counter_section(cpu, facts, costs.rate, costs.spent, calibration.rate().known()));
+  d.sections.push_back(calibration_section(calibration, not_calibrated));
   d.sections.push_back(verdict_section(verdict));
   d.sections.push_back(clock_source_section(facts));
   d.sections.push_back(clock_event_section(cpu));
@@ -264,7 +298,7 @@ exit_code run() {
   d.sections.push_back(vdso_section(facts, vdso_error));
   d.sections.push_back(cost_section(costs));
   d.sections.push_back({"recommendation", "Recommendation", {}, {}, {recommend(verdict, facts, costs)}});
-  print(d);
+  print(d, layout::crowded);
   return exit_code::done;
 }
 
@@ -274,8 +308,8 @@ extern const command report_command{
     "report",
     "this machine's timekeeping on one screen",
     "Shows the counter and each fact about it with its source, whether it can be trusted and why, clock sources, clock event\n"
-    "devices, the tick, timer slack, the vDSO, what reading each clock costs by each road, and a recommendation. Takes a second\n"
-    "or two. Needs no privileges; with root it can also read the kernel's log where that is restricted.",
+    "devices, the tick, timer slack, the vDSO, what reading each clock costs in user space and by system call, and a\n"
+    "recommendation; `takt cost` has more of the costs, `takt calibrate` of the calibration. Takes a second or two. Needs no privileges; with root it can also read the kernel's log where that is restricted.",
     "takt report --json | jq .verdict",
     {"report_batches"},
     &run};

@@ -103,6 +103,22 @@ void check_counter(const json& counter) {
   }
 }
 
+/// The calibration, and that the rate in `counter` is no other.
+void check_calibration(const json& calibration, const json& counter) {
+  const json& hertz = fact(calibration, "hertz", is_positive);
+  const json& ppm = fact(calibration, "uncertainty_ppm", is_positive);
+  const json& origin = fact(calibration, "origin", is_text, may_be_null::no);
+  const json& used = fact(calibration, "samples_used", is_count);
+  const json& spent = fact(calibration, "time_spent_ns", is_positive);
+  fact(calibration, "samples_rejected", is_count);
+  const bool known = !hertz.is_null();
+  expect(known == !ppm.is_null() && known == !used.is_null() && known == !spent.is_null() && known == (origin != "none"),
+         "half a calibration: " + calibration.dump());
+  if (!known) return;
+  expect(ppm < 1000.0, "uncertainty_ppm is " + ppm.dump());
+  expect(counter.value("measured_frequency", json()) == hertz, "two rates of one counter");
+}
+
 void check_verdict(const json& verdict, const json& counter) {
   const bool trusted = fact(verdict, "counter_trusted", is_bool, may_be_null::no) == true;
   const json& road = fact(verdict, "recommended_road", is_text, may_be_null::no);
@@ -143,7 +159,7 @@ void check_cost(const json& cost, const json& report) {
   const auto rate = report.at("counter").value("measured_frequency", json());
   const auto hz = report.at("tick").value("hz", json());
   std::set<std::pair<std::string, std::string>> seen;
-  bool counter_read = false;
+  bool counter_read = false, tsc_clock_read = false, fast_tsc_clock_read = false;
   for (const json& row : rows) {
     const json& clock = fact(row, "clock", is_text, may_be_null::no);
     const json& road = fact(row, "road", is_text, may_be_null::no);
@@ -151,6 +167,8 @@ void check_cost(const json& cost, const json& report) {
     const std::string name = clock.get<std::string>() + " by " + road.get<std::string>();
     expect(seen.emplace(clock, road).second, name + " twice");
     counter_read = counter_read || clock == "counter";
+    tsc_clock_read = tsc_clock_read || clock == "takt::tsc_clock";
+    fast_tsc_clock_read = fast_tsc_clock_read || clock == "takt::fast_tsc_clock";
 
     const json& median = fact(row, "median_ns", is_positive, may_be_null::no);
     const json& p99 = fact(row, "p99_ns", is_positive, may_be_null::no);
@@ -177,6 +195,7 @@ void check_cost(const json& cost, const json& report) {
     }
   }
   expect(counter_read == !rate.is_null(), "roads to the counter and its rate belong together");
+  expect(counter_read == tsc_clock_read && counter_read == fast_tsc_clock_read, "tsc_clock is read where the counter is");
   for (const auto& [clock, road] : std::set(seen)) {
     if (clock.rfind("CLOCK_", 0) == 0)
       expect(seen.count({clock, "system call"}) == 1, clock + ": what does the system call cost?");
@@ -185,18 +204,19 @@ void check_cost(const json& cost, const json& report) {
 }
 
 void check(const json& report) {
-  constexpr const char* sections[] = {"counter", "verdict", "clock_sources", "clock_events",  "tick",
-                                      "slack",   "vdso",    "cost",          "recommendation"};
+  constexpr const char* sections[] = {"counter", "calibration", "verdict", "clock_sources", "clock_events",
+                                      "tick",    "slack",       "vdso",    "cost",          "recommendation"};
   for (const char* name : sections) {
     const bool there = report.contains(name) && report.at(name).is_object();
     expect(there, std::string("no section ") + name);
     if (!there) return;
   }
   expect(report.contains("takt") && is_text(report.at("takt").value("version", json())), "no version");
-  for (const char* name : {"counter", "clock_sources", "clock_events", "tick", "slack", "vdso"})
+  for (const char* name : {"counter", "calibration", "clock_sources", "clock_events", "tick", "slack", "vdso"})
     expect_sources(name, report.at(name));
 
   check_counter(report.at("counter"));
+  check_calibration(report.at("calibration"), report.at("counter"));
   check_verdict(report.at("verdict"), report.at("counter"));
   check_clock_sources(report.at("clock_sources"));
   const json& events = report.at("clock_events");

@@ -6,7 +6,11 @@ done_by report --report-batches 20 --json
 cp "$out" "$work/report.json"
 run 0 "$report_check" "$work/report.json"
 done_by report --report-batches 20
-for title in Counter Verdict 'Clock sources' 'Clock event' Tick 'Timer slack' vDSO Cost Recommendation; do says "^$title"; done
+for title in Counter Calibration Verdict 'Clock sources' 'Clock event' Tick 'Timer slack' vDSO Cost Recommendation; do says "^$title"; done
+
+# One screen: where more is known there is more to show, but not in so many lines, nor in longer ones.
+[ "$(wc -l <"$out")" -le 60 ] || fail "$(wc -l <"$out") lines are no screen"
+awk 'length > 120 { exit 1 }' "$out" || fail 'a line longer than a screen is wide'
 
 # The check would notice: each of these takes or changes one thing.
 spoilt() {
@@ -14,12 +18,15 @@ spoilt() {
   cmp -s "$work/report.json" "$work/spoilt.json" && fail "$1 changes nothing"
   run 1 "$report_check" "$work/spoilt.json"
 }
-for section in counter verdict clock_sources clock_events tick slack vdso cost recommendation; do
+for section in counter calibration verdict clock_sources clock_events tick slack vdso cost recommendation; do
   spoilt "s/^  \"$section\": {/  \"x\": {/"
 done
 spoilt '1,/"median_ns"/s/"median_ns": [^,]*/"median_ns": null/'
 spoilt '1,/"median_ns"/s/"median_ns": [^,]*/"median_ns": -1.0/'
 spoilt '1,/"p99_ns"/s/"p99_ns": [^,]*/"p99_ns": 0.0/'
+spoilt 's/"samples_used": [^,]*/"samples_used": -1/'
+spoilt 's/"uncertainty_ppm": [^,]*/"uncertainty_ppm": "small"/'
+spoilt 's/"clock": "takt::tsc_clock"/"clock": "takt::other_clock"/'
 spoilt 's/"hz": [^,]*/"hz": 0.0/'
 spoilt 's/"current": "[^"]*"/"current": "no_such_source"/'
 spoilt 's/"counter_trusted": \([a-z]*\)/"counter_trusted": "\1"/'
