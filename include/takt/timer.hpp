@@ -8,6 +8,7 @@
 #include <takt/timer/periodic.hpp>
 #include <takt/timer/phase.hpp>
 #include <takt/timer/realtime.hpp>
+#include <takt/timer/scheduler.hpp>
 #include <takt/timer/sleep.hpp>
 #include <takt/timer/spin_tail.hpp>
 #include <takt/timer/timer_fd.hpp>

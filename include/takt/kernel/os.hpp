@@ -139,6 +139,13 @@ struct linux_os {
   }
 
   [[nodiscard]] static int process_id() noexcept { return ::getpid(); }
+  /// Makes fork_count() count from here on. Returns: 0 or ENOMEM.
+  [[nodiscard]] static int count_forks() noexcept {
+    static const int error = ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+    return error;
+  }
+  /// How many fork(3) lie between the process that first called count_forks() and this one. One load.
+  [[nodiscard]] static unsigned fork_count() noexcept { return forks.load(std::memory_order_relaxed); }
 
   // this thread
   /// Keeps all signals from the calling thread, and so from those it starts, until the mask from `before` is put back.
@@ -208,6 +215,9 @@ struct linux_os {
   [[nodiscard]] static int kernel_log(std::string& out);
   /// Returns: 0 with the release of the running kernel, "6.1.0-18-amd64".
   [[nodiscard]] static int kernel_release(std::string& out);
+
+private:
+  inline static constinit std::atomic<unsigned> forks{0};
 };
 
 // definitions

@@ -65,6 +65,7 @@ template <class Tag> struct fake_os {
     answer<bool> counter{true, 0};                        ///< PR_GET_TSC
     answer<bool> user_space_clock{true, 0};               ///< without_system_call
     int process = 1;                                      ///< this process's number
+    answer<unsigned> forks{0, 0};                         ///< between the first process and this one
     const void* vdso = nullptr;                           ///< the vDSO's ELF header
     std::map<std::string, answer<std::string>> links;     ///< symbolic links, by path
     answer<linux_os::scheduling> scheduling{};            ///< of the calling thread; its error is that of setting too
@@ -174,6 +175,8 @@ template <class Tag> struct fake_os {
   [[nodiscard]] static int signals_block(sigset_t&) noexcept { return 0; }
   static void signals_restore(const sigset_t&) noexcept {}
   [[nodiscard]] static int process_id() noexcept { return now.process; }
+  [[nodiscard]] static int count_forks() noexcept { return now.forks.error; }
+  [[nodiscard]] static unsigned fork_count() noexcept { return now.forks.value; }
   static void wake_all(const std::atomic<std::uint32_t>&) noexcept {}
   /// Moves all the clocks there are.
   static void advance(std::chrono::nanoseconds by) {

@@ -1,0 +1,560 @@
+// Protects: basic_grid_scheduler - what handles, nodes and cycles promise, at the edges of time and of their lives, on a clock
+// that a test moves.
+#include <doctest/doctest.h>
+#include <takt/testing/manual_clock.hpp>
+#include <takt/timer/scheduler.hpp>
+
+#include "support/thorough.hpp"
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using takt::overrun;
+using takt::timer_status;
+using takt::testing::manual_clock;
+using takt::testing::manual_wall_clock;
+using std::chrono::nanoseconds;
+using scheduler = takt::basic_grid_scheduler<manual_clock>;
+using single = takt::basic_grid_scheduler<manual_clock, takt::wake_at_roundest<>, takt::no_mutex>;
+using at_once = takt::basic_grid_scheduler<manual_clock, takt::wake_at_earliest>;
+using wall = takt::basic_grid_scheduler<manual_wall_clock>;
+
+static_assert(sizeof(takt::grid_timer) - takt::grid_timer::room <= 96);
+static_assert(sizeof(takt::detail::counted) <= 96);
+static_assert(!std::is_copy_constructible_v<takt::timer_handle> && std::is_nothrow_move_constructible_v<takt::timer_handle>);
+static_assert(std::is_nothrow_default_constructible_v<takt::timer_handle> && std::is_nothrow_destructible_v<takt::timer_handle>);
+static_assert(!std::is_move_constructible_v<takt::grid_timer> && !std::is_copy_constructible_v<takt::grid_timer>);
+static_assert(!std::is_move_constructible_v<takt::grid_scheduler>);
+
+constexpr manual_clock::time_point at(nanoseconds t) { return manual_clock::time_point(t); }
+
+struct fixture {
+  manual_clock clock{at(1'000'000s)};
+  scheduler timers{clock};
+  std::vector<nanoseconds> calls; ///< from the beginning
+  auto note() {
+    return [this] { calls.push_back(clock.now() - at(1'000'000s)); };
+  }
+};
+
+TEST_CASE_FIXTURE(fixture, "a timer is called back at the roundest point of its window, once") {
+  auto h = timers.after(1234us, 10ms, note());
+  CHECK(h);
+  CHECK(h.status() == timer_status::pending);
+  CHECK(timers.next_wakeup() == at(1'000'000s + 10ms));
+  CHECK(clock.advance(9999us) == 0);
+  CHECK(clock.advance(1us) == 1);
+  CHECK(h.status() == timer_status::ran);
+  CHECK(clock.advance(1h) == 0);
+  CHECK(calls == std::vector<nanoseconds>{10ms});
+  CHECK_FALSE(timers.next_wakeup());
+  CHECK_FALSE(h.cancel());
+  CHECK_FALSE(h.move(1s, 0s));
+}
+
+TEST_CASE_FIXTURE(fixture, "whatever is open at a wake-up is called back in it, both ends of a window included") {
+  auto opens_then = timers.at(at(1'000'000s + 50ms), 1s, note());
+  auto opens_later = timers.at(at(1'000'000s + 50ms + 1ns), 1s, note());
+  auto closes_then = timers.at(at(1'000'000s + 41ms), 9ms, note());
+  CHECK(clock.advance_to_next() == 2);
+  CHECK(calls == std::vector<nanoseconds>{50ms, 50ms});
+  CHECK(opens_later.status() == timer_status::pending);
+  CHECK(timers.statistics().wakeups() == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "a callback may want to know why") {
+  std::optional<scheduler::event> seen;
+  auto h = timers.after(1ms, 2ms, [&](const scheduler::event& e) { seen = e; });
+  clock.set(clock.now() + 7ms);
+  clock.advance(0ns);
+  REQUIRE(seen);
+  CHECK(seen->earliest == at(1'000'000s + 1ms));
+  CHECK(seen->latest == at(1'000'000s + 3ms));
+  CHECK(seen->now == at(1'000'000s + 7ms));
+  CHECK(seen->missed == 0);
+  CHECK(timers.statistics().max_lateness() == 4ms);
+  CHECK(timers.statistics().lateness(1) == 4ms);
+}
+
+TEST_CASE_FIXTURE(fixture, "cycles keep their deadlines") {
+  auto h = timers.every(10ms, 4ms, note());
+  clock.advance(3ms);
+  CHECK(clock.advance(996ms) == 99); // windows [10, 14], ... [990, 994]; the hundredth opens at 1000
+  CHECK(h.status() == timer_status::pending);
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const nanoseconds due = static_cast<int>(i + 1) * 10ms;
+    CHECK(calls[i] >= due);
+    CHECK(calls[i] <= due + 4ms);
+  }
+  CHECK(h.cancel());
+  CHECK(h.status() == timer_status::cancelled);
+  CHECK(clock.advance(1s) == 0);
+}
+
+TEST_CASE("a callback that takes longer than its period: the policy says what becomes of the cycles") {
+  const auto run = [](overrun policy) {
+    manual_clock clock(at(0s));
+    at_once timers(clock);
+    std::vector<std::pair<nanoseconds, std::uint64_t>> calls; // when, missed
+    auto h = timers.every(10ms, 2ms, [&](const at_once::event& e) {
+      calls.emplace_back(e.now.time_since_epoch(), e.missed);
+      if (calls.size() == 1) clock.advance(35ms); // from 10 ms to 45 ms
+    }, policy);
+    clock.advance_to(at(65ms));
+    return std::pair(calls, timers.statistics().missed());
+  };
+  using seen = std::pair<nanoseconds, std::uint64_t>;
+  // Cycles 20, 30 and 40 are over, 40 since 42 ms.
+  CHECK(run(overrun::skip) == std::pair(std::vector<seen>{{10ms, 0}, {50ms, 3}, {60ms, 0}}, std::uint64_t{3}));
+  CHECK(run(overrun::report) == std::pair(std::vector<seen>{{10ms, 0}, {45ms, 2}, {50ms, 0}, {60ms, 0}}, std::uint64_t{2}));
+  CHECK(run(overrun::catch_up) ==
+        std::pair(std::vector<seen>{{10ms, 0}, {45ms, 0}, {45ms, 0}, {45ms, 0}, {50ms, 0}, {60ms, 0}}, std::uint64_t{0}));
+}
+
+TEST_CASE("a cycle whose window is still open is not missed") {
+  manual_clock clock(at(0s));
+  at_once timers(clock);
+  std::vector<nanoseconds> calls;
+  auto h = timers.every(10ms, 5ms, [&] {
+    calls.push_back(clock.now().time_since_epoch());
+    if (calls.size() == 1) clock.advance(15ms); // to 25 ms, the last moment of cycle 20
+  });
+  clock.advance_to(at(30ms));
+  CHECK(calls == std::vector<nanoseconds>{10ms, 25ms, 30ms});
+}
+
+TEST_CASE_FIXTURE(fixture, "slack of a period or more counts as just below it") {
+  auto h = timers.every(1s, 10s, note());
+  clock.advance(100s);
+  CHECK(calls.size() >= 98);
+  CHECK(calls.size() <= 100);
+}
+
+TEST_CASE_FIXTURE(fixture, "a handle cancels when it dies, unless detached or moved away") {
+  {
+    const auto dies = timers.after(1s, 0s, note());
+  }
+  CHECK(timers.pending() == 0);
+  timers.after(1s, 0s, note()).detach();
+  CHECK(timers.pending() == 1);
+  scheduler::handle kept;
+  CHECK(kept.status() == timer_status::idle);
+  CHECK_FALSE(kept.cancel());
+  CHECK_FALSE(kept);
+  {
+    auto given = timers.after(2s, 0s, note());
+    kept = std::move(given);
+    CHECK_FALSE(given); // NOLINT: what is left of it is promised
+  }
+  CHECK(timers.pending() == 2);
+  kept = timers.after(3s, 0s, note()); // the one of 2 s is cancelled
+  CHECK(timers.pending() == 2);
+  clock.advance(10s);
+  CHECK(calls == std::vector<nanoseconds>{1s, 3s});
+}
+
+TEST_CASE_FIXTURE(fixture, "moving") {
+  auto h = timers.after(1s, 0s, note());
+  CHECK(h.move(5s, 1s));
+  clock.advance(4s);
+  CHECK(calls.empty());
+  CHECK(h.move(at(1'000'000s + 4500ms), 0s)); // to earlier
+  clock.advance(1s);
+  CHECK(calls == std::vector<nanoseconds>{4500ms});
+
+  auto cycle = timers.every(1s, 0s, note());
+  CHECK(cycle.move(at(1'000'000s + 7300ms), 0s)); // its beat goes on from there
+  clock.advance_to(at(1'000'010s));
+  CHECK(calls == std::vector<nanoseconds>{4500ms, 7300ms, 8300ms, 9300ms});
+  CHECK(cycle.cancel());
+  CHECK_FALSE(cycle.move(1s, 0s)); // cancelled means never again
+  CHECK(timers.pending() == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "what cannot be is refused, and nothing is left of it") {
+  std::error_code ec;
+  CHECK_FALSE(timers.after(1s, -1ns, note(), ec));
+  CHECK(ec == std::errc::invalid_argument);
+  CHECK_FALSE(timers.after(1s, std::chrono::duration<double>(std::nan("")), note(), ec));
+  CHECK(ec == std::errc::invalid_argument);
+  CHECK_FALSE(timers.every(0s, 0s, note(), overrun::skip, ec));
+  CHECK(ec == std::errc::invalid_argument);
+  CHECK_FALSE(timers.every(-1s, 0s, note(), overrun::skip, ec));
+  CHECK(ec == std::errc::invalid_argument);
+  CHECK(timers.pending() == 0);
+  auto h = timers.at(clock.now(), 0s, note(), ec);
+  CHECK_FALSE(ec);
+  CHECK_FALSE(h.move(1s, -1ns, ec));
+  CHECK(ec == std::errc::invalid_argument);
+  scheduler::timer node(timers, [] {});
+  CHECK_FALSE(node.arm(1s, -1ns, ec));
+  CHECK(ec == std::errc::invalid_argument);
+  CHECK(node.status() == timer_status::idle);
+#if TAKT_EXCEPTIONS
+  CHECK_THROWS_AS(static_cast<void>(timers.after(1s, -1ns, note())), std::system_error);
+  CHECK_THROWS_AS(static_cast<void>(timers.every(0s, 1ns, note())), std::system_error);
+  CHECK_THROWS_AS(h.move(1s, -1ns), std::system_error);
+  CHECK_THROWS_AS(node.arm(1s, -1ns), std::system_error);
+#endif
+  CHECK(timers.pending() == 1);
+  CHECK(clock.advance(0ns) == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "the past, the end of time and years of slack") {
+  const auto noted = note();
+  timers.at(at(-5s), 1s, noted).detach();
+  timers.at(manual_clock::time_point::min(), 0ns, noted).detach();
+  timers.after(-1h, 0s, noted).detach();
+  CHECK(clock.advance(0ns) == 3);
+  CHECK(timers.statistics().max_lateness() == nanoseconds::max());
+
+  timers.after(nanoseconds::max(), 1h, noted).detach();
+  timers.at(manual_clock::time_point::max(), nanoseconds::max(), noted).detach();
+  timers.after(1000h, std::chrono::hours(24 * 365 * 200), noted).detach();
+  auto rare = timers.every(std::chrono::hours(24 * 365 * 290), 1s, noted); // there is no second one
+  CHECK(clock.advance(999h) == 0);
+  CHECK(clock.advance(nanoseconds::max()) == 4);
+  CHECK(timers.pending() == 0);
+  CHECK(rare.status() == timer_status::ran);
+}
+
+TEST_CASE_FIXTURE(fixture, "a node is armed again and again, and by its own callback") {
+  std::optional<scheduler::timer> node;
+  node.emplace(timers, [this, &node = node]() { // two pointers
+    calls.push_back(clock.now() - at(1'000'000s));
+    CHECK(node->status() == timer_status::running);
+    if (calls.size() < 3) CHECK_FALSE(node->arm(1s, 0s));
+  });
+  CHECK(node->status() == timer_status::idle);
+  CHECK_FALSE(node->arm(5s, 0s));
+  CHECK(node->arm(1s, 0s)); // moved
+  CHECK(timers.pending() == 1);
+  clock.advance(10s);
+  CHECK(calls == std::vector<nanoseconds>{1s, 2s, 3s});
+  CHECK(node->status() == timer_status::ran);
+  CHECK_FALSE(node->arm(1s, 0s));
+  CHECK(node->cancel());
+  CHECK(node->status() == timer_status::cancelled);
+  CHECK_FALSE(node->cancel());
+  CHECK_FALSE(node->arm(1s, 0s));
+  node.reset();
+  CHECK(timers.pending() == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "a callback may destroy its own timer") {
+  auto node = std::make_unique<std::optional<scheduler::timer>>();
+  node->emplace(timers, [this, &node] {
+    calls.push_back(0ns);
+    node.reset();
+    calls.push_back(1ns); // what the callback captured is still there
+  });
+  (*node)->arm(1s, 0s);
+  CHECK(clock.advance(1s) == 1);
+  CHECK(node == nullptr);
+  CHECK(calls.size() == 2);
+
+  auto armed = std::make_unique<std::optional<scheduler::timer>>();
+  armed->emplace(timers, [&armed] {
+    (*armed)->arm(1s, 0s);
+    armed.reset();
+  });
+  (*armed)->arm(1s, 0s);
+  CHECK(clock.advance(1h) == 1);
+  CHECK(timers.pending() == 0);
+
+  struct alive { // destroyed after the callback has returned, not in it
+    std::shared_ptr<int> token = std::make_shared<int>(1);
+  } witness;
+  const std::weak_ptr<int> watch = witness.token;
+  scheduler::handle own;
+  own = timers.every(1s, 0s, [&own, w = std::move(witness)] {
+    own = scheduler::handle();
+    REQUIRE(*w.token == 1);
+  });
+  CHECK(clock.advance(1h) == 1);
+  CHECK(watch.expired());
+}
+
+TEST_CASE_FIXTURE(fixture, "cancelled by a callback of the same wake-up, a timer is not called") {
+  std::vector<scheduler::handle> all;
+  for (int i = 0; i < 100; ++i) {
+    all.push_back(timers.after(1s, 0s, [&, i] {
+      CHECK(all[static_cast<std::size_t>(i)].status() == timer_status::running);
+      calls.push_back(nanoseconds(i));
+      for (int k = 0; k < 100; ++k)
+        if (k != i) CHECK(all[static_cast<std::size_t>(k)].cancel());
+    }));
+  }
+  CHECK(clock.advance(1s) == 1);
+  CHECK(calls.size() == 1);
+  CHECK(timers.pending() == 0);
+}
+
+TEST_CASE_FIXTURE(fixture, "cancelled in its own callback, a cycle ends; moved, it goes on from there") {
+  scheduler::handle h = timers.every(1s, 0s, [&] {
+    calls.push_back(clock.now() - at(1'000'000s));
+    if (calls.size() == 2) CHECK(h.move(5s, 0s));
+    if (calls.size() == 4) {
+      CHECK(h.cancel());
+      CHECK_FALSE(h.cancel());
+      CHECK(h.status() == timer_status::running);
+    }
+  });
+  clock.advance(1h);
+  CHECK(calls == std::vector<nanoseconds>{1s, 2s, 7s, 8s});
+  CHECK(h.status() == timer_status::cancelled);
+
+  scheduler::handle revived = timers.every(1s, 0s, [&] {
+    calls.push_back(0s);
+    if (calls.size() == 5) {
+      CHECK(revived.cancel());
+      CHECK(revived.move(1s, 0s)); // its owner has changed their mind
+    }
+  });
+  clock.advance(1s);
+  CHECK(clock.advance(1s) == 1);
+  CHECK(revived.status() == timer_status::pending);
+}
+
+TEST_CASE_FIXTURE(fixture, "added by a callback at the same instant, a timer is called in a wake-up of its own") {
+  timers.after(1s, 0s, [this] {
+    calls.push_back(clock.now() - at(1'000'000s));
+    timers.after(0s, 0s, note()).detach();
+    timers.after(-1s, 0s, note()).detach();
+  }).detach();
+  CHECK(clock.advance_to_next() == 1);
+  CHECK(timers.next_wakeup() == at(1'000'000s));
+  CHECK(clock.advance(0s) == 2);
+  CHECK(calls == std::vector<nanoseconds>{1s, 1s, 1s});
+}
+
+TEST_CASE_FIXTURE(fixture, "nobody fires inside a callback") {
+  timers.after(1s, 0s, [this] {
+    calls.push_back(0s);
+    timers.after(0s, 0s, note()).detach();
+    CHECK(timers.fire() == 0);
+    CHECK(clock.advance(5s) == 0);
+  }).detach();
+  CHECK(clock.advance(1s) == 2);
+  CHECK(calls == std::vector<nanoseconds>{0s, 6s});
+}
+
+TEST_CASE("a million timers at one instant are one wake-up") {
+  manual_clock clock;
+  single timers(clock);
+  const std::size_t many = 1'000'000 / static_cast<std::size_t>(takt_test::stride);
+  std::size_t fired = 0;
+  struct one {
+    one(single& s, std::size_t* n) : timer(s, [n] { ++*n; }) {}
+    single::timer timer;
+  };
+  std::allocator<one> memory; // a node cannot move, as those of a vector must be able to
+  one* const nodes = memory.allocate(many);
+  for (std::size_t i = 0; i < many; ++i) new (nodes + i) one(timers, &fired);
+  const auto when = clock.now() + 1s;
+  for (std::size_t i = 0; i < many; ++i) nodes[i].timer.arm(when, 100ms);
+  CHECK(timers.pending() == many);
+  CHECK(clock.advance(2s) == many);
+  CHECK(fired == many);
+  CHECK(timers.statistics().wakeups() == 1);
+  CHECK(timers.statistics().most_per_wakeup() == many);
+  CHECK(timers.statistics().fired_per_wakeup() == static_cast<double>(many));
+  CHECK(timers.statistics().plain_wakeups() == 1);
+  for (std::size_t i = 0; i < many; ++i) nodes[i].timer.arm(when, 100ms); // late, and half of them cancelled
+  for (std::size_t i = 0; i < many; i += 2) nodes[i].timer.cancel();
+  CHECK(clock.advance(0s) == many / 2);
+  for (std::size_t i = 0; i < many; ++i) nodes[i].~one();
+  memory.deallocate(nodes, many);
+}
+
+TEST_CASE("a scheduler that dies cancels what is armed; handles and nodes may die later") {
+  manual_clock clock;
+  auto token = std::make_shared<int>(1);
+  int called = 0;
+  scheduler::handle late, ran, empty;
+  std::optional<scheduler::timer> node;
+  {
+    scheduler timers(clock);
+    late = timers.after(1s, 0s, [token, &called] { ++called; });
+    ran = timers.after(0s, 0s, [&called] { ++called; });
+    timers.every(1s, 0s, [token, &called] { ++called; }).detach();
+    node.emplace(timers, [&called] { ++called; });
+    node->arm(1s, 0s);
+    // What a callback holds may be handles.
+    auto inner = std::make_shared<scheduler::handle>(timers.after(9s, 0s, [token] {}));
+    timers.after(8s, 0s, [inner] {}).detach();
+    clock.advance(0s);
+    CHECK(clock.pending() == 5);
+    CHECK(token.use_count() == 4);
+  }
+  CHECK(token.use_count() == 2); // that of `late`
+  CHECK(called == 1);
+  CHECK(clock.pending() == 0);
+  CHECK(late.status() == timer_status::cancelled);
+  CHECK(ran.status() == timer_status::ran);
+  CHECK(node->status() == timer_status::cancelled);
+  CHECK_FALSE(late.cancel());
+  CHECK_FALSE(late.move(1s, 0s));
+  CHECK_FALSE(node->cancel());
+  CHECK_FALSE(ran.move(1s, 0s));
+  late = scheduler::handle();
+  CHECK(token.use_count() == 1);
+  CHECK(clock.advance(1h) == 0);
+}
+
+#if TAKT_EXCEPTIONS
+TEST_CASE_FIXTURE(fixture, "an exception leaves fire when the others have been called; none is lost") {
+  int called = 0;
+  for (int i = 0; i < 10; ++i) {
+    timers.after(1s, 0s, [&called, i] {
+      ++called;
+      if (i % 5 == 3) throw std::runtime_error("callback");
+    }).detach();
+  }
+  auto cycle = timers.every(1s, 0s, [&called] {
+    ++called;
+    throw 7;
+  });
+  clock.set(clock.now() + 1s);
+  int errors = 0, sevens = 0;
+  const auto fire = [&] {
+    try {
+      static_cast<void>(timers.fire());
+      return false;
+    } catch (const std::runtime_error&) {
+      ++errors;
+    } catch (int) {
+      ++sevens;
+    }
+    return true;
+  };
+  CHECK(fire());
+  CHECK(called == 11);
+  while (fire()) {}
+  CHECK(errors == 2);
+  CHECK(sevens == 1);
+  CHECK(called == 11);
+  CHECK(cycle.status() == timer_status::pending); // thrown or not, its cycles go on
+
+  CHECK_THROWS_AS(clock.advance(1s), int);
+  clock.advance(0s);
+  int handled = 0;
+  timers.on_exception([&handled](std::exception_ptr e) { handled += e != nullptr; });
+  clock.advance(3s);
+  CHECK(handled == 3);
+}
+#endif
+
+TEST_CASE("on a clock that is set back, timers keep their time and cycles go on within a period") {
+  manual_wall_clock clock(manual_wall_clock::time_point(100'000s));
+  wall timers(clock);
+  std::vector<nanoseconds> once, cycle, later;
+  const auto note = [&clock](auto& list) { return [&clock, &list] { list.push_back(clock.now().time_since_epoch()); }; };
+  timers.at(manual_wall_clock::time_point(100'100s), 0s, note(once)).detach();
+  auto h = timers.every(10s, 0s, note(cycle));
+  auto first_later = timers.every(10s, 0s, note(later));
+  CHECK(first_later.move(manual_wall_clock::time_point(100'050s), 0s));
+  clock.advance(15s); // one cycle has run, at 100'010
+  CHECK(cycle == std::vector<nanoseconds>{100'010s});
+  clock.set(manual_wall_clock::time_point(90'003s));
+  CHECK(timers.next_wakeup() == manual_wall_clock::time_point(90'010s));
+  clock.advance(20s);
+  CHECK(cycle == std::vector<nanoseconds>{100'010s, 90'010s, 90'020s});
+  CHECK(later.empty()); // its first has not come
+  clock.set(manual_wall_clock::time_point(100'045s)); // forward: one is late, those after it are given up
+  clock.advance(15s);
+  CHECK(cycle.size() == 6);
+  CHECK(cycle[3] == 100'045s);
+  CHECK(cycle.back() == 100'060s);
+  CHECK(later == std::vector<nanoseconds>{100'050s, 100'060s});
+  CHECK(once.empty());
+  clock.advance(40s);
+  CHECK(once == std::vector<nanoseconds>{100'100s});
+}
+
+struct odd_clock { // not steady, coarse, and moved by nobody
+  using duration = std::chrono::milliseconds;
+  using time_point = std::chrono::time_point<odd_clock, duration>;
+  static constexpr bool is_steady = false;
+  time_point t{};
+  [[nodiscard]] time_point now() const noexcept { return t; }
+};
+
+TEST_CASE("a clock of one's own and a rule with a state will do") {
+  odd_clock clock;
+  struct at_third {
+    nanoseconds phase;
+    nanoseconds operator()(nanoseconds earliest, nanoseconds latest) const { return earliest + (latest - earliest) / 3 + phase; }
+  };
+  static_assert(takt::wakeup_rule<at_third>);
+  takt::basic_grid_scheduler<odd_clock, at_third, takt::no_mutex> timers(clock, at_third{5ns});
+  int called = 0;
+  auto h = timers.after(1ms, 3ms, [&] { ++called; });
+  CHECK(timers.next_wakeup()->time_since_epoch() == 2ms + 5ns);
+  CHECK(timers.fire(decltype(timers)::time_point(999us)) == 0);
+  clock.t += 2ms;
+  CHECK(timers.fire() == 1);
+  CHECK(called == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "statistics say what was saved") {
+  for (int i = 0; i < 50; ++i) timers.after(1001ms + i * 1ms, 500ms, note()).detach();
+  clock.advance(5s);
+  const auto s = timers.statistics();
+  CHECK(s.wakeups() == 1);
+  CHECK(s.fired() == 50);
+  CHECK(s.plain_wakeups() == 50);
+  CHECK(s.idle_wakeups() == 0);
+  CHECK(s.max_lateness() == 0ns);
+  CHECK(s.lateness(0.5) == 0ns);
+  CHECK(timers.fire() == 0);
+  CHECK(timers.statistics().idle_wakeups() == 1);
+}
+
+TEST_CASE("the distribution of lateness") {
+  takt::scheduler_statistics s;
+  CHECK(s.lateness(0.99) == 0ns);
+  for (int i = 1; i <= 1000; ++i) s.fired(0, 100, 100 + i * 1000);
+  for (const double q : {0.01, 0.1, 0.5, 0.9, 0.99}) {
+    const double exact = q * 1e6;
+    CHECK(static_cast<double>(s.lateness(q).count()) >= exact);
+    CHECK(static_cast<double>(s.lateness(q).count()) <= exact * 1.25);
+  }
+  CHECK(s.lateness(1) == 1ms);
+  CHECK(s.max_lateness() == 1ms);
+  s.fired(0, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
+  CHECK(s.max_lateness() == nanoseconds::max());
+}
+
+TEST_CASE("the next cycle, exhaustively against counting it out") {
+  for (int period = 1; period <= 6; ++period)
+    for (int slack = 0; slack < period; ++slack)
+      for (int now = -10; now <= 40; ++now)
+        for (const overrun policy : {overrun::skip, overrun::catch_up, overrun::report}) {
+          std::uint64_t missed = 7, expected = 7;
+          int begin = -5 + period;
+          if (begin + slack < now) {
+            for (; policy == overrun::skip && begin + slack < now; begin += period) ++expected;
+            for (; policy == overrun::report && begin + period <= now; begin += period) ++expected;
+          }
+          const auto next = takt::detail::next_cycle({-5, -5 + slack}, period, slack, policy, now, missed);
+          REQUIRE(next);
+          CHECK(next->earliest == begin);
+          CHECK(next->latest == begin + slack);
+          CHECK(missed == expected);
+        }
+}
+
+} // namespace
