@@ -1,0 +1,61 @@
+/// boot_id.hpp - the random name that the kernel gives itself at every start.
+///
+/// Does not promise: that it is another after a snapshot of a virtual machine was restored; that containers of one machine
+/// differ, which they do not.
+/// Sources: random(4), /proc/sys/kernel/random/boot_id; RFC 9562, version 4.
+#pragma once
+#include <takt/core/config.hpp>
+#include <takt/core/error.hpp>
+#include <takt/kernel/os.hpp>
+#include <takt/kernel/text.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace takt::inline TAKT_ABI {
+
+// synopsis
+inline constexpr char boot_id_path[] = "/proc/sys/kernel/random/boot_id";
+
+/// Returns: the first 8 bytes of a boot id as the kernel prints it, as a big-endian number; on malformed_text zero.
+template <class = when_called>
+[[nodiscard]] std::uint64_t parse_boot_id(std::string_view text, std::error_code& ec) noexcept;
+/// Returns: the boot id of the running kernel as it prints it, without the newline; on error empty.
+/// Errors: those of reading the file; malformed_text. Reads one file of /proc.
+template <class Os = linux_os> [[nodiscard]] std::string read_boot_id(std::error_code& ec);
+
+// definitions
+
+template <class> std::uint64_t parse_boot_id(std::string_view text, std::error_code& ec) noexcept {
+  ec.clear();
+  constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  const std::optional<std::string_view> line = detail::only_line(text);
+  bool sound = line && line->size() == form.size();
+  std::uint64_t value = 0;
+  for (std::size_t i = 0, digits = 0; sound && i < form.size(); ++i) {
+    const char c = (*line)[i];
+    if (form[i] == '-') {
+      sound = c == '-';
+      continue;
+    }
+    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    sound = digit >= 0;
+    if (digits++ < 16) value = value << 4 | static_cast<std::uint64_t>(digit);
+  }
+  if (sound) return value;
+  ec = errc::malformed_text;
+  return 0;
+}
+
+template <class Os> std::string read_boot_id(std::error_code& ec) {
+  std::string text = detail::read_text<Os>(boot_id_path, 4096, ec);
+  if (!ec) static_cast<void>(parse_boot_id(text, ec));
+  if (ec) return {};
+  text.pop_back();
+  return text;
+}
+
+} // namespace takt::inline TAKT_ABI
