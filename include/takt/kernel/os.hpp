@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <dirent.h>
@@ -28,9 +29,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/klog.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/timex.h>
@@ -73,6 +76,15 @@ struct linux_os {
     const long answer = ::syscall(SYS_adjtimex, &t);
     if (answer == -1) return errno;
     out = t, state = static_cast<int>(answer);
+    return 0;
+  }
+
+  /// Returns: 0 with what is left of a correction by adjtime(3), in us. Changes nothing.
+  [[nodiscard]] static int adjtime_left(long& out) noexcept {
+    timex t{};
+    t.modes = ADJ_OFFSET_SS_READ;
+    if (::syscall(SYS_adjtimex, &t) == -1) return errno;
+    out = t.offset;
     return 0;
   }
 
@@ -146,6 +158,13 @@ struct linux_os {
   }
   /// How many fork(3) lie between the process that first called count_forks() and this one. One load.
   [[nodiscard]] static unsigned fork_count() noexcept { return forks.load(std::memory_order_relaxed); }
+  [[nodiscard]] static unsigned user_id() noexcept { return ::geteuid(); }
+  /// Returns: a variable of the environment; empty where there is none, or where the program has more rights than who
+  /// called it (set-user-ID), for then the environment is somebody else's.
+  [[nodiscard]] static std::string environment(const char* name) {
+    const char* const value = ::secure_getenv(name);
+    return value != nullptr ? value : std::string();
+  }
 
   // this thread
   /// Keeps all signals from the calling thread, and so from those it starts, until the mask from `before` is put back.
@@ -205,6 +224,18 @@ struct linux_os {
   // files
   /// Returns: 0 with the whole content, EFBIG when it has more than `limit` bytes. Never waits for a writer of a FIFO.
   [[nodiscard]] static int read_file(const char* path, std::string& out, std::size_t limit);
+  /// What fstat(2) tells of a file.
+  struct file_facts {
+    bool regular = false;
+    unsigned owner = 0;
+    unsigned permissions = 0; ///< the twelve bits of chmod(2)
+    std::uint64_t size = 0;
+  };
+  /// Returns: 0 with the facts of what is at `path` and, if that is a regular file of at most `limit` bytes, its content.
+  /// ELOOP for a symbolic link. Never waits for a writer of a FIFO.
+  [[nodiscard]] static int read_guarded(const char* path, std::size_t limit, std::string& out, file_facts& facts);
+  /// Puts a file of this content in the place of what is at `path`: who opens it sees either, and nothing in between.
+  [[nodiscard]] static int replace_file(const std::string& path, std::string_view text, unsigned permissions);
   /// Returns: 0 with what a symbolic link holds, ENAMETOOLONG for more than 255 bytes.
   [[nodiscard]] static int read_link(const char* path, std::string& out);
   /// Writes `text` in one write(2), as sysfs wants it. Neither creates nor truncates the file.
@@ -229,18 +260,62 @@ inline int linux_os::read_file(const char* path, std::string& out, std::size_t l
     int fd;
     ~closer() { ::close(fd); }
   } const guard{fd};
+  // Most files of /proc and /sys fit into a few words: nothing large is allocated, and zeroed, for those.
+  char first[512];
   std::string content;
-  for (;;) {
+  for (bool begun = false;; begun = true) {
     const std::size_t before = content.size();
-    content.resize(before + (before < 4096 ? 4096 : before)); // st_size means nothing in /proc
-    const ssize_t n = ::read(fd, content.data() + before, content.size() - before);
+    if (begun) content.resize(before + (before < 4096 ? 4096 : before)); // st_size means nothing in /proc
+    const ssize_t n = ::read(fd, begun ? content.data() + before : first, begun ? content.size() - before : sizeof(first));
     if (n < 0 && errno != EINTR) return errno;
-    content.resize(before + static_cast<std::size_t>(n > 0 ? n : 0));
+    const auto got = static_cast<std::size_t>(n > 0 ? n : 0);
+    if (begun) content.resize(before + got);
+    else content.assign(first, got);
     if (content.size() > limit) return EFBIG;
     if (n == 0) break;
   }
   out = std::move(content);
   return 0;
+}
+
+inline int linux_os::read_guarded(const char* path, std::size_t limit, std::string& out, file_facts& facts) {
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+  if (fd < 0) return errno;
+  struct closer {
+    int fd;
+    ~closer() { ::close(fd); }
+  } const guard{fd};
+  struct stat told {};
+  if (::fstat(fd, &told) != 0) return errno;
+  facts = {S_ISREG(told.st_mode), told.st_uid, told.st_mode & 07777U, static_cast<std::uint64_t>(told.st_size)};
+  out.clear();
+  if (!facts.regular || facts.size > limit) return 0;
+  out.resize(static_cast<std::size_t>(facts.size));
+  ssize_t n = 0;
+  do n = ::read(fd, out.data(), out.size());
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return errno;
+  out.resize(static_cast<std::size_t>(n));
+  return 0;
+}
+
+inline int linux_os::replace_file(const std::string& path, std::string_view text, unsigned permissions) {
+  // Thread and time: no other writer has this name, and what a writer that was killed left does not stand in the way.
+  timespec now{};
+  static_cast<void>(clock_gettime(CLOCK_MONOTONIC, now));
+  const std::string fresh = path + '.' + std::to_string(::syscall(SYS_gettid)) + '.' + std::to_string(now.tv_sec) + '.' +
+                            std::to_string(now.tv_nsec);
+  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return errno;
+  ssize_t n = 0;
+  do n = ::write(fd, text.data(), text.size());
+  while (n < 0 && errno == EINTR);
+  int error = n < 0 ? errno : static_cast<std::size_t>(n) < text.size() ? EIO : 0;
+  if (error == 0 && ::fchmod(fd, permissions) != 0) error = errno; // whatever the umask says
+  if (::close(fd) != 0 && error == 0) error = errno;
+  if (error == 0 && ::syscall(SYS_renameat2, AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), 0) != 0) error = errno;
+  if (error != 0) ::unlink(fresh.c_str());
+  return error;
 }
 
 inline int linux_os::read_link(const char* path, std::string& out) {

@@ -14,6 +14,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace takt::inline TAKT_ABI::testing {
@@ -51,12 +52,14 @@ template <class Tag> struct fake_os {
 
   struct state {
     std::map<std::string, answer<std::string>> files;     ///< by path
+    std::map<std::string, linux_os::file_facts> facts;    ///< by path; what is not listed is a private file of the user's
     std::map<std::string, int> write_errors;              ///< by path; what is not listed can be written if it exists
     std::map<clockid_t, answer<timespec>> clocks;         ///< what clock_gettime answers
     std::map<clockid_t, answer<timespec>> resolutions;    ///< what clock_getres answers
     answer<linux_os::steering> steering{};                ///< the kernel leaves its clocks alone
     answer<timex> adjtimex{};                             ///< what adjtimex tells; the state of the clock is
     int adjtimex_state = TIME_OK;
+    answer<long> adjtime{};                               ///< what is left of a correction by adjtime
     answer<std::string> log{{}, EPERM};                   ///< the kernel's log
     answer<std::string> release{"6.1.0-test", 0};         ///< of the kernel
     answer<std::uint64_t> slack{50'000, 0};               ///< of the calling thread, in nanoseconds
@@ -66,6 +69,8 @@ template <class Tag> struct fake_os {
     answer<bool> user_space_clock{true, 0};               ///< without_system_call
     int process = 1;                                      ///< this process's number
     answer<unsigned> forks{0, 0};                         ///< between the first process and this one
+    unsigned user = 1000;                                 ///< who runs it
+    std::map<std::string, std::string> environment;
     const void* vdso = nullptr;                           ///< the vDSO's ELF header
     std::map<std::string, answer<std::string>> links;     ///< symbolic links, by path
     answer<linux_os::scheduling> scheduling{};            ///< of the calling thread; its error is that of setting too
@@ -96,6 +101,7 @@ template <class Tag> struct fake_os {
     if (now.adjtimex.error == 0) state = now.adjtimex_state;
     return give(now.adjtimex, out);
   }
+  [[nodiscard]] static int adjtime_left(long& out) noexcept { return give(now.adjtime, out); }
   [[nodiscard]] static const void* vdso_base() noexcept { return now.vdso; }
   [[nodiscard]] static int without_system_call(clock_gettime_function, clockid_t, bool& answered) noexcept {
     return give(now.user_space_clock, answered);
@@ -177,6 +183,11 @@ template <class Tag> struct fake_os {
   [[nodiscard]] static int process_id() noexcept { return now.process; }
   [[nodiscard]] static int count_forks() noexcept { return now.forks.error; }
   [[nodiscard]] static unsigned fork_count() noexcept { return now.forks.value; }
+  [[nodiscard]] static unsigned user_id() noexcept { return now.user; }
+  [[nodiscard]] static std::string environment(const char* name) {
+    const auto found = now.environment.find(name);
+    return found == now.environment.end() ? std::string() : found->second;
+  }
   static void wake_all(const std::atomic<std::uint32_t>&) noexcept {}
   /// Moves all the clocks there are.
   static void advance(std::chrono::nanoseconds by) {
@@ -210,6 +221,21 @@ template <class Tag> struct fake_os {
     if (const int error = get(now.files, std::string(path), ENOENT, content); error != 0) return error;
     if (content.size() > limit) return EFBIG;
     out = std::move(content);
+    return 0;
+  }
+  using file_facts = linux_os::file_facts;
+  [[nodiscard]] static int read_guarded(const char* path, std::size_t limit, std::string& out, file_facts& facts) {
+    std::string content;
+    if (const int error = get(now.files, std::string(path), ENOENT, content); error != 0) return error;
+    const auto told = now.facts.find(path);
+    facts = told != now.facts.end() ? told->second : file_facts{true, now.user, 0600, content.size()};
+    out = facts.regular && content.size() <= limit ? content : std::string();
+    return 0;
+  }
+  [[nodiscard]] static int replace_file(const std::string& path, std::string_view text, unsigned permissions) {
+    if (const auto e = now.write_errors.find(path); e != now.write_errors.end()) return e->second;
+    now.files[path] = {std::string(text), 0};
+    now.facts[path] = {true, now.user, permissions, text.size()};
     return 0;
   }
   [[nodiscard]] static int read_link(const char* path, std::string& out) {

@@ -1,0 +1,68 @@
+// Protects what adjtimex's numbers mean for the rate of CLOCK_MONOTONIC: frequency and tick add up, and what is being worked
+// off is told as far as it is known.
+#include <takt/kernel/steered_rate.hpp>
+#include <takt/testing/fake_os.hpp>
+
+#include <doctest/doctest.h>
+
+namespace {
+
+timex steering(long freq, long tick = 10'000) {
+  timex t{};
+  t.freq = freq, t.tick = tick;
+  return t;
+}
+double ppm(const timex& t, long left = 0) { return takt::decode_steered_rate(t, left).ppm; }
+double unsure(const timex& t, long left = 0) { return takt::decode_steered_rate(t, left).unsure_ppm; }
+
+} // namespace
+
+TEST_CASE("frequency and tick add up") {
+  CHECK(ppm(steering(0)) == 0);
+  CHECK(unsure(steering(0)) == doctest::Approx(1.5e-5).epsilon(0.1));
+  CHECK(ppm(steering(500 << 16)) == 500);
+  CHECK(ppm(steering(-(12 << 16) - (1 << 15))) == -12.5);
+  CHECK(ppm(steering(0, 11'000)) == 100'000);
+  CHECK(ppm(steering(3 << 16, 9'990)) == -997);
+}
+
+TEST_CASE("the kernel's own loop works an offset off by 2^-(2 + constant) of it each second") {
+  timex t = steering(0);
+  t.offset = 6400, t.constant = 4;
+  CHECK(ppm(t) == 0); // the loop is not on
+  t.status = STA_PLL;
+  CHECK(ppm(t) == 100); // 6400 us / 64
+  CHECK(unsure(t) > 100);
+  t.status |= STA_NANO;
+  CHECK(ppm(t) == doctest::Approx(0.1));
+  t.offset = -6'400'000;
+  CHECK(ppm(t) == doctest::Approx(-100));
+  CHECK(unsure(t) > 100);
+  for (const long constant : {-1L, 31L, 1'000'000L}) {
+    t.constant = constant;
+    CHECK(unsure(t) >= 0);
+  }
+}
+
+TEST_CASE("adjtime works off 500 us a second, and what is less than that in one") {
+  CHECK(ppm(steering(0), 1'000'000) == 500);
+  CHECK(ppm(steering(65'536), -1'000'000) == -499);
+  CHECK(ppm(steering(0), 30) == 30);
+  CHECK(unsure(steering(0), -30) > 30);
+}
+
+TEST_CASE("read from the kernel, or not told") {
+  struct tag;
+  using os = takt::testing::fake_os<tag>;
+  os::reset();
+  os::now.adjtimex = {steering(2 << 16), 0};
+  os::now.adjtime = {100, 0};
+  std::error_code ec;
+  CHECK(takt::read_steered_rate<os>(ec).ppm == 102);
+  CHECK(!ec);
+  os::now.adjtime.error = EPERM;
+  CHECK(takt::read_steered_rate<os>(ec).ppm == 0);
+  CHECK(ec == std::errc::operation_not_permitted);
+  os::now.adjtimex.error = EPERM;
+  CHECK_THROWS_AS(static_cast<void>(takt::read_steered_rate<os>()), std::system_error);
+}
