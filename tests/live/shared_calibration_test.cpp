@@ -1,0 +1,177 @@
+// Protects the sharing of anchors on this machine: real files that are links, FIFOs, others' or truncated are refused without
+// waiting, what one process leaves another uses, and readers never see half of a file that is being replaced.
+#include <takt/clock/shared_calibration.hpp>
+#include <takt/clock/tsc_clock.hpp>
+
+#include <doctest/doctest.h>
+#include <support/skip.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using takt::anchor_finding;
+using takt::tsc_clock;
+using os = takt::linux_os;
+using reference = takt::posix_clock<CLOCK_MONOTONIC>;
+
+bool usable() {
+  static const bool trusted = takt::judge(takt::gather_counter_facts()).counter_trusted;
+  return trusted;
+}
+/// In an emulator or a container adjtimex may be closed.
+bool steering_told() {
+  std::error_code ec;
+  return takt::read_steered_rate(ec).unsure_ppm <= takt::shared_rule::most_ppm && !ec;
+}
+
+/// A directory of its own, and the anchor in it.
+struct place {
+  place() { REQUIRE(::mkdtemp(directory) != nullptr); }
+  ~place() {
+    ::unlink(path().c_str());
+    ::unlink((std::string(directory) + "/other").c_str());
+    ::rmdir(directory); // fails, and leaves something behind, if a temporary file was forgotten
+  }
+  [[nodiscard]] std::string path() const { return std::string(directory) + "/" + takt::anchor_name; }
+  [[nodiscard]] anchor_finding finding() const {
+    takt::shared_calibration s(path());
+    static_cast<void>(s.recall<reference, takt::ordered_counter>());
+    return s.attempts().front().finding;
+  }
+  char directory[64] = "/tmp/takt.shared.XXXXXX";
+};
+
+} // namespace
+
+TEST_CASE("what one process leaves another uses, and its error bar holds") {
+  if (!usable()) TAKT_SKIP("the counter of this machine is not trusted");
+  if (!steering_told()) TAKT_SKIP("the kernel does not tell how it steers its clock, or steers it right now");
+  place p;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    takt::shared_calibration s(p.path());
+    std::error_code ec;
+    const auto c = tsc_clock::calibrate(s, 20ms, ec);
+    ::_exit(!ec && c.origin() == takt::calibration_origin::measured && ::access(p.path().c_str(), R_OK) == 0 ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+
+  takt::shared_calibration s(p.path());
+  std::error_code ec;
+  const auto c = tsc_clock::calibrate(s, 0s, ec);
+  if (s.attempts().front().finding == anchor_finding::too_uncertain) TAKT_SKIP("a busy machine: the anchor is too poor");
+  REQUIRE_MESSAGE(!ec, s.why());
+  CHECK(c.origin() == takt::calibration_origin::shared_anchor);
+  CHECK(tsc_clock::source() == takt::road::counter);
+  const auto measured = takt::calibrate(20ms, ec);
+  REQUIRE(!ec);
+  const double off = std::abs(measured.rate().hertz() / c.rate().hertz() - 1) * 1e6;
+  // Each covers the truth but for one run in 10 000; twice that never misses both. NTP may move it meanwhile, by little.
+  CHECK(off < 2 * (measured.uncertainty_ppm() + c.uncertainty_ppm()) + 0.5);
+  struct stat told {};
+  CHECK(::stat(p.path().c_str(), &told) == 0);
+  CHECK((told.st_mode & 0777) == (::geteuid() == 0 ? 0644U : 0600U));
+}
+
+TEST_CASE("what is no file of our own is refused, and a FIFO keeps nobody waiting") {
+  place p;
+  CHECK(p.finding() == anchor_finding::no_file);
+  REQUIRE(os::replace_file(p.path(), "takt anchor 2\n", 0600) == 0);
+  CHECK(p.finding() == anchor_finding::other_version);
+  REQUIRE(os::replace_file(p.path(), "takt anchor 1\nboot", 0600) == 0);
+  CHECK(p.finding() == anchor_finding::bad_checksum);
+  REQUIRE(os::replace_file(p.path(), "", 0600) == 0);
+  CHECK(p.finding() == anchor_finding::wrong_size);
+  REQUIRE(os::replace_file(p.path(), std::string(100'000, 'x'), 0600) == 0);
+  CHECK(p.finding() == anchor_finding::wrong_size);
+  for (const unsigned mode : {0666U, 0620U, 0602U}) {
+    REQUIRE(os::replace_file(p.path(), "takt anchor 1\n", mode) == 0);
+    CHECK(p.finding() == anchor_finding::writable_by_others);
+  }
+  ::unlink(p.path().c_str());
+  const std::string other = std::string(p.directory) + "/other";
+  REQUIRE(os::replace_file(other, "takt anchor 1\n", 0600) == 0);
+  REQUIRE(::symlink("other", p.path().c_str()) == 0);
+  CHECK(p.finding() == anchor_finding::symbolic_link);
+  // What is left replaces the link, and what it points to stays as it was.
+  REQUIRE(os::replace_file(p.path(), "takt anchor 3\n", 0600) == 0);
+  CHECK(p.finding() == anchor_finding::other_version);
+  std::string text;
+  CHECK(os::read_file(other.c_str(), text, 100) == 0);
+  CHECK(text == "takt anchor 1\n");
+  ::unlink(p.path().c_str());
+  REQUIRE(::mkfifo(p.path().c_str(), 0600) == 0);
+  CHECK(p.finding() == anchor_finding::not_a_file);
+  ::unlink(p.path().c_str());
+  REQUIRE(::mkdir(p.path().c_str(), 0700) == 0);
+  CHECK(p.finding() == anchor_finding::not_a_file);
+  CHECK(os::replace_file(p.path(), "text", 0600) != 0);
+  ::rmdir(p.path().c_str());
+}
+
+TEST_CASE("another user's file is refused") {
+  if (::geteuid() != 0) TAKT_SKIP("only root can give a file away");
+  place p;
+  REQUIRE(os::replace_file(p.path(), "takt anchor 1\n", 0644) == 0);
+  if (::chown(p.path().c_str(), 12345, 12345) != 0) TAKT_SKIP("this root may not give files away");
+  CHECK(p.finding() == anchor_finding::someone_elses);
+}
+
+TEST_CASE("a file that is replaced all the time is always whole") {
+  place p;
+  const std::string a(300, 'a'), b(700, 'b');
+  REQUIRE(os::replace_file(p.path(), a, 0600) == 0);
+  std::atomic<bool> done{false};
+  std::atomic<int> failed{0};
+  std::vector<std::thread> writers;
+  for (const std::string* text : {&a, &b}) {
+    writers.emplace_back([&, text] {
+      while (!done) failed += os::replace_file(p.path(), *text, 0600) != 0;
+    });
+  }
+  int torn = 0, seen_a = 0, seen_b = 0;
+  for (const auto end = reference::now() + 300ms; failed == 0 && (reference::now() < end || seen_a == 0 || seen_b == 0);) {
+    std::string text;
+    os::file_facts facts;
+    if (os::read_guarded(p.path().c_str(), 1024, text, facts) != 0) ++torn;
+    else if (text == a) ++seen_a;
+    else if (text == b) ++seen_b;
+    else ++torn;
+  }
+  done = true;
+  for (auto& w : writers) w.join();
+  CHECK(torn == 0);
+  CHECK(failed == 0);
+}
+
+TEST_CASE("a hundred threads at once") {
+  if (!usable()) TAKT_SKIP("the counter of this machine is not trusted");
+  place p;
+  std::atomic<int> failed{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 100; ++i) {
+    threads.emplace_back([&] {
+      takt::shared_calibration s(p.path());
+      std::error_code ec;
+      // A time slice may be longer than the budget: too few undisturbed readings is then a right answer.
+      failed += !tsc_clock::calibrate(s, 2ms, ec).rate().known() && ec != takt::errc::too_few_samples;
+    });
+  }
+  for (auto& t : threads) t.join();
+  CHECK(failed == 0);
+  CHECK(std::abs((tsc_clock::now().time_since_epoch() - reference::now().time_since_epoch()).count()) < 1'000'000'000);
+}
