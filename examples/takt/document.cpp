@@ -80,7 +80,9 @@ json to_json(const document& d) {
       json& rows = out["rows"] = json::array();
       for (const auto& row : s.table->rows) {
         json& entry = rows.emplace_back(json::object());
-        for (std::size_t i = 0; i < row.size(); ++i) entry[s.table->columns[i].key] = row[i].data;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+          if (const std::string& key = s.table->columns[i].key; !key.empty()) entry[key] = row[i].data;
+        }
       }
     }
     if (!s.remarks.empty()) out["remarks"] = s.remarks;

@@ -44,7 +44,7 @@ struct fact {
 };
 
 struct column {
-  std::string key;
+  std::string key; // empty: a picture, for people only
   std::string heading;
   bool right = false; // numbers stand right
 };
