@@ -88,6 +88,7 @@ public:
   /// Effects: forgets all.
   constexpr void restart() noexcept { *this = rate_history(tell_ppm_); }
   [[nodiscard]] constexpr bool known() const noexcept { return known_; }
+  [[nodiscard]] constexpr bool suspects() const noexcept { return suspected_; }
   [[nodiscard]] constexpr double ppm() const noexcept { return ppm_; }
   /// By how much the next stretch may differ from that without being a suspicion.
   [[nodiscard]] constexpr double doubt_ppm() const noexcept { return unsure_ + watch_rule::wander_ppm; }
@@ -292,19 +293,21 @@ bool basic_clock_history<Lazy>::judge_offsets(const clock_look& now, bool switch
   }
 
   const nanoseconds off = found.counter_jump < nanoseconds::zero() ? -found.counter_jump : found.counter_jump;
-  const bool jumped = found.has(clock_change::counter_jump) && off > watch_rule::least_jump + now.resolution;
+  // After another clock source came, and while it is open what the counter does, its rate is not known well enough.
+  const bool judged = !switched && !counter_.suspects();
+  const bool jumped = judged && found.has(clock_change::counter_jump) && off > watch_rule::least_jump + now.resolution;
   if (jumped && !slept) { // what the counter did while the machine slept is no news
-    if (jumped_ || switched) { // again: it is the rate
+    const auto length = static_cast<double>((*r.monotonic - *sound_.monotonic).count());
+    if (jumped_) { // again: it is the rate
       watch_event e = at;
       e.kind = watch_kind::counter_rate, e.uncertainty = {};
-      const auto length = static_cast<double>((*r.monotonic - *sound_.monotonic).count());
       e.rate_ppm = found.disagreement_ppm, e.rate_uncertainty_ppm = static_cast<double>(unsure.count()) / length * 1e6;
       events.push_back(std::move(e));
       counter_.restart();
     } else {
       // What was counted is only as good as the rate it is told by.
-      const auto length = static_cast<double>((*r.monotonic - *sound_.monotonic + off).count());
-      at.uncertainty += nanoseconds(static_cast<nanoseconds::rep>(length * counter_.doubt_ppm() * 1e-6)) + now.resolution;
+      const double doubt = (length + static_cast<double>(off.count())) * counter_.doubt_ppm() * 1e-6;
+      at.uncertainty += nanoseconds(static_cast<nanoseconds::rep>(doubt)) + now.resolution;
       tell(watch_kind::counter_jump, found.counter_jump);
     }
   }
