@@ -6,7 +6,8 @@
 # is downloaded and unpacked into TREE, never installed, and the disk is an initrd.
 #   TOOL               the command-line tool, laid beside PROGRAM with its shared objects; may be empty
 #   CPU CPUS           as qemu takes them for -cpu and -smp
-#   TIMEOUT            seconds until the whole of it counts as failed
+#   TIMEOUT            seconds until the whole of it counts as failed; takt.seconds= among the kernel's arguments is the
+#                      guest's own limit, where its time is not the host's
 #   TESTS              doctest's filter of test cases
 # The last two are lists of words.
 set -u
@@ -59,7 +60,7 @@ fi
 # shellcheck disable=SC2086 # lists of words
 timeout -k 2 "$timeout" qemu-system-x86_64 -accel tcg -M q35 -cpu "$cpu" -smp "$cpus" -m 128 \
   -kernel "$tree/kernel/vmlinuz" -initrd "$place/initrd" \
-  -append "console=ttyS0,115200 quiet panic=-1 takt.guest=$name takt.tests=$tests takt.seconds=$timeout $kernel_arguments" \
+  -append "console=ttyS0,115200 quiet panic=-1 takt.guest=$name takt.tests=$tests $kernel_arguments takt.seconds=$timeout" \
   -nodefaults -no-user-config -display none -no-reboot -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
   $qemu_arguments </dev/null >"$place/output" 2>"$place/errors"
 status=$?

@@ -2,6 +2,7 @@
 // notices it: MONOTONIC, TAI and tsc_clock go on, sleepers on REALTIME are not early, sleepers elsewhere not late.
 #include "checks.hpp"
 #include "guest.hpp"
+#include "recorder.hpp"
 
 #include <takt/kernel/leap.hpp>
 #include <takt/timer/sleep.hpp>
@@ -52,6 +53,7 @@ void check(int bit, takt::leap_phase pending, nanoseconds effect) {
   std::error_code ec;
   static_cast<void>(takt::tsc_clock::calibrate(20ms, ec));
   REQUIRE_FALSE(ec);
+  guest::recorder recorder;
   const auto midnight = arm(bit);
   CHECK(now().phase == pending);
   CHECK(now().synchronised);
@@ -97,6 +99,24 @@ void check(int bit, takt::leap_phase pending, nanoseconds effect) {
   CHECK(seen.monotonic == 0);
   CHECK(seen.tsc == 0);
   CHECK(seen.fast == 0);
+
+  // Arming set the TAI offset and the time of day; then the leap second, and nothing else.
+  using takt::watch_kind;
+  const auto& told = recorder.end();
+  CAPTURE(recorder.description());
+  CHECK(told.size() == 4);
+  CHECK(recorder.count(watch_kind::tai_set) == 1);
+  CHECK(recorder.count(watch_kind::step) == 1);
+  guest::check_size(recorder.first(watch_kind::leap_announced).event, bit == STA_INS ? -1s : 1s);
+  const guest::told_event& leap = recorder.first(watch_kind::leap_applied);
+  guest::check_size(leap.event, effect);
+  CHECK(leap.event.uncertainty < 50us);
+  // REALTIME showed the end of the day, and the kernel does it at its next tick.
+  const nanoseconds day = bit == STA_INS ? midnight.time_since_epoch() : midnight.time_since_epoch() - 1s;
+  const nanoseconds late = leap.at - (day - ahead);
+  CHECK(late < 10ms + 4ms);
+  MESSAGE("told ", std::chrono::duration<double, std::micro>(late).count(), " us after the end of the day, off by ",
+          (leap.event.size - effect).count(), " ns, stated ", leap.event.uncertainty.count(), " ns");
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 // MONOTONIC does not, and tsc_clock is on MONOTONIC again after it, never having gone backwards.
 #include "checks.hpp"
 #include "guest.hpp"
+#include "recorder.hpp"
 
 #include <takt/observe/run_guard.hpp>
 #include <takt/timer/alarm.hpp>
@@ -39,6 +40,8 @@ TEST_CASE("suspend: an alarm on BOOTTIME wakes the machine, and the clocks know 
   REQUIRE_FALSE(ec);
   takt::alarm_timer alarm(takt::alarm_clock::boottime, ec);
   REQUIRE_MESSAGE(!ec, ec.message());
+  guest::recorder recorder;
+  std::this_thread::sleep_for(2s);
   takt::run_guard guard;
   guest::watcher watcher;
   const nanoseconds slept_before = asleep(), monotonic_before = guest::read(CLOCK_MONOTONIC);
@@ -47,6 +50,7 @@ TEST_CASE("suspend: an alarm on BOOTTIME wakes the machine, and the clocks know 
   REQUIRE_FALSE(ec);
   CHECK_FALSE(alarm.fire(ec));
   REQUIRE(suspend());
+  const nanoseconds resumed = guest::read(CLOCK_MONOTONIC);
   alarm.wait(ec);
   CHECK_FALSE(ec);
   const nanoseconds woken = alarm.now();
@@ -75,6 +79,17 @@ TEST_CASE("suspend: an alarm on BOOTTIME wakes the machine, and the clocks know 
   CHECK(seen.monotonic == 0);
   CHECK(seen.tsc == 0);
   CHECK(seen.fast == 0);
+
+  const auto& told = recorder.end();
+  MESSAGE(recorder.description());
+  REQUIRE(recorder.count(takt::watch_kind::suspend) == 1);
+  const guest::told_event& t = recorder.first(takt::watch_kind::suspend);
+  guest::check_size(t.event, slept, 1ms); // two readings one after the other, on a machine that may be held up
+  CHECK(recorder.count(takt::watch_kind::step) == 0);
+  CHECK(recorder.count(takt::watch_kind::slew) == 0);
+  CHECK(told.size() == 1 + recorder.count(takt::watch_kind::counter_shift) + recorder.count(takt::watch_kind::counter_rate));
+  CHECK(t.at - resumed < 1s);
+  MESSAGE("told ", std::chrono::duration<double, std::milli>(t.at - resumed).count(), " ms after the resume");
 }
 
 TEST_CASE("no_rtc: without an RTC an alarm says so") {

@@ -5,6 +5,7 @@
 // second. Virtual time makes the kernel reach init before that, however busy the host is.
 #include "checks.hpp"
 #include "guest.hpp"
+#include "recorder.hpp"
 
 #include <takt/timer/sleep.hpp>
 
@@ -22,6 +23,7 @@ TEST_CASE("watchdog: the kernel drops the TSC under a running tsc_clock") {
   static_cast<void>(tsc_clock::calibrate(20ms, ec, 100ms));
   REQUIRE_FALSE(ec);
   CHECK(tsc_clock::source() == takt::road::counter);
+  guest::recorder recorder(100ms);
   guest::watcher watcher;
   int early = 0;
   for (int i = 0; i < 200 && takt::clocksource::current() == "tsc"; ++i) {
@@ -44,4 +46,19 @@ TEST_CASE("watchdog: the kernel drops the TSC under a running tsc_clock") {
   CHECK(seen.tsc == 0);
   CHECK(seen.fast == 0);
   CHECK(guest::backwards_between<tsc_clock>(20ms) == 0);
+
+  // The watch names the switch and, once it has seen enough of the new source, by how much the old one was wrong.
+  using takt::watch_kind;
+  std::this_thread::sleep_for(30s);
+  recorder.end();
+  MESSAGE(recorder.description());
+  const takt::watch_event& e = recorder.first(watch_kind::source_switched).event;
+  CHECK(e.from == "tsc");
+  CHECK(e.to == "hpet");
+  CHECK(e.log == "clocksource: Switched to clocksource hpet");
+  CHECK(recorder.count(watch_kind::source_switched) == 1);
+  guest::check_rate(recorder.first(watch_kind::counter_rate).event, (1 / 1.012 - 1) * 1e6);
+  CHECK(recorder.count(watch_kind::counter_rate) == 1);
+  CHECK(recorder.count(watch_kind::counter_jump) == 0);
+  CHECK(recorder.count(watch_kind::step) + recorder.count(watch_kind::suspend) + recorder.count(watch_kind::slew) == 0);
 }

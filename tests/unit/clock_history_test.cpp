@@ -248,7 +248,8 @@ TEST_CASE("clock_history: another clock source, the microseconds it lost and the
   SUBCASE("that is slower by a hundredth: the kernel's watchdog found the old one wrong") {
     m.pass(0.4e9);
     m.raw_ppm = -12'000;
-    m.watch(10);
+    SUBCASE("seen once a second") { m.watch(10); }
+    SUBCASE("seen before a rate can be told") { m.watch(200, 20ms); }
     REQUIRE(m.events.size() == 2);
     CHECK(m.events[1].kind == watch_kind::counter_rate);
     CHECK(std::abs(m.events[1].rate_ppm - 1e6 * (1 / (1 - 0.012) - 1)) <= m.events[1].rate_uncertainty_ppm);

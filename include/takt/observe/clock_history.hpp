@@ -182,7 +182,7 @@ private:
   [[nodiscard]] double counted(ticks from, ticks to) const noexcept {
     return static_cast<double>((to - from).signed_count()) / nominal_ * 1e9;
   }
-  bool judge_offsets(const clock_look& now, bool switched, std::vector<watch_event>& events);
+  bool judge_offsets(const clock_look& now, std::vector<watch_event>& events);
   void judge_leap(const clock_look& now, const watch_event& at, std::vector<watch_event>& events) const;
   void judge_rates(const clock_look& now, const watch_event& at, std::vector<watch_event>& events);
 
@@ -219,7 +219,7 @@ void basic_clock_history<Lazy>::add(const clock_look& now, std::vector<watch_eve
   }
   judge_leap(now, at, events);
   const std::size_t untold = events.size();
-  if (judge_offsets(now, switched, events)) {
+  if (judge_offsets(now, events)) {
     since_ = now.readings; // the stretch is broken
     counter_.interrupt(), steering_.interrupt();
   } else {
@@ -256,7 +256,7 @@ void basic_clock_history<Lazy>::judge_leap(const clock_look& now, const watch_ev
 
 /// What two looks alone show. Returns: whether the clocks' rates cannot be compared across it.
 template <class Lazy>
-bool basic_clock_history<Lazy>::judge_offsets(const clock_look& now, bool switched, std::vector<watch_event>& events) {
+bool basic_clock_history<Lazy>::judge_offsets(const clock_look& now, std::vector<watch_event>& events) {
   const clock_readings& r = now.readings;
   const nanoseconds unsure = open(sound_, r);
   const clock_events found = classify(sound_, r, {rate(), 0});
@@ -294,7 +294,7 @@ bool basic_clock_history<Lazy>::judge_offsets(const clock_look& now, bool switch
 
   const nanoseconds off = found.counter_jump < nanoseconds::zero() ? -found.counter_jump : found.counter_jump;
   // After another clock source came, and while it is open what the counter does, its rate is not known well enough.
-  const bool judged = !switched && !counter_.suspects();
+  const bool judged = !switched_since_ && !counter_.suspects();
   const bool jumped = judged && found.has(clock_change::counter_jump) && off > watch_rule::least_jump + now.resolution;
   if (jumped && !slept) { // what the counter did while the machine slept is no news
     const auto length = static_cast<double>((*r.monotonic - *sound_.monotonic).count());
