@@ -8,10 +8,10 @@
 ///
 /// While the kernel is steering its clock it switches, once a tick, between two neighbouring multipliers whose mean is the
 /// rate it wants. A window of a few ticks then sees a rate that is off by up to one unit of the multiplier, 0.06 ppm for
-/// each GHz of the counter. That is stated in the uncertainty; no sampling can average it away sooner.
+/// each GHz of the counter, or twice that. That is stated in the uncertainty; no sampling can average it away sooner.
 ///
 /// Sources: Linux 6.12 kernel/time/timekeeping.c, timekeeping_adjust; kernel/time/clocksource.c, clocks_calc_mult_shift
-/// (600 s of counting must fit into 64 bits, so the shift is 24); adjtimex(2).
+/// (600 s of counting must fit into 64 bits, so the shift is 23 or 24); adjtimex(2).
 #pragma once
 #include <takt/clock/rate_estimate.hpp>
 #include <takt/core/config.hpp>
@@ -36,11 +36,16 @@ namespace takt::inline TAKT_ABI {
 
 // synopsis
 
-/// Where a rate comes from. Only measuring works on every machine.
+/// Where a rate comes from. Only measuring works on every machine; rate_sources.hpp asks the last five.
 enum class calibration_origin {
-  none,           ///< there is no calibration
-  measured,       ///< bracketed readings of the reference clock
-  shared_anchor,  ///< one such reading, and one that another process of this boot left
+  none,            ///< there is no calibration
+  measured,        ///< bracketed readings of the reference clock
+  shared_anchor,   ///< one such reading, and one that another process of this boot left
+  cpuid_crystal,   ///< CPUID leaf 0x15
+  hypervisor_leaf, ///< CPUID leaf 0x40000010
+  firmware,        ///< CNTFRQ_EL0
+  kernel_log,      ///< what the kernel printed when it had measured
+  perf_page,       ///< what perf_event_open(2) tells of sched_clock
 };
 [[nodiscard]] constexpr std::string_view name(calibration_origin origin) noexcept;
 
@@ -92,6 +97,11 @@ constexpr std::string_view name(calibration_origin origin) noexcept {
   case calibration_origin::none: return "none";
   case calibration_origin::measured: return "measured";
   case calibration_origin::shared_anchor: return "shared anchor";
+  case calibration_origin::cpuid_crystal: return "CPUID 0x15";
+  case calibration_origin::hypervisor_leaf: return "hypervisor leaf 0x40000010";
+  case calibration_origin::firmware: return "CNTFRQ_EL0";
+  case calibration_origin::kernel_log: return "kernel log";
+  case calibration_origin::perf_page: return "perf page";
   }
   return "unknown";
 }
@@ -123,6 +133,25 @@ private:
 
 namespace detail {
 
+/// Nanoseconds are a count times `value` / 2^shift.
+struct kernel_multiplier {
+  std::uint64_t value = 0;
+  unsigned shift = 0;
+};
+
+/// Returns: the multiplier of a clock source that is registered with `count` times `scale` hertz, by the kernel's own
+/// arithmetic: the largest shift that leaves room for 600 s of counting. Preconditions: 0 < count < 2^31; scale is 1 or 1000.
+[[nodiscard]] constexpr kernel_multiplier multiplier_of(std::uint64_t count, std::uint64_t scale) noexcept {
+  const std::uint64_t units = 1'000'000'000 / scale, most = 600 * scale * count;
+  unsigned room = 32;
+  for (std::uint64_t t = most >> 32; t != 0; t >>= 1) --room;
+  kernel_multiplier m{0, 32};
+  for (;; --m.shift) {
+    m.value = ((units << m.shift) + count / 2) / count;
+    if (m.value >> room == 0 || m.shift == 1) return m;
+  }
+}
+
 /// The uncertainty that the kernel's steering of CLOCK_MONOTONIC and its kin adds over a window, in ppm: it alternates
 /// between two multipliers while it is steering, and holds one while it is not. References that are no clocks of the
 /// kernel, and MONOTONIC_RAW, are not steered. What cannot be asked counts as steered.
@@ -131,7 +160,8 @@ template <class Reference, class Os> double steering_ppm(double hertz, std::chro
     if constexpr (Reference::id != CLOCK_MONOTONIC_RAW) {
       typename Os::steering s{};
       if (Os::clock_steering(s) == 0 && s.frequency == 0 && s.offset == 0 && s.tick == 10'000) return 0;
-      const double unit_ppm = hertz * 1e-9 * 0x1p-24 * 1e6;
+      const double kilohertz = hertz < 1e3 ? 1 : hertz < 2e12 ? hertz * 1e-3 : 2e9;
+      const double unit_ppm = 1e6 / static_cast<double>(multiplier_of(static_cast<std::uint64_t>(kilohertz), 1000).value);
       timespec tick{0, 10'000'000};
       static_cast<void>(Os::clock_getres(CLOCK_MONOTONIC_COARSE, tick));
       // The phase swings by one unit during one tick; at most that turns a line by 3/2 of it over the window.

@@ -7,7 +7,7 @@
 ///
 /// This is also the only header of takt that includes more than the C++ standard library and <time.h>.
 /// Sources: syscalls(2), prctl(2), getauxval(3), syslog(2), seccomp(2), vdso(7), clock_nanosleep(2), futex(2),
-/// sched_setattr(2), adjtimex(2), timerfd_create(2), ppoll(2).
+/// sched_setattr(2), adjtimex(2), timerfd_create(2), ppoll(2), perf_event_open(2).
 #pragma once
 #include <takt/core/config.hpp>
 
@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/perf_event.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -32,6 +33,7 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/klog.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -244,6 +246,15 @@ struct linux_os {
   [[nodiscard]] static int list_directory(const char* path, std::vector<std::string>& out);
   /// Returns: 0 with what the kernel's log buffer holds; EPERM where kernel.dmesg_restrict forbids it.
   [[nodiscard]] static int kernel_log(std::string& out);
+  /// What a page of perf_event_open(2) tells of sched_clock: a tick is multiplier / 2^shift ns, if `told`.
+  struct perf_clock {
+    bool told = false;
+    std::uint32_t multiplier = 0;
+    unsigned shift = 0;
+  };
+  /// Returns: 0 with what the page of a software event of this thread says. EACCES where kernel.perf_event_paranoid is 3 or
+  /// more (a patch of Debian and others), EPERM under a filter.
+  [[nodiscard]] static int read_perf_clock(perf_clock& out) noexcept;
   /// Returns: 0 with the release of the running kernel, "6.1.0-18-amd64".
   [[nodiscard]] static int kernel_release(std::string& out);
 
@@ -367,6 +378,33 @@ inline int linux_os::kernel_log(std::string& out) {
   content.resize(static_cast<std::size_t>(n));
   out = std::move(content);
   return 0;
+}
+
+inline int linux_os::read_perf_clock(perf_clock& out) noexcept {
+  perf_event_attr wanted{};
+  wanted.type = PERF_TYPE_SOFTWARE;
+  wanted.size = PERF_ATTR_SIZE_VER0;
+  wanted.config = PERF_COUNT_SW_DUMMY;
+  wanted.exclude_kernel = 1, wanted.exclude_hv = 1; // what an ordinary user may watch
+  const long fd = ::syscall(SYS_perf_event_open, &wanted, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+  if (fd < 0) return errno;
+  const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, static_cast<int>(fd), 0);
+  const int error = mapped == MAP_FAILED ? errno : 0;
+  if (error == 0) {
+    auto& page = *static_cast<perf_event_mmap_page*>(mapped);
+    constexpr std::uint64_t user_time = 8; // cap_user_time, behind two bits of history and cap_user_rdpmc
+    std::uint32_t lock = 0;
+    do { // the kernel's seqlock; each load keeps those behind it behind
+      lock = __atomic_load_n(&page.lock, __ATOMIC_ACQUIRE);
+      out.told = (__atomic_load_n(&page.capabilities, __ATOMIC_ACQUIRE) & user_time) != 0;
+      out.multiplier = __atomic_load_n(&page.time_mult, __ATOMIC_ACQUIRE);
+      out.shift = __atomic_load_n(&page.time_shift, __ATOMIC_ACQUIRE);
+    } while (__atomic_load_n(&page.lock, __ATOMIC_RELAXED) != lock || (lock & 1) != 0);
+    ::munmap(mapped, size);
+  }
+  ::close(static_cast<int>(fd));
+  return error;
 }
 
 inline int linux_os::kernel_release(std::string& out) {

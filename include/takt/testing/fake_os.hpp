@@ -61,6 +61,7 @@ template <class Tag> struct fake_os {
     int adjtimex_state = TIME_OK;
     answer<long> adjtime{};                               ///< what is left of a correction by adjtime
     answer<std::string> log{{}, EPERM};                   ///< the kernel's log
+    answer<linux_os::perf_clock> perf{{}, EACCES};         ///< what a page of perf tells of sched_clock
     answer<std::string> release{"6.1.0-test", 0};         ///< of the kernel
     answer<std::uint64_t> slack{50'000, 0};               ///< of the calling thread, in nanoseconds
     answer<int> policy{SCHED_OTHER, 0};                   ///< of every thread
@@ -262,6 +263,8 @@ template <class Tag> struct fake_os {
     return 0;
   }
   [[nodiscard]] static int kernel_log(std::string& out) { return give(now.log, out); }
+  using perf_clock = linux_os::perf_clock;
+  [[nodiscard]] static int read_perf_clock(perf_clock& out) noexcept { return give(now.perf, out); }
   [[nodiscard]] static int kernel_release(std::string& out) { return give(now.release, out); }
 
 private:
