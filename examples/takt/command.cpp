@@ -1,5 +1,6 @@
 #include "command.hpp"
 #include <absl/flags/flag.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/time/time.h>
@@ -69,8 +70,9 @@ void set_operands(std::span<char*> given) { operands_given = given; }
 
 bool AbslParseFlag(absl::string_view text, duration* out, std::string* error) {
   absl::Duration parsed;
+  if (absl::EndsWith(text, "min")) text.remove_suffix(2); // for Abseil minutes are m
   if (!absl::ParseDuration(text, &parsed)) {
-    *error = "a time with its unit is wanted, as 50us, 250ms or 1.5s";
+    *error = "a time with its unit is wanted, as 50us, 250ms, 1.5s or 10min";
     return false;
   }
   out->value = absl::ToChronoNanoseconds(parsed); // saturates

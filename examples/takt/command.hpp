@@ -34,7 +34,7 @@ bool json_wanted();
 [[nodiscard]] std::span<char*> operands();
 void set_operands(std::span<char*> given);
 
-/// A flag that is a span of time: "250ms", "1.5s", "50us". Without a unit it is refused.
+/// A flag that is a span of time: "250ms", "1.5s", "50us", "10min". Without a unit it is refused.
 struct duration {
   std::chrono::nanoseconds value{};
 };

@@ -20,10 +20,10 @@ for clock in left_alone kept; do
   same "readings of $clock" "$bins" "$all"
 done
 grep -q '"bar"\|#' "$out" && fail 'a picture in what programs read'
-done_by drift --for 20ms
+done_by drift --for 0.0005min
 grep -q 'Kept' "$out" && fail 'a keeper that nobody asked for'
 
-for bad in 0s -1s 10 soon 9000000h; do wrong_usage drift --for "$bad"; done
+for bad in 0s -1s 10 soon min 9000000h; do wrong_usage drift --for "$bad"; done
 for bad in 0s 1us -1s fast; do wrong_usage drift --for 10ms --keeper "$bad"; done
 for bad in 0s -5ms 5; do wrong_usage drift --for 10ms --budget "$bad"; done
 wrong_usage drift --period 1s
