@@ -239,7 +239,7 @@ TEST_CASE("locate: where the clocks stand, by the narrow brackets") {
     CHECK(p.half_width.count() < 40);
   }
   std::error_code ec;
-  CHECK(takt::locate({}, rate, ec).half_width == nanoseconds(0));
+  CHECK(takt::locate(std::vector<takt::clock_sample>(), rate, ec).half_width == nanoseconds(0));
   CHECK(ec == takt::errc::too_few_samples);
   const auto one = machine.take(50, 3);
   REQUIRE(one.size() == 1);

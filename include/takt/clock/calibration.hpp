@@ -202,7 +202,7 @@ public:
     slot_ *= 2;
   }
   void clear() noexcept { kept_.clear(), slot_ = 1, in_slot_ = 0; }
-  [[nodiscard]] std::span<const clock_sample> samples() const noexcept { return kept_; }
+  [[nodiscard]] const std::vector<clock_sample>& samples() const noexcept { return kept_; }
 
 private:
   std::vector<clock_sample> kept_;

@@ -34,8 +34,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
-#include <span>
 #include <system_error>
 #include <vector>
 
@@ -69,10 +69,10 @@ struct rate_estimate {
 /// The least number of narrow samples from which a rate is made: one for each stretch of time, twice.
 inline constexpr std::size_t least_narrow_samples = 32;
 
-template <class = when_called>
-[[nodiscard]] rate_estimate estimate_rate(std::span<const clock_sample> samples, std::error_code& ec);
-template <class = when_called>
-[[nodiscard]] clock_point locate(std::span<const clock_sample> samples, tick_rate rate, std::error_code& ec) noexcept;
+/// Samples: a vector, a span, an array ... of clock_sample.
+template <class Samples> [[nodiscard]] rate_estimate estimate_rate(const Samples& samples, std::error_code& ec);
+template <class Samples>
+[[nodiscard]] clock_point locate(const Samples& samples, tick_rate rate, std::error_code& ec) noexcept;
 
 // definitions
 namespace detail {
@@ -99,10 +99,10 @@ struct straight_line {
 };
 
 /// The samples as points: the middle of the bracket, and how wide it is.
-class sample_points {
+template <class Samples> class sample_points {
 public:
-  explicit sample_points(std::span<const clock_sample> samples) noexcept : samples_(samples) {}
-  [[nodiscard]] std::size_t size() const noexcept { return samples_.size(); }
+  explicit sample_points(const Samples& samples) noexcept : samples_(samples) {}
+  [[nodiscard]] std::size_t size() const noexcept { return std::size(samples_); }
   [[nodiscard]] std::uint64_t width(std::size_t i) const noexcept {
     return (samples_[i].after - samples_[i].before).count();
   }
@@ -135,7 +135,7 @@ public:
   }
 
 private:
-  std::span<const clock_sample> samples_;
+  const Samples& samples_;
 };
 
 // <algorithm> and <cmath> would cost every user more time to compile than all of this.
@@ -170,7 +170,7 @@ std::uint64_t nth_smallest(std::uint64_t* values, std::size_t n, std::size_t ran
 }
 
 /// Returns: the width up to which a bracket is narrow, judged by 1024 of them at most. Allocates nothing.
-template <class = when_called> std::uint64_t narrow_limit(const sample_points& points) noexcept {
+template <class Samples> std::uint64_t narrow_limit(const sample_points<Samples>& points) noexcept {
   constexpr std::size_t enough = 1024;
   std::uint64_t widths[enough];
   const std::size_t stride = (points.size() - 1) / enough + 1;
@@ -182,15 +182,16 @@ template <class = when_called> std::uint64_t narrow_limit(const sample_points& p
 }
 
 /// Returns: what in the samples contradicts the order of time, or no error.
-template <class = when_called> std::error_code check_order(std::span<const clock_sample> samples) noexcept {
-  for (std::size_t i = 0; i < samples.size(); ++i) {
+template <class Samples> std::error_code check_order(const Samples& samples) noexcept {
+  const std::size_t n = std::size(samples);
+  for (std::size_t i = 0; i < n; ++i) {
     if ((samples[i].after - samples[i].before).signed_count() < 0) return errc::counter_went_back;
     if (i == 0) continue;
     if ((samples[i].before - samples[i - 1].after).signed_count() < 0) return errc::counter_went_back;
     if (samples[i].reference < samples[i - 1].reference) return errc::reference_went_back;
   }
-  if (samples.back().after == samples.front().before) return errc::counter_stands_still;
-  if (samples.back().reference == samples.front().reference) return errc::reference_stands_still;
+  if (samples[n - 1].after == samples[0].before) return errc::counter_stands_still;
+  if (samples[n - 1].reference == samples[0].reference) return errc::reference_stands_still;
   return {};
 }
 
@@ -240,9 +241,9 @@ template <class = when_called> mode find_mode(const std::vector<double>& residua
 /// reference_stands_still; clocks_disagree when no straight line passes through all narrow brackets, for then one of the
 /// two clocks jumped.
 /// Allocates a number a sample; costs about 20 ns a sample.
-template <class> rate_estimate estimate_rate(std::span<const clock_sample> samples, std::error_code& ec) {
+template <class Samples> rate_estimate estimate_rate(const Samples& samples, std::error_code& ec) {
   ec.clear();
-  if (samples.size() < least_narrow_samples) return ec = errc::too_few_samples, rate_estimate{};
+  if (std::size(samples) < least_narrow_samples) return ec = errc::too_few_samples, rate_estimate{};
   if (ec = detail::check_order(samples); ec) return {};
 
   const detail::sample_points points(samples);
@@ -328,7 +329,7 @@ template <class> rate_estimate estimate_rate(std::span<const clock_sample> sampl
   result.rate = tick_rate(frequency(1e9 / line.slope));
   result.uncertainty_ppm = uncertainty * 1e6 + detail::arithmetic_ppm;
   result.used = line.n;
-  result.rejected = samples.size() - line.n;
+  result.rejected = std::size(samples) - line.n;
   result.span = detail::rounded(span);
   // The mode is sharp but sits anywhere in the bracket; its middle is where the average over all modes is.
   const double x = __builtin_floor(through_all.x0);
@@ -342,10 +343,10 @@ template <class> rate_estimate estimate_rate(std::span<const clock_sample> sampl
 /// Returns: where the two clocks stand, from a burst of samples too short to tell a rate: the mean over the narrow ones.
 /// Precondition: the rate is known.
 /// Errors: as estimate_rate, but that a single sample will do, and that the reference may stand still. Allocates nothing.
-template <class>
-clock_point locate(std::span<const clock_sample> samples, tick_rate rate, std::error_code& ec) noexcept {
+template <class Samples>
+clock_point locate(const Samples& samples, tick_rate rate, std::error_code& ec) noexcept {
   ec.clear();
-  if (samples.empty()) return ec = errc::too_few_samples, clock_point{};
+  if (std::size(samples) == 0) return ec = errc::too_few_samples, clock_point{};
   ec = detail::check_order(samples);
   if (ec == errc::reference_stands_still) ec.clear();
   if (ec) return {};

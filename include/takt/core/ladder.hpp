@@ -30,7 +30,6 @@
 #include <initializer_list>
 #include <limits>
 #include <optional>
-#include <span>
 #include <system_error>
 
 namespace takt::inline TAKT_ABI {
@@ -66,6 +65,12 @@ template <instant T, instant U, any_ladder Ladder = ladder::decimal_type>
 // definitions
 namespace detail {
 
+template <class R>
+concept rung_list = requires(const R& rungs) {
+  { *rungs.begin() } -> std::convertible_to<std::chrono::nanoseconds>;
+  rungs.end();
+};
+
 #if TAKT_EXCEPTIONS
 [[noreturn, gnu::cold, gnu::noinline]] inline void each_rung_must_divide_the_next() {
   throw_error(std::make_error_code(std::errc::invalid_argument),
@@ -82,27 +87,34 @@ class ladder::custom {
 public:
   /// Errors: std::system_error with errc::invalid_argument unless each rung is positive, divides the next and is less;
   /// ill-formed in a constant expression. Without exceptions it is for constant expressions alone.
-  TAKT_CHECKED custom(std::initializer_list<std::chrono::nanoseconds> rungs)
-      : custom(std::span(rungs.begin(), rungs.end())) {}
-  TAKT_CHECKED explicit custom(std::span<const std::chrono::nanoseconds> rungs) {
+  TAKT_CHECKED custom(std::initializer_list<std::chrono::nanoseconds> rungs) {
+    if (!assign(rungs)) detail::each_rung_must_divide_the_next();
+  }
+  /// The same for a vector, a span and whatever else holds std::chrono::nanoseconds.
+  template <detail::rung_list Rungs> TAKT_CHECKED explicit custom(const Rungs& rungs) {
     if (!assign(rungs)) detail::each_rung_must_divide_the_next();
   }
 
   /// Returns: the ladder, empty unless each rung is positive, divides the next and is less.
-  [[nodiscard]] static constexpr std::optional<custom> make(std::span<const std::chrono::nanoseconds> rungs) noexcept {
+  template <detail::rung_list Rungs = std::initializer_list<std::chrono::nanoseconds>>
+  [[nodiscard]] static constexpr std::optional<custom> make(const Rungs& rungs) noexcept {
     custom result;
     return result.assign(rungs) ? std::optional(result) : std::nullopt;
   }
 
-  /// In nanoseconds, ascending from 1.
-  [[nodiscard]] constexpr std::span<const std::uint64_t> rungs() const noexcept { return {rungs_, count_}; }
+  /// Returns: how many rungs it has; each in nanoseconds, ascending from 1.
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return count_; }
+  [[nodiscard]] constexpr std::uint64_t operator[](std::size_t i) const noexcept { return rungs_[i]; }
 
 private:
   constexpr custom() noexcept = default;
 
-  constexpr bool assign(std::span<const std::chrono::nanoseconds> rungs) noexcept {
-    if (!rungs.empty() && rungs.front().count() == 1) rungs = rungs.subspan(1);
-    for (const auto rung : rungs) {
+  template <class Rungs> constexpr bool assign(const Rungs& rungs) noexcept {
+    bool first = true;
+    for (const std::chrono::nanoseconds rung : rungs) {
+      const bool there_already = first && rung.count() == 1;
+      first = false;
+      if (there_already) continue;
       const std::uint64_t last = rungs_[count_ - 1];
       if (rung.count() <= 0 || static_cast<std::uint64_t>(rung.count()) <= last) return false;
       if (static_cast<std::uint64_t>(rung.count()) % last != 0) return false;
@@ -175,7 +187,8 @@ template <std::unsigned_integral U> constexpr U roundest_decimal(U earliest, U l
 }
 
 /// The same for any rungs, ascending from 1 and dividing each other; with a search.
-template <std::unsigned_integral U> constexpr U roundest_on(std::span<const U> rungs, U earliest, U latest) noexcept {
+template <class Rungs, std::unsigned_integral U>
+constexpr U roundest_on(const Rungs& rungs, U earliest, U latest) noexcept {
   std::size_t n = rungs.size() - 1;
   while (latest / rungs[n] * rungs[n] < earliest) --n; // ends at the rung 1
   const U rung = rungs[n];
@@ -198,7 +211,7 @@ template <std::unsigned_integral U> constexpr U roundest(const ladder::binary_ty
   return roundest_binary(earliest, latest);
 }
 constexpr std::uint64_t roundest(const ladder::custom& own, std::uint64_t earliest, std::uint64_t latest) noexcept {
-  return roundest_on(own.rungs(), earliest, latest);
+  return roundest_on(own, earliest, latest);
 }
 
 /// Not all after the epoch: the epoch is on every rung, and what is before it is the mirror image of what is after it.

@@ -39,7 +39,7 @@ concept cpuid_reader = requires(F& leaf, std::uint32_t number) {
 };
 
 template <cpuid_reader F> [[nodiscard]] constexpr cpu_features decode_cpuid(F&& leaf);
-[[nodiscard]] constexpr cpu_features decode_generic_timer(frequency told) noexcept;
+template <class = when_called> [[nodiscard]] constexpr cpu_features decode_generic_timer(frequency told) noexcept;
 template <class = when_called> [[nodiscard]] cpu_features read_cpu_features() noexcept;
 
 // definitions
@@ -128,13 +128,17 @@ constexpr std::uint32_t last_leaf(std::uint32_t first, std::uint32_t told) noexc
   return (told & 0xffff0000) == first ? told : first;
 }
 
-constexpr std::optional<bool> bit(const std::optional<x86::cpuid_registers>& r, std::uint32_t x86::cpuid_registers::*in,
-                                  unsigned number) noexcept {
-  if (!r) return std::nullopt;
-  return ((*r).*in >> number & 1) != 0;
-}
+/// The answer to a leaf, if there is such a leaf.
+struct leaf_answer : x86::cpuid_registers {
+  bool told = false;
 
-constexpr std::optional<frequency> nonzero(double hertz) noexcept {
+  [[nodiscard]] constexpr std::optional<bool> bit(std::uint32_t x86::cpuid_registers::*in, unsigned number) const noexcept {
+    if (!told) return std::nullopt;
+    return (this->*in >> number & 1) != 0;
+  }
+};
+
+template <class = when_called> constexpr std::optional<frequency> nonzero(double hertz) noexcept {
   if (!(hertz > 0)) return std::nullopt;
   return frequency(hertz);
 }
@@ -169,34 +173,29 @@ template <cpuid_reader F> constexpr cpu_features decode_cpuid(F&& leaf) {
   const registers zero = leaf(0, 0);
   f.vendor = cpu_text(zero.ebx, zero.edx, zero.ecx);
   const std::uint32_t last = detail::last_leaf(0, zero.eax);
-  const auto basic = [&](std::uint32_t n) -> std::optional<registers> {
-    if (n > last) return std::nullopt;
-    return leaf(n, 0);
+  const auto ask = [&](std::uint32_t n, std::uint32_t end) {
+    return n <= end ? detail::leaf_answer{leaf(n, 0), true} : detail::leaf_answer{};
   };
-  const std::optional<registers> one = basic(1), six = basic(6), seven = basic(7);
-  if (one) f.model = detail::decode_model(one->eax);
-  f.tsc = detail::bit(one, &registers::edx, 4);
-  f.tsc_deadline = detail::bit(one, &registers::ecx, 24);
-  f.hypervisor = detail::bit(one, &registers::ecx, 31);
-  f.arat = detail::bit(six, &registers::eax, 2);
-  f.tsc_adjust = detail::bit(seven, &registers::ebx, 1);
+  const detail::leaf_answer one = ask(1, last), six = ask(6, last), seven = ask(7, last);
+  if (one.told) f.model = detail::decode_model(one.eax);
+  f.tsc = one.bit(&registers::edx, 4);
+  f.tsc_deadline = one.bit(&registers::ecx, 24);
+  f.hypervisor = one.bit(&registers::ecx, 31);
+  f.arat = six.bit(&registers::eax, 2);
+  f.tsc_adjust = seven.bit(&registers::ebx, 1);
 
-  if (const auto r = basic(0x15)) {
-    f.crystal_frequency = detail::nonzero(r->ecx);
-    if (r->eax != 0 && r->ebx != 0) f.tsc_ratio = crystal_ratio{r->ebx, r->eax};
+  if (const auto r = ask(0x15, last); r.told) {
+    f.crystal_frequency = detail::nonzero(r.ecx);
+    if (r.eax != 0 && r.ebx != 0) f.tsc_ratio = crystal_ratio{r.ebx, r.eax};
     if (f.tsc_ratio && f.crystal_frequency) // the product has at most 64 bits: double rounds it by 2^-53 at worst
-      f.tsc_frequency = frequency(static_cast<double>(std::uint64_t{r->ecx} * r->ebx) / r->eax);
+      f.tsc_frequency = frequency(static_cast<double>(std::uint64_t{r.ecx} * r.ebx) / r.eax);
   }
-  if (const auto r = basic(0x16)) f.base_frequency = detail::nonzero((r->eax & 0xffff) * 1e6);
+  if (const auto r = ask(0x16, last); r.told) f.base_frequency = detail::nonzero((r.eax & 0xffff) * 1e6);
 
   const std::uint32_t last_extended = detail::last_leaf(extended, leaf(extended, 0).eax);
-  const auto more = [&](std::uint32_t n) -> std::optional<registers> {
-    if (n > last_extended) return std::nullopt;
-    return leaf(n, 0);
-  };
-  f.rdtscp = detail::bit(more(0x80000001), &registers::edx, 27);
-  f.invariant_tsc = detail::bit(more(0x80000007), &registers::edx, 8);
-  f.lfence_serializing = detail::bit(more(0x80000021), &registers::eax, 2);
+  f.rdtscp = ask(0x80000001, last_extended).bit(&registers::edx, 27);
+  f.invariant_tsc = ask(0x80000007, last_extended).bit(&registers::edx, 8);
+  f.lfence_serializing = ask(0x80000021, last_extended).bit(&registers::eax, 2);
   if (last_extended >= 0x80000004) {
     const registers a = leaf(0x80000002, 0), b = leaf(0x80000003, 0), c = leaf(0x80000004, 0);
     f.brand = cpu_text(a.eax, a.ebx, a.ecx, a.edx, b.eax, b.ebx, b.ecx, b.edx, c.eax, c.ebx, c.ecx, c.edx);
@@ -212,7 +211,7 @@ template <cpuid_reader F> constexpr cpu_features decode_cpuid(F&& leaf) {
 }
 
 /// Returns: the facts of an aarch64 processor whose CNTFRQ_EL0 tells this frequency.
-constexpr cpu_features decode_generic_timer(frequency told) noexcept {
+template <class> constexpr cpu_features decode_generic_timer(frequency told) noexcept {
   cpu_features f;
   f.counter = "cntvct_el0";
   f.system_counter = true;

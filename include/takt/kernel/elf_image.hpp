@@ -158,11 +158,11 @@ public:
     return result.value_or(symbol());
   }
 #if TAKT_EXCEPTIONS
-  [[nodiscard]] static image parse(std::span<const std::byte> file) {
+  template <class = when_called> [[nodiscard]] static image parse(std::span<const std::byte> file) {
     return detail::or_throw([&](std::error_code& ec) { return parse(file, ec); },
                             [] { return std::string("ELF image: no shared object of this machine, or damaged"); });
   }
-  [[nodiscard]] symbol find(std::string_view name, std::string_view version = {}) const {
+  template <class = when_called> [[nodiscard]] symbol find(std::string_view name, std::string_view version = {}) const {
     return detail::or_throw([&](std::error_code& ec) { return find(name, version, ec); },
                             [&] {
                               return "ELF image: no " + std::string(name) + (version.empty() ? "" : "@") +
@@ -172,7 +172,7 @@ public:
 #endif
 
   /// Returns: everything it exports, in the order of the symbol table.
-  [[nodiscard]] std::vector<symbol> symbols() const {
+  template <class = when_called> [[nodiscard]] std::vector<symbol> symbols() const {
     std::vector<symbol> result;
     for (std::uint64_t i = 0; i < symbol_count_; ++i)
       if (exported(i)) result.push_back(symbol_at(i));
