@@ -84,6 +84,21 @@ void each_rung_must_divide_the_next(); // not there: unusable rungs end the cons
 
 /// A ladder of the caller's. 1 ns is its lowest rung whether named or not, so that every window has a point.
 class ladder::custom {
+  // Before its callers: clang 14 evaluates them with what stands above alone.
+  template <class Rungs> constexpr bool assign(const Rungs& rungs) noexcept {
+    bool first = true;
+    for (const std::chrono::nanoseconds rung : rungs) {
+      const bool there_already = first && rung.count() == 1;
+      first = false;
+      if (there_already) continue;
+      const std::uint64_t last = rungs_[count_ - 1];
+      if (rung.count() <= 0 || static_cast<std::uint64_t>(rung.count()) <= last) return false;
+      if (static_cast<std::uint64_t>(rung.count()) % last != 0) return false;
+      rungs_[count_++] = static_cast<std::uint64_t>(rung.count());
+    }
+    return true;
+  }
+
 public:
   /// Errors: std::system_error with errc::invalid_argument unless each rung is positive, divides the next and is less;
   /// ill-formed in a constant expression. Without exceptions it is for constant expressions alone.
@@ -108,20 +123,6 @@ public:
 
 private:
   constexpr custom() noexcept = default;
-
-  template <class Rungs> constexpr bool assign(const Rungs& rungs) noexcept {
-    bool first = true;
-    for (const std::chrono::nanoseconds rung : rungs) {
-      const bool there_already = first && rung.count() == 1;
-      first = false;
-      if (there_already) continue;
-      const std::uint64_t last = rungs_[count_ - 1];
-      if (rung.count() <= 0 || static_cast<std::uint64_t>(rung.count()) <= last) return false;
-      if (static_cast<std::uint64_t>(rung.count()) % last != 0) return false;
-      rungs_[count_++] = static_cast<std::uint64_t>(rung.count());
-    }
-    return true;
-  }
 
   std::uint64_t rungs_[63]{1}; // each is at least twice the one before, and all are below 2^63
   std::size_t count_ = 1;
