@@ -5,10 +5,8 @@
 #include "planner.hpp"
 #include "time_line_picture.hpp"
 #include <absl/flags/flag.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
-#include <absl/strings/str_split.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -23,12 +21,12 @@ ABSL_FLAG(tool::duration, shortest, tool::duration{std::chrono::milliseconds(10)
           "TIME: The shortest period of a thread");
 ABSL_FLAG(tool::duration, longest, tool::duration{std::chrono::seconds(3)}, "TIME: The longest");
 ABSL_FLAG(std::string, slack_share, "10-50",
-          "PERCENT: How late a thread may be, of its period; each draws its own from A-B");
+          "PERCENT: How late a thread or timer may be, of its period; each draws its own from A-B");
 ABSL_FLAG(tool::duration, phase_grid, tool::duration{std::chrono::milliseconds(10)},
           "TIME: The grid for the histogram of phases");
 ABSL_FLAG(std::uint64_t, seed, 1, "N: What periods, slack and beginnings are drawn from");
 ABSL_FLAG(std::string, real_time, "", "POLICY: Run the threads under fifo or rr, for whom the kernel knows no slack");
-ABSL_FLAG(std::string, svg, "", "FILE: Draw the time line of the first half second into FILE");
+ABSL_FLAG(std::string, svg, "", "FILE: Draw it into FILE, as a picture for browsers");
 
 namespace tool {
 namespace {
@@ -256,14 +254,6 @@ std::vector<picture_panel> picture_of(const workload& w, const std::vector<finis
   return panels;
 }
 
-bool parse_share(const std::string& text, double& least, double& most) {
-  const std::vector<std::string> parts = absl::StrSplit(text, '-');
-  if (parts.empty() || parts.size() > 2) return false;
-  if (!absl::SimpleAtod(parts.front(), &least) || !absl::SimpleAtod(parts.back(), &most)) return false;
-  least /= 100, most /= 100;
-  return least >= 0 && least <= most && most <= 1;
-}
-
 exit_code run() {
   workload w;
   w.processes = absl::GetFlag(FLAGS_processes);
@@ -281,7 +271,7 @@ exit_code run() {
     return wrong_usage("--each wants 100ms to 1h");
   if (phase_period < nanoseconds(static_cast<std::int64_t>(phase_bins)) || phase_period > std::chrono::hours(1))
     return wrong_usage("--phase-grid wants 10ns to 1h");
-  if (!parse_share(absl::GetFlag(FLAGS_slack_share), w.least_slack, w.most_slack))
+  if (!parse_shares(absl::GetFlag(FLAGS_slack_share), w.least_slack, w.most_slack))
     return wrong_usage("--slack-share wants percents from 0 to 100, as 30 or 10-50");
   std::optional<real_time> rt;
   const std::string policy = absl::GetFlag(FLAGS_real_time);

@@ -1,8 +1,10 @@
 #include "command.hpp"
 #include <absl/flags/flag.h>
 #include <absl/strings/match.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_split.h>
 #include <absl/time/time.h>
 #include <algorithm>
 #include <atomic>
@@ -79,6 +81,14 @@ bool AbslParseFlag(absl::string_view text, duration* out, std::string* error) {
   return true;
 }
 std::string AbslUnparseFlag(duration d) { return absl::FormatDuration(absl::FromChrono(d.value)); }
+
+bool parse_shares(absl::string_view text, double& least, double& most) {
+  const std::vector<std::string> parts = absl::StrSplit(text, '-');
+  if (parts.empty() || parts.size() > 2) return false;
+  if (!absl::SimpleAtod(parts.front(), &least) || !absl::SimpleAtod(parts.back(), &most)) return false;
+  least /= 100, most /= 100;
+  return least >= 0 && least <= most && most <= 1;
+}
 
 // stopping
 

@@ -41,6 +41,9 @@ struct duration {
 bool AbslParseFlag(absl::string_view text, duration* out, std::string* error);
 std::string AbslUnparseFlag(duration d);
 
+/// Reads "30" or "10-50", percents from 0 to 100, as shares. Returns: whether it is that.
+bool parse_shares(absl::string_view text, double& least, double& most);
+
 /// Writes out what was printed. Returns: whether all of it, and all before, could be written.
 bool flush_output();
 /// Why it could not; empty as long as it could.

@@ -30,9 +30,10 @@ struct timer {
 struct workload {
   int processes = 8;
   int threads = 4;                                                   ///< timers a process
-  std::chrono::nanoseconds shortest = std::chrono::milliseconds(10); ///< periods are log-uniform between these two
+  std::chrono::nanoseconds shortest = std::chrono::milliseconds(10); ///< periods lie between these two
   std::chrono::nanoseconds longest = std::chrono::seconds(3);
-  double least_slack = 0.1; ///< slack is this share of the period, uniform between these two
+  bool uniform_periods = false; ///< else log-uniform: as many in each octave
+  double least_slack = 0.1;     ///< slack is this share of the period, uniform between these two
   double most_slack = 0.5;
   std::uint64_t seed = 1;
 };
@@ -49,7 +50,9 @@ struct workload {
   const double log_short = std::log(static_cast<double>(w.shortest.count()));
   const double log_long = std::log(static_cast<double>(w.longest.count()));
   for (int i = 0; i < w.processes * w.threads; ++i) {
-    const double period = std::exp(uniform(log_short, log_long));
+    const double period = w.uniform_periods
+                              ? uniform(static_cast<double>(w.shortest.count()), static_cast<double>(w.longest.count()))
+                              : std::exp(uniform(log_short, log_long));
     const double share = uniform(w.least_slack, w.most_slack);
     const double first = uniform(0, period);
     timers.push_back({nanoseconds(first), nanoseconds(period), nanoseconds(period * share)});

@@ -16,8 +16,8 @@
 ///
 /// Why not the earliest or the latest of several: two windows that share three such points would choose different ones.
 /// Wake-ups of a machine whose processes know nothing of each other, relative to the fewest that any planner needs,
-/// mean and worst case (benchmarks/ladder_simulation.cpp): earliest 1.44, 2.05; latest 1.43, 2.04; half-way 1.39, 1.64.
-/// The binary ladder has 1.39, 1.66.
+/// mean and worst case (`takt simulate`): earliest 1.43, 2.04; latest 1.42, 2.04; half-way 1.38, 1.62. The binary ladder
+/// has 1.38, 1.65.
 ///
 /// Does not promise: that points of different ladders meet. They do not; takt itself uses the decimal one throughout.
 #pragma once
