@@ -471,7 +471,7 @@ extern const command simulate_command{
     "rules for waking up, side by side on calculated machines, beside an all-knowing planner",
     "Timers may be late by some slack; processes know nothing of each other. How often does the machine wake if all "
     "follow a rule?\n"
-    "Nothing sleeps: it is calculated, and the same seed gives the same figures everywhere. Without a flag it goes "
+    "Nothing sleeps: it is calculated, and the same seed gives the same figures. Without a flag it goes "
     "through many kinds\n"
     "of machines; --machine looks at one, --windows at yours. --fleet asks what a service sees that many machines call "
     "each time\n"

@@ -1,5 +1,5 @@
 /// simulation.hpp - how many wake-ups a machine needs if every process picks a point of its own windows, by many rules,
-/// beside the fewest that an all-knowing planner needs. Pure: data in, data out, the same everywhere.
+/// beside the fewest that an all-knowing planner needs. Pure: data in, data out.
 ///
 /// Processes know nothing of each other. A process wakes at the point that its rule picks in the window that closes
 /// first, and serves whatever is open then. Counted are the distinct instants at which the machine wakes. With the
