@@ -63,7 +63,9 @@ inline constexpr std::size_t most_windows_in_file = 10'000'000;
     out.push_back({{std::chrono::nanoseconds(fields[1]), std::chrono::nanoseconds(fields[2])},
                    static_cast<std::uint32_t>(fields[0])});
   }
-  std::stable_sort(out.begin(), out.end(), [](const request& a, const request& b) { return a.process < b.process; });
+  std::sort(out.begin(), out.end(), [](const request& a, const request& b) {
+    return a.process != b.process ? a.process < b.process : a.when.earliest < b.when.earliest;
+  });
   return std::nullopt;
 }
 
