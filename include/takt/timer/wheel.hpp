@@ -67,6 +67,7 @@ public:
   }
   /// Precondition: n is in this wheel.
   void remove(node& n) noexcept {
+    if (in_pass_) [[unlikely]] tie_ends();
     unlink(n);
     retract(n);
     --size_;
@@ -78,6 +79,7 @@ public:
       n.open = w;
       slots_[n.slot].offer(w);
     } else {
+      if (in_pass_) tie_ends();
       unlink(n);
       n.open = w;
       insert(n);
@@ -191,6 +193,10 @@ private:
     if (same(n.open, first_)) [[unlikely]] first_stale_ = true;
   }
 
+  /// Makes passing_ a row of proper lists; see next().
+  void tie_ends() noexcept {
+    for (link& end : passing_) end.next->prev = end.prev->next = &end;
+  }
   void pass(slot& s) noexcept;
   void refresh(unsigned number) noexcept;
   void find_first() noexcept;
@@ -246,10 +252,19 @@ inline timer_wheel::node* timer_wheel::next() noexcept {
       continue;
     }
     idle = 0;
-    link* const l = turn & lanes ? end.prev : end.next;
-    node& n = static_cast<node&>(*l);
-    __builtin_prefetch(turn & lanes ? n.prev : n.next, 1);
-    unlink(n);
+    const bool backwards = (turn & lanes) != 0;
+    node& n = static_cast<node&>(*(backwards ? end.prev : end.next));
+    if (end.next == end.prev) {
+      clear(end);
+    } else {
+      // The link that leads from the next node back to the end is not set before that node has arrived from memory, eight
+      // steps later, when it is no longer needed: a store that has to wait would hold up all after it. Who needs it in
+      // the meantime calls tie_ends().
+      link* const ahead = backwards ? n.prev : n.next;
+      (backwards ? end.prev : end.next) = ahead;
+      __builtin_prefetch(ahead, 1);
+      __builtin_prefetch(reinterpret_cast<const char*>(ahead) + 64, 1); // what is behind the node will be needed too
+    }
     if (digits(n.open.earliest) <= now_) {
       --size_;
       return &n;
@@ -285,6 +300,7 @@ inline void timer_wheel::refresh(unsigned number) noexcept {
 inline void timer_wheel::find_first() noexcept {
   first_ = none;
   first_stale_ = false;
+  if (in_pass_) tie_ends();
   for (link& end : passing_) {
     for (link* l = end.next; l != &end; l = l->next) {
       const window& w = static_cast<node*>(l)->open;
