@@ -7,6 +7,8 @@ tool_packages="libabsl-dev nlohmann-json3-dev zlib1g-dev"
 test_packages="doctest-dev libbenchmark-dev pkg-config"
 # The oldest clang promised, cross compilers with the emulator that runs what they make.
 matrix_packages="clang-14 libclang-rt-14-dev g++-aarch64-linux-gnu g++-riscv64-linux-gnu qemu-user"
+# What benchmarks compare takt with. They do without what is missing.
+peer_packages="libuv1-dev libevent-dev libasio-dev"
 # What a throw-away guest is booted with; its kernel is downloaded, never installed.
 guest_packages="qemu-system-x86 cpio"
 

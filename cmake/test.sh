@@ -18,7 +18,7 @@ esac
 need $build_packages $tool_packages $test_packages
 newest=
 if [ $how = full ]; then
-  need $matrix_packages $guest_packages
+  need $matrix_packages $guest_packages $peer_packages
   newest=$(newest_clang)
   [ -z "$newest" ] || need "clang-$newest" "libclang-rt-$newest-dev"
 fi
