@@ -109,6 +109,8 @@ struct list {
 template <class Rule> class comparison {
   using scheduler = takt::basic_grid_scheduler<manual_clock, Rule>;
 
+  using node_type = takt::basic_grid_timer<scheduler, sizeof(void*) + 8>;
+
 public:
   comparison(std::uint64_t seed, Rule rule) : random_(seed), rule_(rule), clock_(at(below(int64_t{1} << 40))), real_(clock_, rule) {
     reach_ = int64_t{1} << (10 + below(28));
@@ -205,7 +207,7 @@ private:
   void arm_node() {
     const int id = -2 - static_cast<int>(below(12));
     if (!nodes_.contains(id)) {
-      nodes_[id] = std::make_unique<typename scheduler::timer>(real_, small{this, id});
+      nodes_[id] = std::make_unique<node_type>(real_, small{this, id});
       list_.timers[id].owned = true;
       plans_[id] = list_.timers[id].then = habits();
     }
@@ -303,7 +305,7 @@ private:
   std::map<int, plan> plans_;
   scheduler real_;
   std::map<int, typename scheduler::handle> handles_;
-  std::map<int, std::unique_ptr<typename scheduler::timer>> nodes_;
+  std::map<int, std::unique_ptr<node_type>> nodes_;
 };
 
 template <class Rule> void compare(Rule rule = Rule()) {

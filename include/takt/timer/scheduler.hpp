@@ -272,7 +272,7 @@ public:
 
 private:
   friend handle;
-  friend timer;
+  template <class, std::size_t> friend class basic_grid_timer;
   using dispatch = detail::timer_dispatch<Mutex, Os>;
   using lock = typename dispatch::lock;
   using time = detail::timer_wheel::time;
@@ -307,7 +307,7 @@ private:
     if (dispatch_.inert()) return false;
     const lock hold = dispatch_.locked();
     const bool was_pending = dispatch_.arm(t, w);
-    wake_in_time(w);
+    wake_in_time(w.latest);
     return was_pending;
   }
   template <class When, class Rep, class Period>
@@ -325,9 +325,12 @@ private:
   [[nodiscard]] time next() noexcept {
     return dispatch_.wheel.size() == 0 ? never : wakeup_for(dispatch_.wheel.first());
   }
-  void wake_in_time(window w) noexcept {
+  void wake_in_time(time latest) noexcept {
     // A window that closes before anybody wakes up is the first to close. A pass looks at all of them when it ends.
-    if (w.latest < clock_.alarm.awake_by() && !dispatch_.in_pass()) clock_.alarm.set(next());
+    if (latest < clock_.alarm.awake_by()) [[unlikely]] set_alarm();
+  }
+  [[gnu::noinline]] void set_alarm() noexcept {
+    if (!dispatch_.in_pass()) clock_.alarm.set(next());
   }
   /// Without the lock when it returns in a child that a callback forked.
   std::size_t pass(lock& hold, time now) {
@@ -410,7 +413,7 @@ bool basic_grid_scheduler<Clock, Rule, Mutex, Os>::move(detail::counted& t, When
   t.slack = room.count();
   t.change(scheduled::ran, 0); // these cycles begin with this window
   dispatch_.arm(t, w);
-  wake_in_time(w);
+  wake_in_time(w.latest);
   return true;
 }
 

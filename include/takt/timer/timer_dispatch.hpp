@@ -231,7 +231,9 @@ template <class Mutex, class Os> timer_dispatch<Mutex, Os>::~timer_dispatch() {
   delete handler;
 }
 
-template <class Mutex, class Os> bool timer_dispatch<Mutex, Os>::arm(scheduled& t, window w) noexcept {
+// Inlined, or g++ would pass the window in two registers, store it, and wait for the two stores to load it as one vector.
+template <class Mutex, class Os>
+[[gnu::always_inline]] inline bool timer_dispatch<Mutex, Os>::arm(scheduled& t, window w) noexcept {
   if (t.has(scheduled::armed)) return wheel.move(t, w), true;
   wheel.add(t, w);
   if (t.has(scheduled::is_counted)) static_cast<counted&>(t).keep();

@@ -14,7 +14,7 @@ namespace takt::inline TAKT_ABI {
 
 // synopsis
 template <class Scheduler> class basic_timer_handle;
-template <class Scheduler> class basic_grid_timer;
+template <class Scheduler, std::size_t Room = sizeof(void*)> class basic_grid_timer;
 
 // definitions
 namespace detail {
@@ -114,17 +114,16 @@ private:
 /// A timer that is part of an object of the caller's: arming, moving and cancelling it allocates nothing. Cancelled when
 /// it dies, which may happen in its own callback. Neither copied nor moved: the scheduler knows its address.
 ///
-/// The callback lives in it, so it is small: at most two pointers, trivially copyable; a lambda that captures `this`, say.
-/// What needs more goes to after() and every(). It may take a `const timer_event&`.
-template <class Scheduler> class basic_grid_timer : private detail::scheduled {
+/// The callback lives in it, in Room bytes, and is trivially copyable: by default as large as a pointer, such as a lambda that
+/// captures `this`, with which a node is 64 bytes. What needs more goes to after() and every(), or names its Room. It may
+/// take a `const timer_event&`.
+template <class Scheduler, std::size_t Room> class basic_grid_timer : private detail::scheduled {
 public:
-  static constexpr std::size_t room = 2 * sizeof(void*); ///< for the callback
-
   template <timer_callback<typename Scheduler::event> F>
   basic_grid_timer(Scheduler& scheduler, F f) noexcept : scheduled(&invoke<F>, 0), scheduler_(&scheduler) {
-    static_assert(sizeof(F) <= room && alignof(F) <= alignof(void*) && std::is_trivially_copyable_v<F>,
-                  "the callback of a grid_timer must be trivially copyable and at most two pointers in size: capture "
-                  "`this` or a reference, or use grid_scheduler::after");
+    static_assert(sizeof(F) <= Room && alignof(F) <= alignof(void*) && std::is_trivially_copyable_v<F>,
+                  "the callback of a grid_timer must be trivially copyable and fit into its Room, by default a pointer: "
+                  "capture `this` alone, name a larger Room, or use grid_scheduler::after");
     ::new (static_cast<void*>(callback_)) F(f);
   }
   basic_grid_timer(const basic_grid_timer&) = delete;
@@ -163,7 +162,7 @@ private:
   }
 
   Scheduler* scheduler_;
-  alignas(void*) std::byte callback_[room];
+  alignas(void*) std::byte callback_[Room];
 };
 
 } // namespace takt::inline TAKT_ABI
