@@ -186,13 +186,17 @@ struct input {
   std::vector<unsigned> order[3];
 };
 
+template <class Timers> void settle(Timers&) {}
+template <class Timers>
+  requires requires(Timers t) { t.settle(); }
+void settle(Timers& timers) {
+  timers.settle();
+}
+
 template <class Timers> void operate(benchmark::State& state, bool at_random) {
   const auto n = static_cast<std::size_t>(state.range(0));
   const input in(n, at_random);
   Timers timers(n);
-  const auto settle = [&timers] {
-    if constexpr (requires { timers.settle(); }) timers.settle();
-  };
   double add = 0, move = 0, cancel = 0;
   for (auto _ : state) {
     const double begin = cpu_time();
@@ -200,11 +204,11 @@ template <class Timers> void operate(benchmark::State& state, bool at_random) {
     const double added = cpu_time();
     for (const unsigned i : in.order[1]) timers.move(i, in.second[i], in.slack[i]);
     const double moved = cpu_time();
-    settle();
+    settle(timers);
     const double settled = cpu_time();
     for (const unsigned i : in.order[2]) timers.cancel(i);
     const double cancelled = cpu_time();
-    settle();
+    settle(timers);
     add += added - begin, move += moved - added, cancel += cancelled - settled;
   }
   const double times = static_cast<double>(state.iterations()) * static_cast<double>(n);

@@ -1,0 +1,34 @@
+// Housekeeping jobs in one thread, each with a period of its own and half of it as slack: they meet at round points of the clock,
+// with each other and with other processes that do the same, so that the machine wakes up for all of them at once.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <stop_token>
+#include <takt/timer/scheduler.hpp>
+#include <thread>
+
+int main(int argc, char** argv) {
+  using namespace std::chrono_literals;
+  const std::chrono::seconds run_for(argc > 1 ? std::atol(argv[1]) : 10);
+
+  takt::grid_scheduler timers;
+  const auto job = [&timers](const char* name, std::chrono::milliseconds period) {
+    return timers.every(period, period / 2, [name](const takt::grid_scheduler::event& e) {
+      std::printf("%10.3f s: %s, %.0f ms into its window\n", std::chrono::duration<double>(e.now.time_since_epoch()).count(),
+                  name, std::chrono::duration<double, std::milli>(e.now - e.earliest).count());
+      std::fflush(stdout);
+    });
+  };
+  const auto flush = job("flush the log", 700ms);
+  const auto expire = job("expire sessions", 1100ms);
+  const auto report = job("report metrics", 2300ms);
+  const auto watch = job("look at the configuration", 3100ms);
+
+  std::jthread housekeeper([&timers](const std::stop_token& token) { timers.run(token); });
+  std::this_thread::sleep_for(run_for);
+  housekeeper.request_stop();
+  housekeeper.join();
+  const auto s = timers.statistics();
+  std::printf("%llu jobs in %llu wake-ups\n", static_cast<unsigned long long>(s.fired()),
+              static_cast<unsigned long long>(s.wakeups()));
+} // the handles die before the scheduler

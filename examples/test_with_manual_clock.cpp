@@ -1,0 +1,60 @@
+// How to test code that uses timers without sleeping: the code takes the type of its scheduler, the test gives it one on a
+// manual_clock, and an hour passes in a moment, the same way in every run.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <takt/testing/manual_clock.hpp>
+#include <takt/timer/scheduler.hpp>
+#include <utility>
+
+using namespace std::chrono_literals;
+
+/// The code under test: forgets what nobody asked for during a minute; whether a second later does not matter.
+template <class Scheduler = takt::grid_scheduler> class cache {
+public:
+  explicit cache(Scheduler& timers) : timers_(timers) {}
+
+  void put(const std::string& key, std::string value) {
+    entries_[key] = {std::move(value), timers_.after(1min, 1s, [this, key] { entries_.erase(key); })};
+  }
+  const std::string* get(const std::string& key) {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return nullptr;
+    found->second.forget.move(1min, 1s);
+    return &found->second.value;
+  }
+
+private:
+  struct entry {
+    std::string value;
+    typename Scheduler::handle forget;
+  };
+  Scheduler& timers_;
+  std::map<std::string, entry> entries_;
+};
+
+void expect(bool sound, const char* what) {
+  std::printf("%s: %s\n", sound ? "ok" : "FAILED", what);
+  if (!sound) std::exit(1);
+}
+
+int main() {
+  takt::testing::manual_clock clock;
+  takt::basic_grid_scheduler<takt::testing::manual_clock> timers(clock);
+  cache words(timers);
+
+  words.put("takt", "beat");
+  words.put("uhr", "clock");
+  clock.advance(59s);
+  expect(words.get("takt") != nullptr, "still there before a minute is over");
+  clock.advance(3s);
+  expect(words.get("uhr") == nullptr, "forgotten after a minute and its slack");
+  expect(words.get("takt") != nullptr, "asked for, it stays");
+  expect(clock.pending() == 1, "one timer is armed");
+  clock.advance_to_next();
+  expect(words.get("takt") == nullptr, "the next thing to happen is that it is forgotten");
+  expect(clock.advance(1h) == 0, "nothing happens for an hour");
+  expect(timers.statistics().max_lateness() == 0ns, "and nothing was late");
+}
