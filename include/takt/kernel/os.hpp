@@ -169,10 +169,12 @@ struct linux_os {
   }
 
   // this thread
-  /// Keeps all signals from the calling thread, and so from those it starts, until the mask from `before` is put back.
+  /// Keeps all signals from the calling thread, and so from those it starts, until the mask from `before` is put back; but
+  /// those that a thread brings upon itself, which end the program where they are blocked and it may want to handle.
   [[nodiscard]] static int signals_block(sigset_t& before) noexcept {
     sigset_t all;
     ::sigfillset(&all);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP}) ::sigdelset(&all, own);
     return ::pthread_sigmask(SIG_SETMASK, &all, &before);
   }
   static void signals_restore(const sigset_t& before) noexcept { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
