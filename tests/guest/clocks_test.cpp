@@ -3,6 +3,7 @@
 // never goes backwards, in a thread or from one thread to another.
 #include "checks.hpp"
 #include "guest.hpp"
+#include "recorder.hpp"
 
 #include <takt/clock/tsc_clock.hpp>
 #include <takt/kernel/posix_clock.hpp>
@@ -90,4 +91,17 @@ TEST_CASE("clocks: neither clock goes backwards, calibrated or not, disciplined 
   CHECK(guest::backwards_between<tsc_clock>(300ms) == 0);
   stop = true;
   keeper.join();
+}
+
+TEST_CASE("clocks: clock_watch tells nothing where nothing happens, whatever keeps the time") {
+  guest::recorder recorder(100ms);
+  std::this_thread::sleep_for(3s);
+  const auto& told = recorder.end();
+  MESSAGE(recorder.description());
+  CHECK(recorder.looks() >= 2);
+  for (const guest::told_event& t : told) {
+    // A kernel that keeps time by the tick loses it when the emulator is held up, and the counter tells.
+    CHECK(guest::situation() == "jiffies");
+    CHECK((t.event.kind == takt::watch_kind::counter_jump || t.event.kind == takt::watch_kind::counter_rate));
+  }
 }
