@@ -30,6 +30,12 @@ static_assert(monotonic::is_steady && !realtime::is_steady);
 static_assert(std::is_same_v<monotonic::time_point, by_call<CLOCK_MONOTONIC>::time_point>);
 static_assert(!std::is_convertible_v<monotonic::time_point, realtime::time_point>);
 
+// timer
+static_assert(sizeof(takt::grid_timer) == 64); // 56 beyond its callback: a cache line
+static_assert(sizeof(takt::timer_handle) == 2 * sizeof(void*));
+static_assert(std::is_nothrow_move_constructible_v<takt::timer_handle> && !std::is_copy_constructible_v<takt::timer_handle>);
+static_assert(!std::is_move_constructible_v<takt::grid_timer> && !std::is_move_constructible_v<takt::grid_scheduler>);
+
 // The operating system is a policy without state, so that nothing carries it around.
 static_assert(std::is_empty_v<takt::linux_os>);
 
