@@ -205,6 +205,13 @@ TEST_CASE("a clock that jumps between the readings makes the set wide, whatever 
     os::now.clocks[id] = {{1, 0}, 0};
   os::now.reading = 4ms;
   CHECK(takt::read_all_clocks<slow_counter, os>(known.rate, takt::access::syscall).half_width == 10ms + 1ns);
+  struct falling_counter {
+    static takt::ticks read() {
+      static std::uint64_t shown = 1'000'000;
+      return takt::ticks(shown -= 100);
+    }
+  };
+  CHECK(takt::read_all_clocks<falling_counter, os>(known.rate, takt::access::syscall).half_width == 30min + 1ns);
   os::now.reading = 10ns;
   const auto r = takt::read_all_clocks<takt::no_counter, os>({}, takt::access::syscall);
   CHECK(r.half_width == 26ns);

@@ -78,6 +78,8 @@ inline constexpr std::chrono::nanoseconds least = std::chrono::microseconds(1);
 inline constexpr double slew_ppm = 5;
 /// NTP may steer by 500 ppm and adjtime(3) by as much again: a counter further off than both did not count.
 inline constexpr double jump_ppm = 1000;
+/// A set of readings that is wider than this tells nothing; a counter that went backwards meanwhile makes it centuries.
+inline constexpr std::chrono::nanoseconds widest_set = std::chrono::hours(1);
 /// Against RAW nothing is steered: the counter is off by what its calibration was, or both are different crystals, which
 /// wander by less than this in a day.
 inline constexpr double disagreement_ppm = 20;
@@ -158,6 +160,7 @@ template <class> constexpr clock_events classify(const clock_readings& before, c
 /// for milliseconds (jiffies). Where the counter's rate is not known MONOTONIC alone says it. Costs some 20 reads by the
 /// vDSO. `road`: by what the kernel's clocks are read; access::syscall for a thread that may not read the counter.
 template <class Counter, class Os> clock_readings read_all_clocks(tick_rate rate, access road) noexcept {
+  using clock_event_rule::widest_set;
   using std::chrono::nanoseconds;
   const auto read = [&]<clockid_t Id>() -> nanoseconds {
     if (road == access::syscall) return posix_clock<Id, access::syscall, Os>::now().time_since_epoch();
@@ -176,7 +179,8 @@ template <class Counter, class Os> clock_readings read_all_clocks(tick_rate rate
     const nanoseconds by_monotonic = read.template operator()<CLOCK_MONOTONIC>() - *r.monotonic;
     const ticks width = Counter::read() - begin;
     const nanoseconds by_counter = rate.to<nanoseconds>(width); // zero for an unknown rate
-    const nanoseconds whole = by_counter > by_monotonic ? by_counter : by_monotonic;
+    const nanoseconds longer = by_counter > by_monotonic ? by_counter : by_monotonic;
+    const nanoseconds whole = longer < widest_set ? longer : widest_set;
     const bool told_by_ticks = !rate.known() && width != ticks();
     const std::uint64_t size = told_by_ticks ? width.count() : static_cast<std::uint64_t>(whole.count());
     if (size >= narrowest) continue;
