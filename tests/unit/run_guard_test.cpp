@@ -22,7 +22,7 @@ void migrations(int n) {
 
 void machine() {
   os::reset();
-  for (const clockid_t id : {CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME})
+  for (const clockid_t id : {CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME, CLOCK_REALTIME, CLOCK_TAI})
     os::now.clocks[id] = {timespec{1000, 0}, 0};
   os::now.files[takt::clocksource::current_path].value = "tsc\n";
   os::now.reading = 20ns;

@@ -11,6 +11,7 @@
 /// kernel/time/timekeeping.c: BOOTTIME and REALTIME are MONOTONIC plus offsets that only suspend, steps and leap
 /// seconds change.
 #pragma once
+#include <takt/clock/clock_events.hpp>
 #include <takt/core/error.hpp>
 #include <takt/core/saturating.hpp>
 #include <takt/kernel/clocksource.hpp>
@@ -77,28 +78,6 @@ template <class> std::optional<std::uint64_t> parse_migrations(std::string_view 
 
 namespace detail {
 
-/// How far BOOTTIME is ahead of MONOTONIC and REALTIME of BOOTTIME, each within `width` above what stands here.
-struct clock_offsets {
-  std::chrono::nanoseconds slept{}, set{}, width = std::chrono::nanoseconds::max();
-};
-
-/// Readings of which the narrowest is taken: a microsecond when nobody interrupts.
-inline constexpr int offset_readings = 10;
-
-template <class Os> clock_offsets read_offsets() noexcept {
-  clock_offsets best;
-  for (int i = 0; i < offset_readings; ++i) {
-    using std::chrono::nanoseconds;
-    const nanoseconds before = posix_clock<CLOCK_MONOTONIC, access::vdso, Os>::now().time_since_epoch();
-    const nanoseconds boot = posix_clock<CLOCK_BOOTTIME, access::vdso, Os>::now().time_since_epoch();
-    const nanoseconds real = posix_clock<CLOCK_REALTIME, access::vdso, Os>::now().time_since_epoch();
-    const nanoseconds after = posix_clock<CLOCK_MONOTONIC, access::vdso, Os>::now().time_since_epoch();
-    const nanoseconds width = saturating_subtract(after, before);
-    if (width < best.width) best = {saturating_subtract(boot, after), saturating_subtract(real, boot), width};
-  }
-  return best;
-}
-
 /// Returns: seconds with three digits of what is left, "3599.999 s", or nanoseconds when it is less than a millisecond.
 template <class = when_called> std::string plain_time(std::chrono::nanoseconds d) {
   const auto ns = d.count();
@@ -141,7 +120,7 @@ public:
     timer_ = timer_fd<Os>(CLOCK_REALTIME, seen_by_offsets_alone);
     if (timer_) timer_.arm(nanoseconds::max(), true, seen_by_offsets_alone);
     migrations_ = read_migrations();
-    offsets_ = detail::read_offsets<Os>();
+    clocks_ = read_all_clocks<no_counter, Os>({});
     report_.cpu_before = read_cpu();
     start_ = now();
   }
@@ -151,7 +130,7 @@ public:
     const nanoseconds end = now();
     run_report r = report_;
     r.cpu_after = read_cpu();
-    const detail::clock_offsets offsets = detail::read_offsets<Os>();
+    const clock_readings clocks = read_all_clocks<no_counter, Os>({});
     const auto migrations = read_migrations();
     std::error_code ec;
     r.source_after = clocksource::current<Os>(ec);
@@ -159,9 +138,9 @@ public:
     r.clock_was_set = report_.clock_was_set;
     r.length = saturating_subtract(end, start_);
     if (migrations && migrations_) r.migrations = *migrations - *migrations_;
-    r.slept = saturating_subtract(offsets.slept, offsets_.slept);
-    r.stepped = saturating_subtract(offsets.set, offsets_.set);
-    r.uncertainty = saturating_add(offsets.width, offsets_.width);
+    const clock_events found = classify(clocks_, clocks, {});
+    r.slept = found.slept, r.stepped = found.step;
+    r.uncertainty = 2 * (clocks.half_width + clocks_.half_width);
     return r;
   }
 
@@ -182,7 +161,7 @@ private:
 
   run_report report_; ///< what was known at the beginning, and that the clock was set
   timer_fd<Os> timer_;
-  detail::clock_offsets offsets_;
+  clock_readings clocks_;
   std::optional<std::uint64_t> migrations_;
   nanoseconds start_{};
 };
