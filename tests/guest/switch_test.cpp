@@ -2,6 +2,7 @@
 // load, and that tsc_clock is on CLOCK_MONOTONIC again afterwards; that the tool changes the source and brings it back.
 #include "checks.hpp"
 #include "guest.hpp"
+#include "recorder.hpp"
 
 #include <takt/observe/run_guard.hpp>
 #include <takt/timer/periodic.hpp>
@@ -138,4 +139,28 @@ TEST_CASE("tool: the clock source that the tool selects is gone when it ends") {
   CHECK(switched >= 20); // thirty were provoked; one that comes late on a busy host is inside no window
   const std::size_t last = printed.rfind("\"event\":\"summary\"");
   CHECK(last != std::string::npos);
+
+  // What happens while it watches is told, a line each, and nothing else.
+  const auto lines = [&](std::string_view what) {
+    printed.clear();
+    REQUIRE(takt::linux_os::read_file("/tmp/printed", printed, 1 << 20) == 0);
+    int n = 0;
+    for (std::size_t at = 0; (at = printed.find(what, at)) != std::string::npos; ++at) ++n;
+    return n;
+  };
+  const pid_t watching = run("takt watch --period 100ms --json");
+  std::this_thread::sleep_for(3s);
+  guest::select_clocksource("hpet");
+  std::this_thread::sleep_for(1s);
+  guest::step_exactly(3600s);
+  for (int i = 0; i < 200 && lines("\"event\":\"step\"") == 0; ++i) std::this_thread::sleep_for(50ms);
+  ::kill(watching, SIGINT);
+  CHECK(result(watching) == 0);
+  guest::select_clocksource(before);
+  CHECK(lines("\"event\":\"step\"") == 1);
+  CHECK(lines("\"event\":\"clock source switched\"") == 1);
+  CHECK(lines("\"to\":\"hpet\"") == 1);
+  CHECK(lines("\"event\":\"suspend\"") + lines("\"event\":\"slew\"") + lines("\"event\":\"leap") == 0);
+  CHECK(lines("\"event\":\"summary\"") == 1);
+  MESSAGE(printed);
 }
