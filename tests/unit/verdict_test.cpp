@@ -15,7 +15,7 @@ using sources = std::vector<std::string>;
 const std::string counter_source(takt::counter_clocksource);
 
 // A machine on which everything speaks for the counter.
-counter_facts sound() { return {true, true, true, true, true, sources{counter_source, "hpet"}, counter_source, true}; }
+counter_facts sound() { return {true, true, true, true, true, sources{counter_source, "hpet"}, counter_source, true, {}}; }
 
 bool found(const takt::verdict& v, finding f) {
   return std::find(v.findings.begin(), v.findings.end(), f) != v.findings.end();
@@ -45,6 +45,7 @@ TEST_CASE("each fact that speaks against the counter is enough alone, and is nam
       {[](counter_facts& f) { f.current_source = "hpet", f.available_sources = sources{"hpet", "acpi_pm"}; },
        finding::kernel_does_not_offer_it},
       {[](counter_facts& f) { f.current_source.reset(), f.available_sources.reset(); }, finding::kernel_view_not_told},
+      {[](counter_facts& f) { f.cpus_agree = false; }, finding::cpus_differ},
       {[](counter_facts& f) { f.invariant.reset(), f.constant_tsc.reset(), f.nonstop_tsc.reset(); }, finding::invariance_not_told},
   };
   for (const change& c : changes) {
@@ -99,8 +100,8 @@ TEST_CASE("nothing told is no reason to trust") {
 
 TEST_CASE("every finding has words of its own") {
   std::set<std::string_view> texts;
-  for (int i = 0; i <= static_cast<int>(finding::vdso_falls_back); ++i) texts.insert(takt::explain(static_cast<finding>(i)));
-  CHECK(texts.size() == static_cast<std::size_t>(finding::vdso_falls_back) + 1);
+  for (int i = 0; i <= static_cast<int>(finding::cpus_differ); ++i) texts.insert(takt::explain(static_cast<finding>(i)));
+  CHECK(texts.size() == static_cast<std::size_t>(finding::cpus_differ) + 1);
   CHECK(texts.count(takt::explain(static_cast<finding>(1000))) == 0);
 }
 

@@ -43,6 +43,7 @@ struct counter_facts {
   std::optional<std::vector<std::string>> available_sources;  ///< Linux's clock sources
   std::optional<std::string> current_source;
   std::optional<bool> vdso_answers;                           ///< CLOCK_MONOTONIC is read without a system call
+  std::optional<bool> cpus_agree;                             ///< no step back was seen between CPUs (counter_offset.hpp)
 };
 
 /// The roads to the time, from the cheapest.
@@ -63,6 +64,8 @@ enum class finding {
   kernel_view_not_told,
   vdso_answers,
   vdso_falls_back,
+  cpus_agree,
+  cpus_differ,
 };
 
 struct verdict {
@@ -81,7 +84,8 @@ template <class Os = linux_os> [[nodiscard]] counter_facts gather_counter_facts(
 /// Returns: the verdict over `facts`. The counter is trusted when all of this holds:
 ///   - nobody says that it is missing, and this thread is not forbidden to read it;
 ///   - processor or Linux calls it invariant (Linux by both of its flags) and neither denies it;
-///   - Linux keeps time by it or offers to: it compares the counter with other clocks, which no flag can replace.
+///   - Linux keeps time by it or offers to: it compares the counter with other clocks, which no flag can replace;
+///   - nobody saw the counters of two CPUs differ.
 /// Otherwise the kernel's clock is recommended, by the vDSO unless that is known to fall back to a system call, or would
 /// read a counter that this thread may not read.
 template <class> verdict judge(const counter_facts& facts) {
@@ -106,6 +110,7 @@ template <class> verdict judge(const counter_facts& facts) {
   else find(finding::kernel_does_not_offer_it);
 
   if (facts.vdso_answers) find(*facts.vdso_answers ? finding::vdso_answers : finding::vdso_falls_back);
+  if (facts.cpus_agree) find(*facts.cpus_agree ? finding::cpus_agree : finding::cpus_differ);
 
   v.counter_trusted = true;
   for (const finding f : v.findings) v.counter_trusted &= !speaks_against_counter(f);
@@ -115,8 +120,9 @@ template <class> verdict judge(const counter_facts& facts) {
   return v;
 }
 
-/// Returns: what the processor and Linux tell about the counter here and now, all but `vdso_answers`: that experiment
-/// starts a thread, so whoever wants it in the verdict asks vdso::answers and fills it in.
+/// Returns: what the processor and Linux tell about the counter here and now, all but `cpus_agree` and `vdso_answers`: these
+/// are experiments that start threads, so whoever wants them in the verdict asks counters_agree (of measure_offset) and
+/// vdso::answers, and fills them in.
 /// What cannot be read is not told; nothing fails. Costs a few CPUID and the reading of three small files.
 template <class Os> counter_facts gather_counter_facts() {
   counter_facts facts;
@@ -147,11 +153,13 @@ constexpr bool speaks_against_counter(finding f) noexcept {
   case finding::invariance_not_told:
   case finding::forbidden:
   case finding::kernel_does_not_offer_it:
-  case finding::kernel_view_not_told: return true;
+  case finding::kernel_view_not_told:
+  case finding::cpus_differ: return true;
   case finding::invariant_by_processor:
   case finding::invariant_by_linux:
   case finding::kernel_keeps_time_by_it:
   case finding::kernel_offers_it:
+  case finding::cpus_agree:
   case finding::vdso_answers:
   case finding::vdso_falls_back: return false;
   }
@@ -172,6 +180,8 @@ constexpr std::string_view explain(finding f) noexcept {
   case finding::kernel_offers_it: return "the kernel offers it as a clock source, though it uses another";
   case finding::kernel_does_not_offer_it: return "the kernel does not offer it as a clock source: it was found unstable, or switched off";
   case finding::kernel_view_not_told: return "the kernel's clock sources cannot be read";
+  case finding::cpus_agree: return "no message between two CPUs showed it step back";
+  case finding::cpus_differ: return "the counters of two CPUs differ: a message from one to the other showed it step back";
   case finding::vdso_answers: return "the vDSO answers without a system call";
   case finding::vdso_falls_back: return "the vDSO falls back to a system call";
   }

@@ -168,6 +168,27 @@ struct linux_os {
     return value != nullptr ? value : std::string();
   }
 
+  // threads
+  using thread = pthread_t;
+  /// Starts a thread that calls `body(argument)`, with every signal blocked: it is no thread of the program's.
+  [[nodiscard]] static int thread_start(thread& out, void* (*body)(void*), void* argument) noexcept {
+    sigset_t all, own;
+    ::sigfillset(&all);
+    if (const int error = ::pthread_sigmask(SIG_SETMASK, &all, &own); error != 0) return error;
+    const int error = ::pthread_create(&out, nullptr, body, argument);
+    ::pthread_sigmask(SIG_SETMASK, &own, nullptr);
+    return error;
+  }
+  static void thread_join(thread t) noexcept { ::pthread_join(t, nullptr); }
+  /// Keeps the calling thread on one CPU; EINVAL for one that is offline or forbidden to it (cpuset), or above 8191.
+  [[nodiscard]] static int pin_thread(unsigned cpu) noexcept {
+    constexpr unsigned most = 8192, bits = 8 * sizeof(unsigned long);
+    unsigned long mask[most / bits]{};
+    if (cpu >= most) return EINVAL;
+    mask[cpu / bits] = 1UL << cpu % bits;
+    return ::syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask) == 0 ? 0 : errno;
+  }
+
   // this thread
   /// Keeps all signals from the calling thread, and so from those it starts, until the mask from `before` is put back; but
   /// those that a thread brings upon itself, which end the program where they are blocked and it may want to handle.
@@ -446,15 +467,9 @@ inline int linux_os::without_system_call(clock_gettime_function f, clockid_t id,
     }
   };
   experiment e{f, id, 0, false};
-  // A signal handler of the program must not run under the filter, so the thread is born with every signal blocked.
-  sigset_t all, own;
-  ::sigfillset(&all);
-  if (const int error = ::pthread_sigmask(SIG_SETMASK, &all, &own); error != 0) return error;
-  pthread_t thread{};
-  const int error = ::pthread_create(&thread, nullptr, &experiment::run, &e);
-  ::pthread_sigmask(SIG_SETMASK, &own, nullptr);
-  if (error != 0) return error;
-  ::pthread_join(thread, nullptr);
+  thread started{};
+  if (const int error = thread_start(started, &experiment::run, &e); error != 0) return error;
+  thread_join(started);
   if (e.error == 0) answered = e.answered;
   return e.error;
 }

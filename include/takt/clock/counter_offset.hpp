@@ -1,0 +1,208 @@
+/// counter_offset.hpp - how far the counters of two CPUs may be apart, by messages between two threads.
+///
+/// A thread on one CPU sends what its counter shows; a thread on the other reads its own when the message has come. The
+/// message was not received before it was sent: the receiver's counter, less the offset between the two, is not below the
+/// sender's. So each message one way bounds the offset from above, each the other way from below, and of thousands the
+/// fastest of either way bound it best: to what a cache line takes there and back.
+///
+/// A bound that excludes zero is a step back that was *seen*: a stamp from one CPU that was greater than one taken later on
+/// the other. Where the bounds include zero, no message between these CPUs was fast enough to show a difference.
+///
+/// Does not promise: anything about an offset later; counters whose rates differ drift apart, and then the bounds of one
+/// measurement contradict each other or those of the next. A hypervisor may move virtual CPUs between the messages.
+/// Sources: D. L. Mills, RFC 5905, 8 (the bounds of a round trip); Linux 6.12 arch/x86/kernel/tsc_sync.c, which warps.
+#pragma once
+#include <takt/core/config.hpp>
+#include <takt/core/error.hpp>
+#include <takt/core/ticks.hpp>
+#include <takt/core/timespec.hpp>
+#include <takt/cpu/counter.hpp>
+#include <takt/kernel/os.hpp>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+
+namespace takt::inline TAKT_ABI {
+
+// synopsis
+namespace exchange_rule {
+/// Round trips that are enough for the fastest to be among them: after a few thousand the bounds move no more.
+inline constexpr std::uint64_t rounds = 20'000;
+/// Two threads that do not get their CPUs give up after this, with what they have.
+inline constexpr std::chrono::nanoseconds patience = std::chrono::seconds(2);
+/// The first ones find their code and the line in no cache, and do not count against anybody.
+inline constexpr std::uint64_t fewest_rounds = 16;
+} // namespace exchange_rule
+
+/// What is known of the counter of CPU `other`, less that of CPU `cpu` at the same instant.
+struct counter_offset {
+  unsigned cpu = 0, other = 0;
+  ticks least, most;        ///< the offset is in [least, most]; differences, to be read by signed_count()
+  std::uint64_t rounds = 0; ///< round trips
+
+  /// Whether no step back was seen: zero is within the bounds.
+  [[nodiscard]] constexpr bool agrees() const noexcept { return least.signed_count() <= 0 && most.signed_count() >= 0; }
+  /// Whether the bounds contradict each other: the offset changed meanwhile.
+  [[nodiscard]] constexpr bool moved() const noexcept { return least.signed_count() > most.signed_count(); }
+};
+
+/// In nanoseconds, rounded outwards.
+struct offset_bounds {
+  std::chrono::nanoseconds least{}, most{};
+};
+[[nodiscard]] constexpr offset_bounds in_nanoseconds(const counter_offset& o, tick_rate rate) noexcept;
+
+/// Whether all pairs agree: what counter_facts::cpus_agree wants. Nothing where no pair was measured.
+[[nodiscard]] constexpr std::optional<bool> counters_agree(std::span<const counter_offset> pairs) noexcept;
+
+template <class Counter = ordered_counter, class Os = linux_os>
+[[nodiscard]] counter_offset measure_offset(unsigned cpu, unsigned other, std::uint64_t rounds, std::error_code& ec) noexcept;
+#if TAKT_EXCEPTIONS
+template <class Counter = ordered_counter, class Os = linux_os>
+[[nodiscard]] counter_offset measure_offset(unsigned cpu, unsigned other, std::uint64_t rounds = exchange_rule::rounds);
+#endif
+
+// definitions
+
+constexpr offset_bounds in_nanoseconds(const counter_offset& o, tick_rate rate) noexcept {
+  if (!rate.known()) return {};
+  const auto outwards = [&](ticks t, int direction) {
+    const double ns = static_cast<double>(t.signed_count()) / rate.hertz() * 1e9;
+    if (!(ns > -9e18 && ns < 9e18)) return ns < 0 ? std::chrono::nanoseconds::min() : std::chrono::nanoseconds::max();
+    const auto whole = static_cast<std::chrono::nanoseconds::rep>(ns);
+    const bool outside = direction < 0 ? static_cast<double>(whole) > ns : static_cast<double>(whole) < ns;
+    return std::chrono::nanoseconds(outside ? whole + direction : whole);
+  };
+  return {outwards(o.least, -1), outwards(o.most, 1)};
+}
+
+constexpr std::optional<bool> counters_agree(std::span<const counter_offset> pairs) noexcept {
+  if (pairs.empty()) return std::nullopt;
+  for (const counter_offset& p : pairs)
+    if (!p.agrees()) return false;
+  return true;
+}
+
+namespace detail {
+
+/// The exchange of one pair: thread 0 asks, thread 1 answers, each on its CPU.
+template <class Counter, class Os> class counter_exchange {
+public:
+  counter_exchange(unsigned cpu, unsigned other, std::uint64_t rounds) noexcept : cpus_{cpu, other}, rounds_(rounds) {}
+
+  [[nodiscard]] counter_offset run(std::error_code& ec) noexcept {
+    typename Os::thread threads[2]{};
+    side sides[2] = {{this, 0}, {this, 1}};
+    int started = 0;
+    int error = 0;
+    for (; started < 2 && error == 0; ++started) error = Os::thread_start(threads[started], &counter_exchange::body, &sides[started]);
+    if (error != 0) --started, abandoned_.store(true);
+    for (int i = 0; i < started; ++i) Os::thread_join(threads[i]);
+    for (const int refused : errors_)
+      if (error == 0) error = refused;
+    ec = error != 0 ? errno_code(error) : std::error_code();
+    if (!ec && done_ < exchange_rule::fewest_rounds) ec = errc::too_few_samples;
+    if (ec) return {};
+    return {cpus_[0], cpus_[1], ticks(static_cast<std::uint64_t>(least_)), ticks(static_cast<std::uint64_t>(most_)), done_};
+  }
+
+private:
+  struct side {
+    counter_exchange* exchange;
+    int which;
+  };
+  /// A message: what the sender's counter showed, vouched for by the number. One cache line, so one transfer.
+  struct alignas(64) message {
+    std::atomic<std::uint64_t> number{0};
+    std::atomic<std::uint64_t> sent{0};
+  };
+
+  static void* body(void* argument) noexcept {
+    const side& s = *static_cast<side*>(argument);
+    s.exchange->take_part(s.which);
+    return nullptr;
+  }
+  [[nodiscard]] static std::int64_t since_start(const timespec& start) noexcept {
+    timespec now{};
+    return Os::clock_gettime(CLOCK_MONOTONIC, now) != 0 ? 0 : (to_nanoseconds(now) - to_nanoseconds(start)).count();
+  }
+  void send(message& m, std::uint64_t number) noexcept {
+    m.sent.store(Counter::read().count(), std::memory_order_relaxed); // the value depends on the read: it cannot come first
+    m.number.store(number, std::memory_order_release);
+  }
+  /// Waits for message `number`. Returns: what the receiver's counter is ahead of the sender's stamp, read as soon as that
+  /// was seen and not before (Counter is ordered); nothing when the exchange is over.
+  [[nodiscard]] std::optional<std::int64_t> receive(const message& m, std::uint64_t number, const timespec& start) noexcept {
+    for (std::uint64_t spins = 1; m.number.load(std::memory_order_acquire) != number; ++spins) {
+      if (abandoned_.load(std::memory_order_relaxed)) return std::nullopt;
+      if (spins % 4096 == 0 && since_start(start) > exchange_rule::patience.count()) return std::nullopt;
+    }
+    const ticks received = Counter::read();
+    return (received - ticks(m.sent.load(std::memory_order_relaxed))).signed_count();
+  }
+  void take_part(int which) noexcept {
+    if (errors_[which] = Os::pin_thread(cpus_[which]); errors_[which] != 0) {
+      abandoned_.store(true);
+      return;
+    }
+    timespec start{};
+    static_cast<void>(Os::clock_gettime(CLOCK_MONOTONIC, start));
+    std::int64_t best = std::numeric_limits<std::int64_t>::max();
+    std::uint64_t number = 1;
+    for (; number <= rounds_; ++number) {
+      if (which == 0) send(ask_, number);
+      const auto ahead = receive(which == 0 ? answer_ : ask_, number, start);
+      if (!ahead) break;
+      if (*ahead < best) best = *ahead;
+      if (which == 1) send(answer_, number);
+    }
+    if (number <= rounds_) abandoned_.store(true);
+    if (which == 1) most_ = best; // the answerer received: its counter, less the offset, is not below the asker's
+    else least_ = -best, done_ = number - 1;
+  }
+
+  message ask_, answer_;
+  alignas(64) std::atomic<bool> abandoned_{false};
+  unsigned cpus_[2];
+  std::uint64_t rounds_;
+  int errors_[2]{};
+  std::int64_t least_ = 0, most_ = 0; ///< each written by one thread, read after both have ended
+  std::uint64_t done_ = 0;
+};
+
+} // namespace detail
+
+/// Effects: exchanges messages between two threads of its own, each kept on one of the CPUs, for `rounds` round trips (some
+/// 0.2 us each, exchange_rule::rounds are 5 ms) or exchange_rule::patience. The caller sleeps meanwhile.
+/// Returns: the bounds; on error an empty offset.
+/// Errors: EINVAL when the CPUs are the same, one of them is offline or forbidden, or rounds is 0; counter_forbidden;
+/// too_few_samples when the threads did not get their CPUs; what the starting of a thread reports.
+template <class Counter, class Os>
+counter_offset measure_offset(unsigned cpu, unsigned other, std::uint64_t rounds, std::error_code& ec) noexcept {
+  ec = detail::errno_code(EINVAL);
+  if (cpu == other || rounds == 0) return {};
+  if (bool allowed = true; Os::counter_allowed(allowed) == 0 && !allowed) return ec = errc::counter_forbidden, counter_offset{};
+  detail::counter_exchange<Counter, Os> exchange(cpu, other,
+                                                 rounds < exchange_rule::fewest_rounds ? exchange_rule::fewest_rounds : rounds);
+  return exchange.run(ec);
+}
+
+#if TAKT_EXCEPTIONS
+template <class Counter, class Os> counter_offset measure_offset(unsigned cpu, unsigned other, std::uint64_t rounds) {
+  return detail::or_throw(
+      [&](std::error_code& ec) { return measure_offset<Counter, Os>(cpu, other, rounds, ec); },
+      [&] {
+        return "comparing the counters of CPUs " + std::to_string(cpu) + " and " + std::to_string(other) +
+               ": needs two CPUs that are online, allowed to this process and not taken up by real-time threads";
+      });
+}
+#endif
+
+} // namespace takt::inline TAKT_ABI
