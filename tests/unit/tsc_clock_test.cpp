@@ -256,6 +256,42 @@ TEST_CASE("a counter that has another rate from now on: noticed at once, followe
   CHECK(std::abs(b.off()) < 100);
 }
 
+TEST_CASE("a reference that is steered by more than a jump is followed at the second look, or half a second later") {
+  bench<struct tick_set> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  for (const nanoseconds every : {nanoseconds(10ms), nanoseconds(200ms), nanoseconds(1s)}) {
+    clock::calibrate(5ms, ec, every);
+    REQUIRE(!ec);
+    double before = 1;
+    // What adjtimex can do: the tick by 10 %, the frequency by 500 ppm.
+    for (const double rate : {1.1, 0.9, 1.1005, 1.0, 0.998, 1.0}) {
+      CAPTURE(rate);
+      CAPTURE(every.count());
+      b.machine.bend_reference(rate);
+      // The mean since the last anchor has to differ by a jump; then one more look, and least_look.
+      const nanoseconds lag = 2 * every + takt::steering_rule::least_baseline + takt::steering_rule::least_look;
+      const double brought = std::abs(rate - before) * static_cast<double>(lag.count());
+      const auto looks_in = [&](nanoseconds span) { return static_cast<int>(span / every) + 1; };
+      for (int look = 0; look < looks_in(lag); ++look) {
+        CHECK(std::abs(b.off()) <= brought + 200);
+        b.machine.advance(every);
+        b.discipline(every);
+      }
+      CHECK(clock::discipline(every, ec).rate.hertz() == doctest::Approx(2.596145832e9 / rate).epsilon(1e-5));
+      for (int look = 0; look < looks_in(3s); ++look) {
+        b.machine.advance(every);
+        CHECK(!b.discipline(every).events.any());
+        CHECK(std::abs(b.off()) <= brought + 200);
+      }
+      before = rate;
+      b.machine.advance(400s); // a lead of up to a tenth of a second is worked off at 500 ppm
+      for (int look = 0; look < 2; ++look) b.machine.advance(1s), b.discipline(1s);
+    }
+    b.machine.bend_reference(1);
+  }
+}
+
 TEST_CASE("a counter that runs backwards or stands still is given up, without a step back, until calibrate()") {
   bench<struct given_up> b;
   using clock = decltype(b)::clock;

@@ -38,6 +38,9 @@ inline constexpr int kept_periods = 4;
 inline constexpr std::chrono::nanoseconds kept_reserve = std::chrono::seconds(1);
 /// The rate is measured over at least this much; 10 ns of error in either reading are then 0.04 ppm.
 inline constexpr std::chrono::nanoseconds least_baseline = std::chrono::milliseconds(500);
+/// One that is another by more than a jump (clock_event_rule::jump_ppm) is believed over so little: even 50 us of error in
+/// either reading, a vCPU that was stopped between them, do not make that much.
+inline constexpr std::chrono::nanoseconds least_look = std::chrono::milliseconds(100);
 } // namespace steering_rule
 
 /// What is known of the two clocks when a line is drawn.

@@ -49,7 +49,7 @@ struct discipline_report {
   std::chrono::nanoseconds half_width{}; ///< how well that is known
   tick_rate rate;                        ///< from now on
   double rate_change_ppm = 0;            ///< of the reference against the counter since the last time; 0: not measured
-  clock_events events;                   ///< after a jump the line was anchored anew, and the old rate kept
+  clock_events events;                   ///< after a jump the line was anchored anew, and the old rate kept until the next look
   std::chrono::nanoseconds works_off{};  ///< how long the line is flatter than its reference: the clock was ahead
 };
 
@@ -357,11 +357,13 @@ discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration r
   const auto look = [](const clock_point& p) { return clock_readings{p.at, p.reference, {}, {}, {}, p.half_width}; };
   report.events = classify(look(anchor.point), look(point), {tick_rate(frequency(1e9 / before)), 0});
   const bool jumped = report.events.has(clock_change::counter_jump);
-  if (jumped && !state().anchor_after_jump) {
+  // Jumped twice in a row: the rate itself is another (a guest that was moved to another processor, a kernel whose tick was
+  // set). A change that large shows between two looks however close they are.
+  const bool again = jumped && state().anchor_after_jump;
+  if (jumped && !again) {
     anchor.point = point; // the rate is still the best there is
     state().anchor_after_jump = true;
-  } else if (baseline >= least_baseline && point.at > anchor.point.at) {
-    // Jumped twice in a row: the rate itself is another (a guest that was moved to another processor).
+  } else if (baseline >= (again ? least_look : least_baseline) && point.at > anchor.point.at) {
     state().anchor_after_jump = false;
     const auto passed = static_cast<double>((point.at - anchor.point.at).count());
     const double noise = static_cast<double>((point.half_width + anchor.point.half_width).count());
