@@ -1,0 +1,89 @@
+// keeper_error [SECONDS] [busy]: how far tsc_clock is from CLOCK_MONOTONIC while a keeper looks after it once a second.
+//
+// Ten comparisons every millisecond, each the kernel's clock between two reads of tsc_clock; those with a bracket as narrow as
+// the narrowest quarter count, so that an interrupt cannot pass for an error. The first three seconds are the keeper's to find
+// the rate. `busy`: two threads more keep two CPUs busy. Run it while nobody steers the kernel's clock: it says if somebody does.
+#include <takt/clock/tsc_clock.hpp>
+#include <takt/kernel/steered_rate.hpp>
+#include <takt/timer/keeper.hpp>
+#include <takt/timer/sleep.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using kernel = takt::posix_clock<CLOCK_MONOTONIC>;
+using takt::tsc_clock;
+
+struct comparison {
+  std::int64_t error, width; // ns; positive: tsc_clock is ahead
+};
+
+comparison compare() {
+  const auto before = tsc_clock::now().time_since_epoch();
+  const auto now = kernel::now().time_since_epoch();
+  const auto after = tsc_clock::now().time_since_epoch();
+  return {((before - now) + (after - now)).count() / 2, (after - before).count()};
+}
+
+double steered_ppm() {
+  std::error_code ec;
+  return takt::read_steered_rate(ec).ppm;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const int seconds = argc > 1 ? std::atoi(argv[1]) : 60;
+  const bool busy = argc > 2 && std::string(argv[2]) == "busy";
+  const double steered = steered_ppm();
+  const auto c = tsc_clock::calibrate(5ms, 1s);
+  takt::clock_keeper keeper(1s);
+  std::this_thread::sleep_for(3s);
+  std::atomic<bool> done{false};
+  std::vector<std::thread> load;
+  for (int i = 0; busy && i < 2; ++i) load.emplace_back([&] { while (!done.load(std::memory_order_relaxed)) {} });
+
+  std::vector<comparison> all;
+  const auto begin = kernel::now();
+  for (auto next = begin; next - begin < std::chrono::seconds(seconds); next = std::max(next + 1ms, kernel::now())) {
+    takt::sleep_until(next);
+    for (int i = 0; i < 10; ++i) all.push_back(compare());
+  }
+  done = true;
+  for (auto& t : load) t.join();
+
+  std::vector<std::int64_t> widths, errors;
+  for (const auto& one : all) widths.push_back(one.width);
+  std::nth_element(widths.begin(), widths.begin() + static_cast<std::ptrdiff_t>(widths.size() / 4), widths.end());
+  const std::int64_t narrow = widths[widths.size() / 4];
+  std::int64_t least = 0, most = 0;
+  for (const auto& one : all) {
+    if (one.width > narrow) continue;
+    errors.push_back(one.error < 0 ? -one.error : one.error);
+    least = std::min(least, one.error), most = std::max(most, one.error);
+  }
+  std::sort(errors.begin(), errors.end());
+  const auto at = [&](double q) { return errors[static_cast<std::size_t>(q * static_cast<double>(errors.size() - 1))]; };
+  const takt::keeper_report r = keeper.report();
+  std::printf("%s, keeper 1 s, %d s%s\n", to_string(c).c_str(), seconds, busy ? ", two CPUs busy" : "");
+  std::printf("error in ns: p50 %lld, p99 %lld, p99.99 %lld, from %lld to %lld, of %zu comparisons within %lld ns\n",
+              static_cast<long long>(at(0.5)), static_cast<long long>(at(0.99)), static_cast<long long>(at(0.9999)),
+              static_cast<long long>(least), static_cast<long long>(most), errors.size(), static_cast<long long>(narrow));
+  std::printf("keeper: %llu looks, forward %llu, worked off %llu, most ahead %lld ns, most behind %lld ns, jumps %llu\n",
+              static_cast<unsigned long long>(r.looks), static_cast<unsigned long long>(r.corrected_forward),
+              static_cast<unsigned long long>(r.worked_off), static_cast<long long>(r.most_ahead.count()),
+              static_cast<long long>(r.most_behind.count()), static_cast<unsigned long long>(r.anchored_anew));
+  if (steered != 0 || steered_ppm() != steered)
+    std::printf("somebody steers the clock: %.3f ppm before, %.3f ppm after\n", steered, steered_ppm());
+  return 0;
+}
