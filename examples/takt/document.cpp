@@ -133,6 +133,7 @@ void print_table(std::FILE* out, const table& t, absl::string_view margin = "  "
   const auto line = [&](auto&& text_of) {
     std::string text;
     for (std::size_t i = 0; i < t.columns.size(); ++i) {
+      if (t.columns[i].heading.empty() && !t.columns[i].key.empty()) continue;
       const absl::string_view cell = text_of(i);
       const std::string pad(widths[i] - cell.size(), ' ');
       absl::StrAppend(&text, i == 0 ? margin : "  ", t.columns[i].right ? pad : "", cell, t.columns[i].right ? "" : pad);

@@ -45,7 +45,7 @@ struct fact {
 
 struct column {
   std::string key; // empty: a picture, for people only
-  std::string heading;
+  std::string heading; // empty: for programs only, unless it has no key either
   bool right = false; // numbers stand right
 };
 

@@ -1,0 +1,254 @@
+// takt calibrate - how well the counter's rate is known after how long, and who else tells it.
+#include "command.hpp"
+#include "document.hpp"
+#include <absl/flags/declare.h>
+#include <absl/flags/flag.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <takt/clock/calibration.hpp>
+#include <takt/clock/rate_sources.hpp>
+#include <takt/clock/shared_calibration.hpp>
+#include <takt/clock/verdict.hpp>
+
+ABSL_FLAG(tool::duration, longest_budget, tool::duration{std::chrono::milliseconds(500)}, "TIME: The longest budget to try, up to 10s");
+ABSL_FLAG(int, each_budget, 5, "N: Calibrations with each budget");
+
+namespace tool {
+namespace {
+
+using std::chrono::nanoseconds;
+using namespace std::chrono_literals;
+using takt::tsc_calibration;
+using raw_clock = takt::posix_clock<CLOCK_MONOTONIC_RAW>;
+
+/// What the calibrations with one budget came to.
+struct step {
+  nanoseconds budget{};
+  std::vector<tsc_calibration> runs;
+  int failed = 0;
+  std::error_code why;
+};
+
+/// 100 us, 200 us, 500 us, 1 ms ... up to `longest`, which is the last.
+std::vector<nanoseconds> budgets_up_to(nanoseconds longest) {
+  std::vector<nanoseconds> all;
+  nanoseconds next = 100us;
+  for (int i = 0; next < longest; ++i) {
+    all.push_back(next);
+    next = i % 3 == 1 ? next * 5 / 2 : next * 2;
+  }
+  all.push_back(longest);
+  return all;
+}
+
+/// Of several runs the one in the middle, by what they state.
+const tsc_calibration& typical(const std::vector<tsc_calibration>& runs) {
+  std::vector<const tsc_calibration*> order;
+  for (const tsc_calibration& c : runs) order.push_back(&c);
+  const auto middle = order.begin() + static_cast<std::ptrdiff_t>((order.size() - 1) / 2);
+  std::nth_element(order.begin(), middle, order.end(),
+                   [](const auto* a, const auto* b) { return a->uncertainty_ppm() < b->uncertainty_ppm(); });
+  return **middle;
+}
+
+double ppm_apart(takt::tick_rate a, takt::tick_rate b) { return (a.hertz() / b.hertz() - 1) * 1e6; }
+
+// The plot: an axis of ppm that is a logarithm to both sides, for errors shrink by powers of ten.
+
+class axis {
+public:
+  /// From -most to most; what is smaller than `least` is in the middle.
+  axis(double least, double most)
+      : least_(std::pow(10, std::floor(std::log10(std::max(least, 1e-6))))),
+        decades_(std::max(1.0, std::ceil(std::log10(std::max(most, 2e-6) / least_)))) {}
+
+  [[nodiscard]] static std::size_t width() { return 2 * half + 1; }
+  [[nodiscard]] std::size_t column(double ppm) const {
+    const double size = std::fabs(ppm) > least_ ? std::log10(std::fabs(ppm) / least_) / decades_ : 0;
+    const auto steps = static_cast<std::size_t>(std::lround(std::min(size, 1.0) * half));
+    return ppm < 0 ? half - steps : half + steps;
+  }
+  /// An error bar of +/- `bar` around `value`.
+  [[nodiscard]] std::string draw(double value, double bar) const {
+    std::string line(width(), ' ');
+    line[half] = '.';
+    const std::size_t from = column(value - bar), to = column(value + bar);
+    for (std::size_t i = from; i <= to; ++i) line[i] = '-';
+    line[from] = line[to] = '|';
+    line[column(value)] = '*';
+    return line;
+  }
+  /// The numbers at the ends, at the limits of the middle, and 0.
+  [[nodiscard]] std::string heading() const {
+    const std::string most = absl::StrFormat("%g", least_ * std::pow(10, decades_)), least = absl::StrFormat("%g", least_);
+    std::string line(width(), ' ');
+    const auto put = [&](std::size_t at, const std::string& text) { line.replace(std::min(at, width() - text.size()), text.size(), text); };
+    put(0, "-" + most), put(width() - most.size() - 1, "+" + most);
+    put(half - 2, "+/-" + least);
+    return line;
+  }
+
+private:
+  static constexpr int half = 22;
+  double least_, decades_;
+};
+
+section convergence(const std::vector<step>& steps, const tsc_calibration& best) {
+  section s{"convergence", "The rate against CLOCK_MONOTONIC by what calibrate() may spend", {}, table{}, {}};
+  double least = 1e9, most = 0;
+  for (const step& st : steps) {
+    if (st.runs.empty()) continue;
+    const tsc_calibration& c = typical(st.runs);
+    least = std::min(least, c.uncertainty_ppm());
+    most = std::max(most, c.uncertainty_ppm() + std::fabs(ppm_apart(c.rate(), best.rate())));
+  }
+  const axis a(least, most);
+  s.table->columns = {{"budget_ns", "budget", true},        {"spent_ns", "spent", true},   {"hertz", "MHz", true},
+                      {"uncertainty_ppm", "+/- ppm", true}, {"off_ppm", "off ppm", true},  {"worst_off_ppm", "worst", true},
+                      {"samples_used", "used", true},       {"runs", "runs", true},        {"", a.heading()}};
+  for (const step& st : steps) {
+    const value budget = time_value(static_cast<double>(st.budget.count()));
+    if (st.runs.empty()) {
+      s.table->rows.push_back({budget, not_told(), not_told(), not_told(), not_told(), not_told(), not_told(), count(0), {st.why.message(), nullptr}});
+      continue;
+    }
+    const tsc_calibration& c = typical(st.runs);
+    double worst = 0;
+    for (const tsc_calibration& r : st.runs) worst = std::max(worst, std::fabs(ppm_apart(r.rate(), best.rate())));
+    const double off = ppm_apart(c.rate(), best.rate());
+    const double spent = static_cast<double>(c.time_spent().count());
+    s.table->rows.push_back({budget,
+                             {absl::StrFormat("%.3g ms", spent * 1e-6), spent},
+                             {absl::StrFormat("%.6f", c.rate().hertz() * 1e-6), c.rate().hertz()},
+                             {absl::StrFormat("%.4f", c.uncertainty_ppm()), c.uncertainty_ppm()},
+                             {absl::StrFormat("%+.4f", off), off},
+                             {absl::StrFormat("%.4f", worst), worst},
+                             count(c.samples_used()),
+                             count(st.runs.size()),
+                             {a.draw(off, c.uncertainty_ppm()), nullptr}});
+  }
+  return s;
+}
+
+section origins(const tsc_calibration& best, const std::optional<tsc_calibration>& raw, const takt::rate_facts& facts) {
+  section s{"origins", "Every origin of the rate, and whether it agrees with the measurement", {}, table{}, {}};
+  s.table->columns = {{"origin", "origin"},
+                      {"raw_hertz", "MHz against RAW", true},
+                      {"hertz", "against MONOTONIC", true},
+                      {"uncertainty_ppm", "+/- ppm", true},
+                      {"off_ppm", "off ppm", true},
+                      {"agrees", "agrees"},
+                      {"not_told", ""}};
+  const value none{"-", nullptr};
+  const auto mhz = [&](takt::tick_rate r) { return r.known() ? value{absl::StrFormat("%.6f", r.hertz() * 1e-6), r.hertz()} : none; };
+  const auto ppm = [](double x) {
+    const double size = std::fabs(x);
+    return value{size >= 10 ? absl::StrFormat("%.0f", x) : size >= 1e-4 || size == 0 ? absl::StrFormat("%.4f", x) : absl::StrFormat("%.1e", x), x};
+  };
+  s.table->rows.push_back({word("measured"), mhz(raw ? raw->rate() : takt::tick_rate()), mhz(best.rate()), ppm(best.uncertainty_ppm()), none, none, none});
+  std::size_t agree = 0, told = 0;
+  // An anchor gives a calibration against CLOCK_MONOTONIC, so it is compared with the other one as it is.
+  takt::shared_calibration shared;
+  const tsc_calibration anchored = shared.recall<takt::posix_clock<CLOCK_MONOTONIC>, takt::ordered_counter>();
+  if (anchored.rate().known()) {
+    const double off = ppm_apart(anchored.rate(), best.rate());
+    const bool agrees = std::fabs(off) <= anchored.uncertainty_ppm() + best.uncertainty_ppm();
+    ++told, agree += agrees;
+    s.table->rows.push_back({word("shared anchor"), none, mhz(anchored.rate()), ppm(anchored.uncertainty_ppm()), ppm(off), yes_no(agrees), none});
+  } else {
+    s.table->rows.push_back({word("shared anchor"), none, none, none, none, none, word(shared.why())});
+    s.remarks.push_back(absl::StrCat("Not told: shared anchor: ", shared.why(), "."));
+  }
+  for (const takt::rate_source& r : takt::rate_sources(facts)) {
+    const auto checked = takt::cross_check(r, best);
+    const bool tells = r.raw.known() || r.monotonic.known();
+    told += tells, agree += checked && checked->agrees;
+    s.table->rows.push_back({word(as_absl(takt::name(r.origin))), mhz(r.raw), mhz(r.monotonic), tells ? ppm(r.uncertainty_ppm) : none,
+                             checked ? ppm(checked->off_ppm) : none, checked ? yes_no(checked->agrees) : none,
+                             r.not_told.empty() ? none : word(r.not_told)});
+    if (!r.not_told.empty()) s.remarks.push_back(absl::StrCat("Not told: ", as_absl(takt::name(r.origin)), ": ", r.not_told, "."));
+  }
+  s.add("steering_ppm", "MONOTONIC runs faster than RAW by",
+        facts.steered_error ? not_told() : value{ppm(facts.steered.ppm).text + " ppm", facts.steered.ppm},
+        facts.steered_error ? absl::StrCat("adjtimex: ", facts.steered_error.message()) : "adjtimex");
+  if (raw) {
+    const double measured = ppm_apart(raw->rate(), best.rate());
+    s.add("measured_steering_ppm", "as measured", {ppm(measured).text + " ppm", measured}, "both rates below");
+  }
+  s.add("told", "origins that tell a rate", count(told));
+  s.add("agree", "of these agree", count(agree));
+  return s;
+}
+
+exit_code run() {
+  const nanoseconds longest = absl::GetFlag(FLAGS_longest_budget).value;
+  const int each = absl::GetFlag(FLAGS_each_budget);
+  if (longest < 100us || longest > takt::calibration_rule::longest_budget) return wrong_usage("--longest-budget wants a time from 100us to 10s");
+  if (each < 1) return wrong_usage("--each-budget wants a number above zero");
+
+  bool allowed = true;
+  if (takt::linux_os::counter_allowed(allowed) == 0 && !allowed) return could_not("this thread may not read the counter (prctl PR_SET_TSC)");
+  std::vector<step> steps;
+  for (const nanoseconds b : budgets_up_to(longest)) steps.push_back({b, {}, 0, {}});
+  nanoseconds all{}, spent{};
+  for (const step& s : steps) all += s.budget * each;
+  // The budgets take turns, so that whatever disturbs the machine disturbs all alike. One is tried in any case.
+  progress shown("calibrating");
+  bool tried = false;
+  for (int i = 0; i < each; ++i) {
+    for (step& s : steps) {
+      if (tried && stop_wanted()) break;
+      std::error_code ec;
+      const tsc_calibration c = takt::calibrate(s.budget, ec);
+      if (!ec) s.runs.push_back(c);
+      else ++s.failed, s.why = ec;
+      tried = true;
+      shown.at(static_cast<double>((spent += s.budget).count()) / static_cast<double>(all.count()));
+    }
+  }
+  std::optional<tsc_calibration> best, raw;
+  std::error_code why;
+  for (const step& s : steps) {
+    if (s.why) why = s.why;
+    for (const tsc_calibration& c : s.runs) {
+      if (!best || c.uncertainty_ppm() < best->uncertainty_ppm()) best = c;
+    }
+  }
+  if (!best) return could_not("the counter cannot be measured against CLOCK_MONOTONIC", why);
+  if (std::error_code ec; !stop_wanted()) {
+    const tsc_calibration c = takt::calibrate<raw_clock>(std::min<nanoseconds>(longest, 100ms), ec);
+    if (!ec) raw = c;
+  }
+  const bool trusted = takt::judge(takt::gather_counter_facts()).counter_trusted;
+
+  document d;
+  section s{"calibration", "The counter of this machine", {}, {}, {}};
+  s.add("hertz", "rate", {takt::to_string(*best), best->rate().hertz()}, "the best of all below, and what they are off from");
+  s.add_aside("uncertainty_ppm", number(best->uncertainty_ppm(), 6), "");
+  s.add("counter_trusted", "may it be a clock", yes_no(trusted), "takt report tells why");
+  d.sections.push_back(std::move(s));
+  std::erase_if(steps, [](const step& st) { return st.runs.empty() && st.failed == 0; });
+  d.sections.push_back(convergence(steps, *best));
+  d.sections.push_back(origins(*best, raw, takt::gather_rate_facts()));
+  print(d);
+  return exit_code::done;
+}
+
+} // namespace
+
+extern const command calibrate_command{
+    "calibrate",
+    "how well the counter's rate is known after how long, and who else tells it",
+    "Measures the counter against CLOCK_MONOTONIC with budgets from 100 us up to --longest-budget, each several times, and shows the\n"
+    "typical run of each: its rate, the uncertainty it states, how far it and the worst of its kind are from the best of all. The\n"
+    "picture has the error bars on an axis of ppm that is logarithmic to both sides; inside its innermost numbers all is zero.\n"
+    "Then every origin of the rate side by side, another process's anchor, CPUID, hypervisor, firmware, kernel log and perf, and\n"
+    "whether it agrees with what was measured within what both may be off.",
+    "takt calibrate --longest-budget 2s",
+    {"longest_budget", "each_budget"},
+    &run};
+
+} // namespace tool

@@ -1,0 +1,40 @@
+# takt calibrate: a row for each budget with its error bar, every origin beside the measurement, and what it has when it is
+# stopped.
+. "$(dirname "$0")/common.sh"
+every calibrate --longest-budget 200us --each-budget 1
+
+done_by calibrate --longest-budget 5ms --each-budget 2
+says '|-*\*-*|'
+says '^  *measured '
+says '+/- ppm'
+done_by calibrate --longest-budget 5ms --each-budget 2 --json
+same 'budgets' "$(json /convergence/rows | tr '{' '\n' | sed -n 's/.*"budget_ns":\([0-9]*\).*/\1/p' | paste -sd' ')" \
+  '100000 200000 500000 1000000 2000000 5000000'
+json /calibration/hertz /calibration/uncertainty_ppm /convergence/rows/5/hertz /convergence/rows/5/uncertainty_ppm |
+  awk '$1 <= 0 { exit 1 }' || fail 'a calibration of nothing'
+same 'the measurement' "$(json /origins/rows/0/origin)" measured
+# An origin has a rate or the reason why it has none, and is judged if it has one.
+json /origins/rows | tr '{' '\n' | grep '"origin"' | grep -v '"measured"' | while read -r row; do
+  case $row in
+  *'"not_told":null'*'"raw_hertz":null'* | *'"raw_hertz":null'*'"not_told":null'*) echo "neither: $row" ;;
+  esac
+done >"$work/neither"
+[ ! -s "$work/neither" ] || fail "$(cat "$work/neither")"
+told=$(json /origins/told) agree=$(json /origins/agree)
+[ "$agree" -le "$told" ] || fail "$agree of $told origins agree"
+grep -q '|-' "$out" && fail 'a picture in what programs read'
+
+for bad in 0s 1us 11s -1ms 5; do wrong_usage calibrate --longest-budget "$bad"; done
+for bad in 0 -1 many; do wrong_usage calibrate --each-budget "$bad"; done
+wrong_usage calibrate --budget 5ms
+for signal in INT TERM HUP; do
+  start calibrate --longest-budget 100ms --each-budget 100000 --json
+  sleep 0.1
+  stopped $signal
+  json /convergence/rows/0/budget_ns /origins/rows/0/hertz >/dev/null
+done
+if can_be_nobody; then
+  run 0 as_nobody "$takt" calibrate --longest-budget 1ms --each-budget 1 --json
+  json /origins/rows/0/hertz >/dev/null
+fi
+finish
