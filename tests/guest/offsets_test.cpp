@@ -1,5 +1,5 @@
 // Protects: that calibration on CPUs whose counters differ is an error or within what it states, never a wrong number
-// that looks sound.
+// that looks sound; that a comparison of the two finds what lies between them.
 //
 // Emulated counters agree in fact, whatever the kernel calls them. So reading them is forbidden, and the handler of the
 // fault gives the counter of the CPU it runs on an offset of its own. In a child, which may end by the fault.
@@ -7,6 +7,7 @@
 #include "emulated_counter.hpp"
 
 #include <takt/clock/calibration.hpp>
+#include <takt/clock/counter_offset.hpp>
 #include <takt/clock/tsc_clock.hpp>
 
 #include <doctest/doctest.h>
@@ -67,7 +68,37 @@ int claims() {
   return 0;
 }
 
+/// Threads that fault when they read the counter must not have the fault blocked.
+struct interruptible : unaware {
+  static int pin_thread(unsigned cpu) noexcept {
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+    return takt::linux_os::pin_thread(cpu);
+  }
+};
+
+/// Returns: the number of the first claim that does not hold, 0 if all do.
+int messages_tell() {
+  guest::emulate_counter();
+  for (const std::int64_t ticks : {std::int64_t{0}, std::int64_t{50'000'000'000}, std::int64_t{-50'000'000'000}}) {
+    guest::second_ahead = static_cast<std::uint64_t>(ticks);
+    std::error_code ec;
+    const auto o = takt::measure_offset<takt::ordered_counter, interruptible>(0, 1, 100, ec);
+    std::printf("%lld ticks ahead, measured %lld to %lld (%s)\n", static_cast<long long>(ticks),
+                static_cast<long long>(o.least.signed_count()), static_cast<long long>(o.most.signed_count()), ec.message().c_str());
+    if (ec) return 1;
+    if (o.least.signed_count() > ticks || o.most.signed_count() < ticks) return 2;
+    if (o.agrees() != (ticks == 0)) return 3; // a message takes less than ten seconds
+  }
+  return 0;
+}
+
 } // namespace
+
+TEST_CASE("offsets: messages between two CPUs tell how far their counters are apart") {
+  CHECK(guest::in_a_child(&messages_tell) == 0);
+}
 
 TEST_CASE("offsets: a calibration that is moved between unequal counters fails or states its error") {
   CHECK(guest::in_a_child(&claims) == 0);

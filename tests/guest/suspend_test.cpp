@@ -1,9 +1,11 @@
 // Protects: that an alarm wakes a suspended machine, no earlier than asked; that BOOTTIME counts the sleep and
-// MONOTONIC does not, and tsc_clock is on MONOTONIC again after it, never having gone backwards.
+// MONOTONIC does not, and tsc_clock is on MONOTONIC again after it, never having gone backwards; that no calibration is made
+// of an anchor from before.
 #include "checks.hpp"
 #include "guest.hpp"
 #include "recorder.hpp"
 
+#include <takt/clock/shared_calibration.hpp>
 #include <takt/observe/run_guard.hpp>
 #include <takt/timer/alarm.hpp>
 
@@ -30,18 +32,28 @@ bool suspend() {
   return slept;
 }
 
+/// What becomes of an anchor that was left before.
+takt::anchor_finding found(takt::shared_calibration& anchors) {
+  static_cast<void>(anchors.recall<takt::posix_clock<CLOCK_MONOTONIC>, takt::ordered_counter>());
+  return anchors.attempts().front().finding;
+}
+
 nanoseconds asleep() { return guest::read(CLOCK_BOOTTIME) - guest::read(CLOCK_MONOTONIC); }
 
 } // namespace
 
 TEST_CASE("suspend: an alarm on BOOTTIME wakes the machine, and the clocks know how long it slept") {
   std::error_code ec;
-  static_cast<void>(tsc_clock::calibrate(20ms, ec, 100ms));
+  takt::shared_calibration anchors("/tmp/takt.anchor");
+  static_cast<void>(tsc_clock::calibrate(anchors, 20ms, ec, 100ms));
   REQUIRE_FALSE(ec);
   takt::alarm_timer alarm(takt::alarm_clock::boottime, ec);
   REQUIRE_MESSAGE(!ec, ec.message());
   guest::recorder recorder;
   std::this_thread::sleep_for(2s);
+  auto anchor = found(anchors);
+  CAPTURE(takt::explain(anchor));
+  CHECK((anchor == takt::anchor_finding::usable || anchor == takt::anchor_finding::too_uncertain)); // by an emulator's clock
   takt::run_guard guard;
   guest::watcher watcher;
   const nanoseconds slept_before = asleep(), monotonic_before = guest::read(CLOCK_MONOTONIC);
@@ -68,6 +80,9 @@ TEST_CASE("suspend: an alarm on BOOTTIME wakes the machine, and the clocks know 
   CHECK(slept - run.slept < 1ms);
   MESSAGE("asleep for ", std::chrono::duration<double>(slept).count(), " s, woken ",
           std::chrono::duration<double, std::milli>(woken - due).count(), " ms after the alarm");
+
+  anchor = found(anchors);
+  CHECK((anchor == takt::anchor_finding::suspended || anchor == takt::anchor_finding::counter_went_back));
 
   for (int i = 0; i < 20; ++i) {
     static_cast<void>(tsc_clock::discipline(100ms, ec));
