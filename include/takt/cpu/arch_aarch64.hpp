@@ -3,7 +3,7 @@
 /// Does not promise: that the counter counts at the rate of the CPU (it does not), or that this thread may read it
 /// (prctl(2) PR_SET_TSC, on aarch64 since Linux 6.12). What orders a counter read is explained once, in counter.hpp.
 /// On other architectures this header holds nothing.
-/// Source: Arm Architecture Reference Manual for A-profile (DDI 0487), CNTVCT_EL0 and CNTFRQ_EL0.
+/// Source: Arm Architecture Reference Manual for A-profile (DDI 0487), CNTVCT_EL0, CNTFRQ_EL0 and YIELD.
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/core/ticks.hpp>
@@ -18,6 +18,7 @@ namespace takt::inline TAKT_ABI::aarch64 {
 [[nodiscard]] ticks dsb_isb_cntvct() noexcept;
 [[nodiscard]] ticks dsb_isb_cntvct_isb() noexcept;
 [[nodiscard]] frequency cntfrq() noexcept;
+void yield() noexcept;
 
 // definitions
 
@@ -48,6 +49,9 @@ inline frequency cntfrq() noexcept {
   asm volatile("mrs %0, cntfrq_el0" : "=r"(hertz));
   return frequency(static_cast<double>(hertz & 0xffffffff)); // the upper half is reserved
 }
+
+/// Tells the processor that this is a loop that waits; one whose cores have no second thread may ignore it.
+[[gnu::always_inline]] inline void yield() noexcept { asm volatile("yield" : : : "memory"); }
 
 } // namespace takt::inline TAKT_ABI::aarch64
 

@@ -3,7 +3,8 @@
 /// Does not promise: anything about the cycle register, which counts clock cycles of one hart and which Linux closes to
 /// user space since 6.6. What orders a counter read is explained once, in counter.hpp.
 /// On other architectures this header holds nothing.
-/// Source: RISC-V Instruction Set Manual, volume I, chapters Zicntr (RDTIME) and Zicsr (CSR Access Ordering).
+/// Source: RISC-V Instruction Set Manual, volume I, chapters Zicntr (RDTIME), Zicsr (CSR Access
+/// Ordering) and Zihintpause.
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/core/ticks.hpp>
@@ -17,6 +18,7 @@ namespace takt::inline TAKT_ABI::riscv64 {
 [[nodiscard]] ticks rdtime() noexcept;
 [[nodiscard]] ticks fence_rdtime() noexcept;
 [[nodiscard]] ticks fence_rdtime_fence() noexcept;
+void pause() noexcept;
 
 // definitions
 
@@ -41,6 +43,10 @@ namespace takt::inline TAKT_ABI::riscv64 {
   asm volatile("fence ir, i\n\trdtime %0\n\tfence i, iorw" : "=r"(count) : : "memory");
   return ticks(count);
 }
+
+/// Tells the processor that this is a loop that waits. A hart without Zihintpause takes it for a fence that orders
+/// nothing. By its encoding, because assemblers know the name only where the extension is switched on.
+[[gnu::always_inline]] inline void pause() noexcept { asm volatile(".4byte 0x0100000f" : : : "memory"); }
 
 } // namespace takt::inline TAKT_ABI::riscv64
 

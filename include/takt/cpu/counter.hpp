@@ -42,6 +42,7 @@ enum class ordering {
 template <ordering O = ordering::bare> [[nodiscard]] ticks read_counter() noexcept;
 [[nodiscard]] ticks region_begin() noexcept;
 [[nodiscard]] ticks region_end() noexcept;
+void relax_cpu() noexcept;
 
 /// A reading and where it was taken.
 struct ticks_and_cpu {
@@ -170,6 +171,17 @@ template <ordering O> [[gnu::always_inline]] inline ticks read_counter() noexcep
 /// Returns: the counter at the end of a region: all of what precedes is counted, nothing that follows has started.
 /// Precondition: on x86-64, that of ordering::end; where it does not hold, region_begin() serves at both ends.
 [[gnu::always_inline]] inline ticks region_end() noexcept { return read_counter<ordering::end>(); }
+
+/// Effects: none but that a loop which watches something is kind to its core: pause, yield, pause. Some ten nanoseconds.
+[[gnu::always_inline]] inline void relax_cpu() noexcept {
+#if defined(__x86_64__)
+  x86::pause();
+#elif defined(__aarch64__)
+  aarch64::yield();
+#elif defined(__riscv)
+  riscv64::pause();
+#endif
+}
 
 #if defined(__x86_64__)
 /// Returns: the counter, read with ordering O, and the CPU and NUMA node on which that happened; two readings on different
