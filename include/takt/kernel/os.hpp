@@ -261,8 +261,10 @@ struct linux_os {
   [[nodiscard]] static int read_guarded(const char* path, std::size_t limit, std::string& out, file_facts& facts);
   /// Puts a file of this content in the place of what is at `path`: who opens it sees either, and nothing in between.
   [[nodiscard]] static int replace_file(const std::string& path, std::string_view text, unsigned permissions);
-  /// Returns: 0 with what a symbolic link holds, ENAMETOOLONG for more than 255 bytes.
-  [[nodiscard]] static int read_link(const char* path, std::string& out);
+  /// Returns: 0 with what a symbolic link holds, ENAMETOOLONG for `size` bytes or more. Async-signal-safe.
+  [[nodiscard]] static int read_link(const char* path, char* out, std::size_t size, std::size_t& length) noexcept;
+  /// Returns: 0 with what a file holds, EFBIG for `size` bytes or more. Async-signal-safe.
+  [[nodiscard]] static int read_short(const char* path, char* out, std::size_t size, std::size_t& length) noexcept;
   /// Writes `text` in one write(2), as sysfs wants it. Neither creates nor truncates the file.
   [[nodiscard]] static int write_file(const char* path, const std::string& text) noexcept;
   /// Returns: 0 with the names in a directory but "." and "..", in no particular order.
@@ -352,13 +354,26 @@ inline int linux_os::replace_file(const std::string& path, std::string_view text
   return error;
 }
 
-inline int linux_os::read_link(const char* path, std::string& out) {
-  char target[256];
-  const ssize_t n = ::readlink(path, target, sizeof(target));
+inline int linux_os::read_link(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
+  const ssize_t n = ::readlink(path, out, size);
   if (n < 0) return errno;
-  if (static_cast<std::size_t>(n) == sizeof(target)) return ENAMETOOLONG;
-  out.assign(target, static_cast<std::size_t>(n));
-  return 0;
+  length = static_cast<std::size_t>(n);
+  return length < size ? 0 : ENAMETOOLONG;
+}
+
+inline int linux_os::read_short(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0) return errno;
+  int error = 0;
+  length = 0;
+  while (error == 0 && length < size) {
+    const ssize_t n = ::read(fd, out + length, size - length);
+    if (n == 0) break;
+    if (n > 0) length += static_cast<std::size_t>(n);
+    else if (errno != EINTR) error = errno;
+  }
+  ::close(fd);
+  return error != 0 || length < size ? error : EFBIG;
 }
 
 inline int linux_os::write_file(const char* path, const std::string& text) noexcept {

@@ -239,8 +239,11 @@ template <class Tag> struct fake_os {
     now.facts[path] = {true, now.user, permissions, text.size()};
     return 0;
   }
-  [[nodiscard]] static int read_link(const char* path, std::string& out) {
-    return get(now.links, std::string(path), ENOENT, out);
+  [[nodiscard]] static int read_link(const char* path, char* out, std::size_t size, std::size_t& length) {
+    return get_short(now.links, path, ENAMETOOLONG, out, size, length);
+  }
+  [[nodiscard]] static int read_short(const char* path, char* out, std::size_t size, std::size_t& length) {
+    return get_short(now.files, path, EFBIG, out, size, length);
   }
   [[nodiscard]] static int write_file(const char* path, const std::string& text) {
     if (const auto e = now.write_errors.find(path); e != now.write_errors.end()) return e->second;
@@ -295,6 +298,13 @@ private:
   template <class T> static int give(const answer<T>& a, T& out) {
     if (a.error == 0) out = a.value;
     return a.error;
+  }
+  static int get_short(const std::map<std::string, answer<std::string>>& map, const char* path, int too_long, char* out,
+                       std::size_t size, std::size_t& length) {
+    std::string text;
+    if (const int error = get(map, std::string(path), ENOENT, text); error != 0) return error;
+    length = text.copy(out, size);
+    return text.size() < size ? 0 : too_long;
   }
   template <class Map, class Key> static int get(const Map& map, const Key& key, int absent, auto& out) {
     const auto found = map.find(key);

@@ -6,10 +6,10 @@
 ///
 /// The kernel tells the offset in /proc alone, so it is read once in a process and kept: by the first sleep that needs
 /// it, after that has read the clock, so that the deadline does not move, or by load_grid_origin() beforehand. Do the
-/// latter where some 10 us of file access matter, before chroot(2) or a sandbox takes /proc away, and before the first
-/// sleep inside a signal handler. A process does not change its time namespace while it runs, except one of a single
-/// thread that calls setns(2): it then calls load_grid_origin() again, as does a child forked after
-/// unshare(CLONE_NEWTIME).
+/// latter where some 10 us of file access matter, and before chroot(2) or a sandbox takes /proc away. A process does not
+/// change its time namespace while it runs, except one of a single thread that calls setns(2): it then calls
+/// load_grid_origin() again, as does a child forked after unshare(CLONE_NEWTIME). (Noticing that fork would take a
+/// handler that pthread_atfork(3) registers, which allocates, and the first sleep may be in a signal handler.)
 ///
 /// Does not promise: to tell an offset that the kernel hides. /proc/self/timens_offsets speaks of the namespace of the
 /// children; it is believed only when that is the process's own. A program that knows better says assume_grid_origin().
@@ -27,13 +27,13 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 namespace takt::inline TAKT_ABI {
 
 // synopsis
 inline constexpr char time_offsets_path[] = "/proc/self/timens_offsets";
 inline constexpr char own_time_namespace_path[] = "/proc/self/ns/time";
+inline constexpr char mount_namespace_path[] = "/proc/self/ns/mnt";
 inline constexpr char childrens_time_namespace_path[] = "/proc/self/ns/time_for_children";
 
 /// By how much the clocks of a process are ahead of the kernel's own.
@@ -45,12 +45,12 @@ struct time_offsets {
 
 template <class = when_called>
 [[nodiscard]] time_offsets parse_time_offsets(std::string_view text, std::error_code& ec) noexcept;
-template <class Os = linux_os> [[nodiscard]] time_offsets read_time_offsets(std::error_code& ec);
+template <class Os = linux_os> [[nodiscard]] time_offsets read_time_offsets(std::error_code& ec) noexcept;
 
-template <class Os = linux_os> void load_grid_origin(std::error_code& ec);
+template <class Os = linux_os> void load_grid_origin(std::error_code& ec) noexcept;
 template <class Os = linux_os> void assume_grid_origin(const time_offsets& offsets) noexcept;
 template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os>
-[[nodiscard]] std::chrono::nanoseconds grid_origin(std::error_code& ec);
+[[nodiscard]] std::chrono::nanoseconds grid_origin(std::error_code& ec) noexcept;
 
 // definitions
 
@@ -90,8 +90,10 @@ template <class> time_offsets parse_time_offsets(std::string_view text, std::err
 
 namespace detail {
 
-/// Two lines of 32 characters; a kernel may learn more clocks.
-inline constexpr std::size_t time_offsets_limit = 4096;
+/// Two lines of 32 characters; a kernel may learn more clocks. It lies on the stack, which that of a signal handler may be.
+inline constexpr std::size_t time_offsets_limit = 512;
+/// "time:[" and a number and "]".
+inline constexpr std::size_t namespace_name_limit = 64;
 /// The namespace that the kernel starts with, whose offsets are zero: PROC_TIME_INIT_INO, 0xEFFFFFFA, in every kernel
 /// that has time namespaces (5.6 and later), and part of its interface since 6.18 (TIME_NS_INIT_INO).
 inline constexpr std::string_view first_time_namespace = "time:[4026531834]";
@@ -109,30 +111,22 @@ template <class Os> struct origin_cache {
 /// Returns: the offsets of the calling process's time namespace, read anew; on error none.
 /// Errors: ENOTSUP when the process has another time namespace for its children, so that nothing tells of its own;
 /// what reading /proc reports; malformed_text. Costs one readlink(2) outside time namespaces, three files inside.
-template <class Os> time_offsets read_time_offsets(std::error_code& ec) {
+/// Async-signal-safe.
+template <class Os> time_offsets read_time_offsets(std::error_code& ec) noexcept {
   ec.clear();
-  std::string own;
-  if (const int error = Os::read_link(own_time_namespace_path, own); error != 0) {
-    ec = detail::errno_code(error);
-    if (error != ENOENT) return {};
-    // No such link: a kernel without time namespaces, or no /proc. The directory tells which.
-    std::vector<std::string> names;
-    const int unlisted = Os::list_directory("/proc/self/ns", names);
-    if (unlisted == 0 && !detail::contains(names, "time")) ec.clear();
-    return {};
-  }
-  if (own == detail::first_time_namespace) return {};
-  std::string childrens;
-  if (const int error = Os::read_link(childrens_time_namespace_path, childrens); error != 0) {
-    ec = detail::errno_code(error);
-    return {};
-  }
-  if (own != childrens) {
-    ec = detail::errno_code(ENOTSUP);
-    return {};
-  }
-  const std::string text = detail::read_text<Os>(time_offsets_path, detail::time_offsets_limit, ec);
-  return ec ? time_offsets() : parse_time_offsets(text, ec);
+  char own[detail::namespace_name_limit], other[detail::namespace_name_limit], text[detail::time_offsets_limit];
+  std::size_t length = 0;
+  int error = Os::read_link(own_time_namespace_path, own, sizeof(own), length);
+  // No such link: a kernel without time namespaces, or no /proc. Its neighbour, as old as the directory, tells which.
+  if (error == ENOENT && Os::read_link(mount_namespace_path, other, sizeof(other), length) == 0) return {};
+  const std::string_view own_name(own, length);
+  if (error == 0 && own_name == detail::first_time_namespace) return {};
+  if (error == 0) error = Os::read_link(childrens_time_namespace_path, other, sizeof(other), length);
+  if (error == 0 && std::string_view(other, length) != own_name) error = ENOTSUP;
+  if (error == 0) error = Os::read_short(time_offsets_path, text, sizeof(text), length);
+  if (error == 0) return parse_time_offsets(std::string_view(text, length), ec);
+  ec = detail::errno_code(error);
+  return {};
 }
 
 /// Effects: from now on `offsets` are those of this process, whatever the kernel says. For who knows them from
@@ -146,15 +140,15 @@ template <class Os> void assume_grid_origin(const time_offsets& offsets) noexcep
 
 /// Effects: reads the offsets and keeps them for grid_origin(). Errors and cost: those of read_time_offsets(); what was
 /// kept before stays.
-template <class Os> void load_grid_origin(std::error_code& ec) {
+template <class Os> void load_grid_origin(std::error_code& ec) noexcept {
   const time_offsets offsets = read_time_offsets<Os>(ec);
   if (!ec) assume_grid_origin<Os>(offsets);
 }
 
 /// Returns: what Clock shows at the zero of the grid; on error zero.
 /// Errors: those of load_grid_origin(), which is called the first time; then none. Costs two loads, nothing on REALTIME
-/// and TAI, which no namespace shifts.
-template <sleepable_clock Clock, class Os> std::chrono::nanoseconds grid_origin(std::error_code& ec) {
+/// and TAI, which no namespace shifts. Async-signal-safe.
+template <sleepable_clock Clock, class Os> std::chrono::nanoseconds grid_origin(std::error_code& ec) noexcept {
   constexpr clockid_t id = kernel_clock<Clock>::id;
   ec.clear();
   if constexpr (id != CLOCK_MONOTONIC && id != CLOCK_BOOTTIME) {

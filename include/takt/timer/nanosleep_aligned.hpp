@@ -115,7 +115,8 @@ template <class Os> int nanosleep_deadline(timespec sleep_time, slack_value slac
 /// Errors: EINVAL for a tv_nsec outside 0..999999999, for a negative tv_sec and for a slack that is no enumerator.
 /// Where the grid's origin cannot be known, what grid_origin() reports: ENOENT without /proc, ENOTSUP, EIO for a text
 /// that makes no sense; EXACT needs no origin. What clock_nanosleep reports under a filter.
-/// Async-signal-safe but for the first call of the process on a grid, which reads /proc (see grid_origin.hpp).
+/// Async-signal-safe, but that errno is spoilt on error; the first call of the process on a grid reads /proc (see
+/// grid_origin.hpp).
 template <class Os> int nanosleep_aligned(timespec sleep_time, slack_value slack) noexcept {
   std::chrono::nanoseconds deadline{};
   int error = detail::aligned_deadline<Os>(sleep_time, slack, deadline);
