@@ -27,6 +27,12 @@ struct borrowed_clock {
   static time_point now() noexcept { return time_point(5s); }
 };
 struct no_clock {};
+// Each lacks one thing.
+struct throwing_clock : borrowed_clock {
+  static time_point now();
+};
+struct timeless_clock {};
+struct raw_clock : borrowed_clock {};
 
 template <clockid_t Id> using posix = takt::posix_clock<Id, takt::access::syscall, os>;
 
@@ -34,6 +40,16 @@ template <clockid_t Id> using posix = takt::posix_clock<Id, takt::access::syscal
 
 template <> struct takt::kernel_clock<borrowed_clock> : takt::sleeps_on<CLOCK_MONOTONIC, false> {};
 
+template <> struct takt::kernel_clock<throwing_clock> : takt::sleeps_on<CLOCK_MONOTONIC, false> {};
+template <> struct takt::kernel_clock<timeless_clock> : takt::sleeps_on<CLOCK_MONOTONIC, false> {};
+template <> struct takt::kernel_clock<raw_clock> {
+  static constexpr clockid_t id = CLOCK_MONOTONIC_RAW;
+  static constexpr bool same = false;
+};
+
+static_assert(!takt::sleepable_clock<throwing_clock>);
+static_assert(!takt::sleepable_clock<timeless_clock>);
+static_assert(!takt::sleepable_clock<raw_clock>);
 static_assert(takt::sleepable_clock<std::chrono::steady_clock>);
 static_assert(takt::sleepable_clock<std::chrono::system_clock>);
 static_assert(takt::sleepable_clock<posix<CLOCK_MONOTONIC>>);
@@ -93,8 +109,23 @@ TEST_CASE("TAI is ahead of REALTIME by whole seconds, a borrowed clock by what t
   os::now.clocks[CLOCK_TAI].value = {1'000'000'038, 3'000}; // the thread lost its CPU between the two readings
   os::now.clocks[CLOCK_MONOTONIC].value = {5, 500'000'000};
   CHECK(takt::detail::ahead_of<posix<CLOCK_TAI>, CLOCK_REALTIME, os>() == 37s);
+  os::now.clocks[CLOCK_TAI].value = {1'000'000'038, 700'000'000}; // for longer than half a second
+  CHECK(takt::detail::ahead_of<posix<CLOCK_TAI>, CLOCK_REALTIME, os>() == 37s);
   CHECK(takt::detail::ahead_of<posix<CLOCK_TAI>, CLOCK_TAI, os>() == 0s);
   CHECK(takt::detail::ahead_of<borrowed_clock, CLOCK_MONOTONIC, os>() == -500ms);
   CHECK(takt::detail::now_of<std::chrono::steady_clock, os>() == 5500ms);
   CHECK(takt::detail::now_of<borrowed_clock, os>() == 5s);
+}
+
+TEST_CASE("a clock of the kernel is read by its own road") {
+  using own = takt::testing::fake_os<struct road_test>;
+  own::reset();
+  own::now.clocks[CLOCK_REALTIME].value = {8, 0};
+  own::now.clocks[CLOCK_TAI].value = {9, 0};
+  using tai = takt::posix_clock<CLOCK_TAI, takt::access::syscall, own>;
+  CHECK(takt::detail::now_of<tai, own>() == 9s);
+  CHECK(takt::detail::ahead_of<tai, CLOCK_REALTIME, own>() == 1s);
+  CHECK(own::now.system_calls == 3);
+  const bool nobody_looked_for_a_vdso = takt::detail::clock_road<own>::by_vdso == &takt::detail::clock_road<own>::find;
+  CHECK(nobody_looked_for_a_vdso);
 }

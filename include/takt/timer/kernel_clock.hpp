@@ -4,6 +4,11 @@
 /// processor's counter, is slept on by way of the kernel's clock and asked again at the end: a sleep ends when the
 /// deadline's own clock says due.
 ///
+/// A posix_clock is read by its own road, vDSO or system call. But the type of its time points names the vDSO, whichever
+/// road they came by: who must not use that (PR_TSC_SIGSEGV) sleeps on std::chrono::time_point<posix_clock<Id,
+/// access::syscall>, std::chrono::nanoseconds>(t.time_since_epoch()), or names the clock: sleep_aligned<Clock>,
+/// periodic<Clock>.
+///
 /// Does not promise: anything for a clock that is not listed. CPU time cannot be slept for in a reasonable way (Linux
 /// sleeps on that of a process for ever once its threads are idle), and the coarse clocks not at all.
 /// Sources: clock_nanosleep(2), futex(2); Linux 6.12 kernel/time/posix-timers.c (clock_tai has nsleep),
@@ -20,12 +25,31 @@ namespace takt::inline TAKT_ABI {
 
 template <class Reference, class Counter, class Os> class basic_tsc_clock; // clock/tsc_clock.hpp: not everybody's need
 
+namespace detail {
+
+[[nodiscard]] constexpr bool can_sleep_on(clockid_t id) noexcept {
+  return id == CLOCK_MONOTONIC || id == CLOCK_BOOTTIME || id == CLOCK_REALTIME || id == CLOCK_TAI;
+}
+
+/// By which road a clock is read, and from which system: a posix_clock says so itself.
+template <class Clock, class Os> struct road_of {
+  static constexpr bool said = false, fits = true;
+  template <clockid_t Id> using kernels = posix_clock<Id, access::vdso, Os>;
+};
+template <clockid_t Own, access A, class ClocksOs, class Os> struct road_of<posix_clock<Own, A, ClocksOs>, Os> {
+  static constexpr bool said = true, fits = std::same_as<Os, ClocksOs>;
+  template <clockid_t Id> using kernels = posix_clock<Id, A, Os>;
+};
+
+} // namespace detail
+
 // synopsis
 
 /// What a specialisation of kernel_clock says.
 /// Id: the clock of the kernel that has the same epoch and shows the same, up to an error.
 /// Same: that error is none, because a reading of the clock is a reading of Id.
 template <clockid_t Id, bool Same> struct sleeps_on {
+  static_assert(detail::can_sleep_on(Id), "takt: the kernel sleeps on MONOTONIC, BOOTTIME, REALTIME and TAI alone");
   static constexpr clockid_t id = Id;
   static constexpr bool same = Same;
 };
@@ -36,16 +60,21 @@ template <class Clock> struct kernel_clock;
 template <> struct kernel_clock<std::chrono::steady_clock> : sleeps_on<CLOCK_MONOTONIC, true> {};
 template <> struct kernel_clock<std::chrono::system_clock> : sleeps_on<CLOCK_REALTIME, true> {};
 template <clockid_t Id, access A, class Os>
-  requires(Id == CLOCK_MONOTONIC || Id == CLOCK_BOOTTIME || Id == CLOCK_REALTIME || Id == CLOCK_TAI)
+  requires(detail::can_sleep_on(Id))
 struct kernel_clock<posix_clock<Id, A, Os>> : sleeps_on<Id, true> {};
 template <class Reference, class Counter, class Os>
   requires(kernel_clock<Reference>::same)
 struct kernel_clock<basic_tsc_clock<Reference, Counter, Os>> : sleeps_on<kernel_clock<Reference>::id, false> {};
 
+/// A clock that can be slept on: the trait names one of the four clocks, and its now() does not throw, for a sleep asks
+/// it where nothing can be caught.
 template <class Clock>
 concept sleepable_clock = requires {
   { kernel_clock<Clock>::id } -> std::convertible_to<clockid_t>;
   { kernel_clock<Clock>::same } -> std::convertible_to<bool>;
+  { Clock::now() } noexcept;
+  Clock::now().time_since_epoch();
+  requires detail::can_sleep_on(kernel_clock<Clock>::id);
 };
 
 // definitions
@@ -76,10 +105,13 @@ template <class Clock, class Duration>
   return ceil_to_nanoseconds(t.time_since_epoch());
 }
 
-/// Returns: what `Clock` shows, in nanoseconds since its epoch.
+/// Returns: what `Clock` shows, in nanoseconds since its epoch. A posix_clock is read by its own road.
 template <sleepable_clock Clock, class Os> [[nodiscard]] std::chrono::nanoseconds now_of() noexcept {
-  if constexpr (kernel_clock<Clock>::same) {
-    return posix_clock<kernel_clock<Clock>::id, access::vdso, Os>::now().time_since_epoch();
+  using road = road_of<Clock, Os>;
+  static_assert(road::fits, "takt: this clock is read from another system than the one that is to sleep on it; name "
+                            "the system: sleep_until<Os>(t)");
+  if constexpr (kernel_clock<Clock>::same && !road::said) {
+    return road::template kernels<kernel_clock<Clock>::id>::now().time_since_epoch();
   } else {
     return saturating_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch());
   }
@@ -92,10 +124,12 @@ template <sleepable_clock Clock, clockid_t Id, class Os> [[nodiscard]] std::chro
   if constexpr (kernel_clock<Clock>::same && kernel_clock<Clock>::id == Id) {
     return nanoseconds::zero();
   } else {
-    const nanoseconds kernels = posix_clock<Id, access::vdso, Os>::now().time_since_epoch(); // read first: see above
+    using reference = typename road_of<Clock, Os>::template kernels<Id>;
+    const nanoseconds kernels = reference::now().time_since_epoch(); // read first: see above
     const nanoseconds ahead = saturating_subtract(now_of<Clock, Os>(), kernels);
-    // TAI is whole seconds from REALTIME, whatever happened between the two readings.
-    if constexpr (kernel_clock<Clock>::id == CLOCK_TAI && Id == CLOCK_REALTIME) return round<seconds>(ahead);
+    // TAI is whole seconds from REALTIME, and a moment later by as much as the thread was held up between the two
+    // readings.
+    if constexpr (kernel_clock<Clock>::id == CLOCK_TAI && Id == CLOCK_REALTIME) return floor<seconds>(ahead);
     else return ahead;
   }
 }
