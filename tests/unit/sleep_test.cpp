@@ -103,7 +103,7 @@ TEST_CASE("an error of the kernel is passed on") {
 #if TAKT_EXCEPTIONS
   os::now.early_ends = {{0ns, EPERM}};
   CHECK_THROWS_AS(takt::sleep_until<os>(at<mono>(1001s)), std::system_error);
-  CHECK(takt::sleep_until<os>(at<mono>(1001s)));
+  CHECK(takt::sleep_until<os>(at<mono>(1001s), takt::uninterrupted));
 #endif
 }
 
@@ -190,6 +190,15 @@ TEST_CASE("aligned sleeps end on points of the grid, in every unit, on every clo
   CHECK(os::now.sleeps.back().deadline == 1000s + 40ms);
   takt::sleep_aligned<mono, os>(std::chrono::duration<double>(0.009), grid(10ms), ec);
   CHECK(os::now.sleeps.back().deadline == 1000s + 50ms);
+  for (const auto none : {-1.0, -1e300, std::nan("")}) { // seconds; it is a point now: no sleep
+    const std::size_t slept = os::now.sleeps.size();
+    takt::sleep_aligned<mono, os>(std::chrono::duration<double>(none), grid(10ms), ec);
+    CHECK_FALSE(ec);
+    CHECK(os::now.sleeps.size() == slept);
+  }
+  os::advance(1ns);
+  takt::sleep_aligned<mono, os>(-1h, grid(10ms), ec);
+  CHECK(os::now.sleeps.back().deadline == 1000s + 60ms);
   takt::sleep_aligned<mono, os>(std::chrono::hours::max(), grid(10ms), ec);
   CHECK(os::now.sleeps.back().deadline == nanoseconds::max());
   CHECK_FALSE(ec);

@@ -9,7 +9,9 @@
 /// cycles, and all who use the same grid on the same clock wake up together. The first is the first point after the
 /// first wait, so that a long way there is no overrun.
 ///
-/// Does not promise: a bound on lateness (see sleep.hpp); that a point is not delivered again on a clock that somebody
+/// Does not promise: a bound on lateness (see sleep.hpp), nor on how much there is to catch up: after a step of
+/// CLOCK_REALTIME by an hour, or an hour of suspend on CLOCK_BOOTTIME, catch_up delivers all points of that hour at once
+/// (cycles that last for days want skip or report); that a point is not delivered again on a clock that somebody
 /// sets back: CLOCK_REALTIME is followed wherever it is set, but a step back prolongs the sleep it happens in.
 /// Not to be shared between threads.
 #pragma once
@@ -71,21 +73,22 @@ public:
   explicit periodic(const grid& g, takt::overrun policy = takt::overrun::skip, Ender ender = Ender()) noexcept
       : grid_(g), policy_(policy), ender_(std::move(ender)) {}
 
-  /// Effects: sleeps until the next deadline.
-  /// Returns: the tick; nothing when the ender ended the sleep (the deadline is kept for the next call) or on error.
+  /// Effects: sleeps until the next deadline, or does not when it has passed (catch_up, report).
+  /// Returns: the tick; nothing when the ender ended the sleep (the deadline is kept for the next call), when a stop was
+  /// requested before, whatever has passed, or on error.
   /// Errors: those of sleep_until() and, the first time, of grid_origin().
-  std::optional<tick> wait(std::error_code& ec) {
-    return next(ec, [&](time_point due) { return sleep_until<Os>(due, ender_, ec); });
+  [[nodiscard]] std::optional<tick> wait(std::error_code& ec) {
+    return next(ec, [&](nanoseconds due) { return detail::rest_until<Clock, Os>(due, ender_, ec); });
   }
-  /// The same with a spun end; nothing ends it early.
-  std::optional<tick> wait(spin_tail<Os>& tail, std::error_code& ec) {
-    return next(ec, [&](time_point due) { return tail.sleep_until(due, ec), !ec; });
+  /// The same with a spun end.
+  [[nodiscard]] std::optional<tick> wait(spin_tail<Os>& tail, std::error_code& ec) {
+    return next(ec, [&](nanoseconds due) { return tail.template wait<Clock>(due, ender_, ec); });
   }
 #if TAKT_EXCEPTIONS
-  std::optional<tick> wait() {
+  [[nodiscard]] std::optional<tick> wait() {
     return detail::or_throw([&](std::error_code& ec) { return wait(ec); }, detail::sleep_hint);
   }
-  std::optional<tick> wait(spin_tail<Os>& tail) {
+  [[nodiscard]] std::optional<tick> wait(spin_tail<Os>& tail) {
     return detail::or_throw([&](std::error_code& ec) { return wait(tail, ec); }, detail::sleep_hint);
   }
 #endif
@@ -103,7 +106,7 @@ private:
 
   template <class Rest> std::optional<tick> next(std::error_code& ec, Rest&& rest) {
     const nanoseconds origin = grid_origin<Clock, Os>(ec);
-    if (ec) return std::nullopt;
+    if (ec || detail::ended_by(ender_)) return std::nullopt;
     // From here on times are those of the grid, whose zero is the kernel's.
     const nanoseconds now = saturating_subtract(detail::now_of<Clock, Os>(), origin);
     if (now < last_) last_ = grid_.floor(now); // the first time, or the clock was set back
@@ -124,7 +127,7 @@ private:
     }
     const bool sleeps = !passed || policy_ == takt::overrun::skip;
     const time_point at(saturating_add(due, origin));
-    if (sleeps && !rest(at)) return std::nullopt;
+    if (sleeps && !rest(at.time_since_epoch())) return std::nullopt;
     last_ = due;
     const auto lateness = saturating_subtract(detail::now_of<Clock, Os>(), at.time_since_epoch());
     const tick result{at, lateness, missed_, passed && !sleeps};

@@ -13,10 +13,12 @@
 /// Does not promise: a bound on how late a sleep ends. The kernel adds the thread's slack (50 us by default, see
 /// timer_slack.hpp) and the time it takes to wake up. A step of CLOCK_REALTIME moves deadlines on it with it. With a
 /// stop_token a sleep on TAI runs on REALTIME and is asked again on TAI: never early, but if the offset between the two
-/// changes meanwhile (a leap second, a daemon that sets it), late by as much. On clocks that a time namespace can shift
+/// changes meanwhile (a leap second, a daemon that sets it), late by as much. The slack of a window is the thread's while
+/// it sleeps: a handler of a signal that itself sleeps may be as late. On clocks that a time namespace can shift
 /// the first sleep on the grid reads /proc: see grid_origin.hpp.
 /// Sources: clock_nanosleep(2), futex(2), prctl(2) PR_SET_TIMERSLACK; Linux 6.12 kernel/time/hrtimer.c: a timer fires
-/// between softexpires and softexpires + slack, at the interrupt that comes first.
+/// between softexpires and softexpires + slack (its hard expiry), at an interrupt of its CPU at which every timer of that
+/// CPU with an earlier hard expiry is open too (__hrtimer_run_queues).
 #pragma once
 #include <takt/core/error.hpp>
 #include <takt/core/grid.hpp>
@@ -61,6 +63,12 @@ concept sleep_ender =
 
 // definitions
 namespace detail {
+
+/// Returns: whether the ender wants no more sleep. A signal leaves no trace that could be asked for.
+template <class Ender> [[nodiscard]] bool ended_by(const Ender& ender) noexcept {
+  if constexpr (std::same_as<Ender, std::stop_token>) return ender.stop_requested();
+  else return false;
+}
 
 /// The clock that a futex uses for Clock.
 template <class Clock>
@@ -157,53 +165,59 @@ template <class = when_called>
 /// Errors: what clock_nanosleep or futex report (EPERM under a filter that forbids them); with a stop_token on BOOTTIME
 /// what timerfd_create reports (EMFILE).
 template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender Ender>
-bool sleep_until(std::chrono::time_point<Clock, Duration> t, Ender ender, std::error_code& ec) noexcept {
+[[nodiscard]] bool sleep_until(std::chrono::time_point<Clock, Duration> t, Ender ender, std::error_code& ec) noexcept {
   return detail::rest_until<Clock, Os>(detail::deadline_of(t), ender, ec);
 }
 template <class Os = linux_os, sleepable_clock Clock, class Duration>
 void sleep_until(std::chrono::time_point<Clock, Duration> t, std::error_code& ec) noexcept {
-  sleep_until<Os>(t, uninterrupted, ec);
+  static_cast<void>(sleep_until<Os>(t, uninterrupted, ec));
 }
 
 /// Effects: sleeps until the first point of `g` at or after `t`. The grid starts at the zero of the kernel's own clock,
 /// also inside a time namespace, so whoever names the same grid on the same clock wakes up at the same points.
 /// Errors: those of sleep_until() and grid_origin().
 template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender Ender>
-bool sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, Ender ender, std::error_code& ec) {
+[[nodiscard]] bool sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, Ender ender,
+                                       std::error_code& ec) noexcept {
   const auto origin = grid_origin<Clock, Os>(ec);
   if (ec) return false;
   return detail::rest_until<Clock, Os>(detail::ceil_from(origin, g, detail::deadline_of(t)), ender, ec);
 }
 template <class Os = linux_os, sleepable_clock Clock, class Duration>
-void sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, std::error_code& ec) {
-  sleep_until_aligned<Os>(t, g, uninterrupted, ec);
+void sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, std::error_code& ec) noexcept {
+  static_cast<void>(sleep_until_aligned<Os>(t, g, uninterrupted, ec));
 }
 
 /// Effects: sleeps at least `d`, and on until the next point of `g`. Clock: the one whose grid it is.
 /// Beware of the beat: a loop that sleeps at least P on a grid of P needs a moment for itself, misses the next point
-/// and wakes up every 2 P. Ask for less than P, or use `periodic`.
+/// and wakes up every 2 P. Ask for less than P, or use `periodic`. A negative `d`, or one that is no number, is none:
+/// the next point at or after now, as std::this_thread::sleep_for takes it; the C shape refuses it.
 /// Errors: those of sleep_until_aligned().
 template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os, class Rep, class Period,
           sleep_ender Ender>
-bool sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, Ender ender, std::error_code& ec) {
+[[nodiscard]] bool sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, Ender ender,
+                                 std::error_code& ec) noexcept {
   using point = std::chrono::time_point<Clock, std::chrono::nanoseconds>;
-  const auto due = saturating_add(detail::now_of<Clock, Os>(), detail::ceil_to_nanoseconds(d));
+  const auto at_least = detail::later(detail::ceil_to_nanoseconds(d), std::chrono::nanoseconds::zero());
+  const auto due = saturating_add(detail::now_of<Clock, Os>(), at_least);
   return sleep_until_aligned<Os>(point(due), g, ender, ec);
 }
 template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os, class Rep, class Period>
-void sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, std::error_code& ec) {
-  sleep_aligned<Clock, Os>(d, g, uninterrupted, ec);
+void sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, std::error_code& ec) noexcept {
+  static_cast<void>(sleep_aligned<Clock, Os>(d, g, uninterrupted, ec));
 }
 
-/// Effects: sleeps until somewhere in [t, t + slack]: until the roundest point of the decimal ladder in it, or until an
-/// interrupt that comes for somebody else while the window is open. Threads under a real-time policy, for whom the
+/// Effects: sleeps until somewhere in [t, t + slack]: until the roundest point of the decimal ladder in it, or until a
+/// timer interrupt of the same CPU that comes while the window is open, if every timer of that CPU with an earlier end
+/// is open too: the kernel goes by the ends, and stops at the first timer that is not. Threads under a real-time policy, for whom the
 /// kernel knows no slack, sleep to the roundest point. A window that is open already does not sleep: who is awake costs
 /// no wake-up. The thread's own slack is as before when it returns.
 /// Errors: EINVAL for a negative slack; those of sleep_until() and grid_origin(). Four system calls more than
 /// sleep_until().
 template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period, sleep_ender Ender>
-bool sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono::duration<Rep, Period> slack,
-                        Ender ender, std::error_code& ec) {
+[[nodiscard]] bool sleep_until_within(std::chrono::time_point<Clock, Duration> t,
+                                      std::chrono::duration<Rep, Period> slack, Ender ender,
+                                      std::error_code& ec) noexcept {
   using std::chrono::nanoseconds;
   if (!(slack >= slack.zero())) return ec = detail::errno_code(EINVAL), false; // a NaN is refused too
   const nanoseconds origin = grid_origin<Clock, Os>(ec);
@@ -220,8 +234,8 @@ bool sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono:
 }
 template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period>
 void sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono::duration<Rep, Period> slack,
-                        std::error_code& ec) {
-  sleep_until_within<Os>(t, slack, uninterrupted, ec);
+                        std::error_code& ec) noexcept {
+  static_cast<void>(sleep_until_within<Os>(t, slack, uninterrupted, ec));
 }
 
 #if TAKT_EXCEPTIONS
@@ -232,28 +246,70 @@ inline std::string sleep_hint() {
 }
 } // namespace detail
 
-template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender Ender = uninterrupted_t>
-bool sleep_until(std::chrono::time_point<Clock, Duration> t, Ender ender = Ender()) {
+template <class Os = linux_os, sleepable_clock Clock, class Duration>
+void sleep_until(std::chrono::time_point<Clock, Duration> t) {
+  detail::or_throw([&](std::error_code& ec) { sleep_until<Os>(t, ec); }, detail::sleep_hint);
+}
+template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender Ender>
+[[nodiscard]] bool sleep_until(std::chrono::time_point<Clock, Duration> t, Ender ender) {
   return detail::or_throw([&](std::error_code& ec) { return sleep_until<Os>(t, ender, ec); }, detail::sleep_hint);
 }
-template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender Ender = uninterrupted_t>
-bool sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, Ender ender = Ender()) {
+template <class Os = linux_os, sleepable_clock Clock, class Duration>
+void sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g) {
+  detail::or_throw([&](std::error_code& ec) { sleep_until_aligned<Os>(t, g, ec); }, detail::sleep_hint);
+}
+template <class Os = linux_os, sleepable_clock Clock, class Duration, sleep_ender Ender>
+[[nodiscard]] bool sleep_until_aligned(std::chrono::time_point<Clock, Duration> t, const grid& g, Ender ender) {
   return detail::or_throw([&](std::error_code& ec) { return sleep_until_aligned<Os>(t, g, ender, ec); },
                           detail::sleep_hint);
 }
+template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os, class Rep, class Period>
+void sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g) {
+  detail::or_throw([&](std::error_code& ec) { sleep_aligned<Clock, Os>(d, g, ec); }, detail::sleep_hint);
+}
 template <sleepable_clock Clock = std::chrono::steady_clock, class Os = linux_os, class Rep, class Period,
-          sleep_ender Ender = uninterrupted_t>
-bool sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, Ender ender = Ender()) {
+          sleep_ender Ender>
+[[nodiscard]] bool sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, Ender ender) {
   return detail::or_throw([&](std::error_code& ec) { return sleep_aligned<Clock, Os>(d, g, ender, ec); },
                           detail::sleep_hint);
 }
-template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period,
-          sleep_ender Ender = uninterrupted_t>
-bool sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono::duration<Rep, Period> slack,
-                        Ender ender = Ender()) {
+template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period>
+void sleep_until_within(std::chrono::time_point<Clock, Duration> t, std::chrono::duration<Rep, Period> slack) {
+  detail::or_throw([&](std::error_code& ec) { sleep_until_within<Os>(t, slack, ec); }, detail::sleep_hint);
+}
+template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period, sleep_ender Ender>
+[[nodiscard]] bool sleep_until_within(std::chrono::time_point<Clock, Duration> t,
+                                      std::chrono::duration<Rep, Period> slack, Ender ender) {
   return detail::or_throw([&](std::error_code& ec) { return sleep_until_within<Os>(t, slack, ender, ec); },
                           detail::sleep_hint);
 }
 #endif
+
+// What cannot be meant, so that the compiler says so in a line.
+
+/// The kernel cannot sleep on this clock. If it shows nearly what one of the kernel's shows, specialise
+/// takt::kernel_clock<Clock>; its now() must be noexcept.
+template <class Os = linux_os, class Clock, class Duration, class... Rest>
+  requires(!sleepable_clock<Clock>)
+void sleep_until(std::chrono::time_point<Clock, Duration>, Rest&&...) = delete;
+template <class Os = linux_os, class Clock, class Duration, class... Rest>
+  requires(!sleepable_clock<Clock>)
+void sleep_until_aligned(std::chrono::time_point<Clock, Duration>, Rest&&...) = delete;
+template <class Os = linux_os, class Clock, class Duration, class... Rest>
+  requires(!sleepable_clock<Clock>)
+void sleep_until_within(std::chrono::time_point<Clock, Duration>, Rest&&...) = delete;
+
+/// A sleep is ended by takt::interruptible or a std::stop_token.
+template <class Ender>
+concept no_sleep_ender = !sleep_ender<std::remove_cvref_t<Ender>> &&
+                         !std::same_as<std::remove_cvref_t<Ender>, std::error_code>;
+template <class Os = linux_os, sleepable_clock Clock, class Duration, no_sleep_ender Ender, class... Rest>
+void sleep_until(std::chrono::time_point<Clock, Duration>, Ender&&, Rest&&...) = delete;
+template <class Os = linux_os, sleepable_clock Clock, class Duration, no_sleep_ender Ender, class... Rest>
+void sleep_until_aligned(std::chrono::time_point<Clock, Duration>, const grid&, Ender&&, Rest&&...) = delete;
+template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period, no_sleep_ender Ender,
+          class... Rest>
+void sleep_until_within(std::chrono::time_point<Clock, Duration>, std::chrono::duration<Rep, Period>, Ender&&,
+                        Rest&&...) = delete;
 
 } // namespace takt::inline TAKT_ABI
