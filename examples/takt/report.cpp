@@ -225,11 +225,10 @@ std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, 
                         ". Who forbade it (prctl PR_SET_TSC) can allow it again.");
   }
   if (facts.vdso_answers == false && call != nullptr) {
-    const bool offered = facts.available_sources && takt::detail::contains(*facts.available_sources, takt::counter_clocksource);
     std::string text = absl::StrFormat("The clock source is %s: every clock_gettime costs a system call, %.0f ns", source, call->median_ns);
     if (counter != nullptr) absl::StrAppendFormat(&text, ", %.0f times a counter read", call->median_ns / counter->median_ns);
     const auto name = as_absl(takt::counter_clocksource);
-    if (offered && facts.current_source != takt::counter_clocksource) {
+    if (v.counter_trusted && facts.current_source != takt::counter_clocksource) {
       absl::StrAppend(&text, ". The kernel offers ", name, "; `takt clocksource --select ", name, " --yes-change-this-machine` tries it.");
     } else if (calibrated) {
       absl::StrAppendFormat(&text, ". Read takt::tsc_clock instead, %.1f ns, and within one thread takt::fast_tsc_clock, %.1f ns.", steady->median_ns,

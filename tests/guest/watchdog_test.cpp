@@ -17,6 +17,24 @@
 using namespace std::chrono_literals;
 using takt::tsc_clock;
 
+// Without high resolution the kernel goes on listing what it has thrown out, last of all.
+TEST_CASE("thrown_out: a TSC that the kernel dropped is not trusted though it is listed") {
+  for (int i = 0; i < 200 && takt::clocksource::current() == "tsc"; ++i) std::this_thread::sleep_for(50ms);
+  CHECK(takt::clocksource::current() == "hpet");
+  const auto offered = takt::clocksource::available();
+  MESSAGE(offered.size(), " sources, the last: ", offered.back());
+  CHECK(offered.back() == "tsc");
+  CHECK_FALSE(takt::offers_counter(offered));
+  takt::counter_facts facts = takt::gather_counter_facts();
+  CHECK_FALSE(takt::judge(facts).counter_trusted);
+  std::error_code ec;
+  facts.marked_unstable = takt::read_kernel_log(ec).unstable_tsc.has_value();
+  CHECK_FALSE(ec);
+  CHECK(facts.marked_unstable == true);
+  static_cast<void>(tsc_clock::calibrate(20ms, ec));
+  CHECK(ec == takt::errc::counter_not_trusted);
+}
+
 TEST_CASE("watchdog: the kernel drops the TSC under a running tsc_clock") {
   std::error_code ec;
   REQUIRE(takt::clocksource::current() == "tsc");

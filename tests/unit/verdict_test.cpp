@@ -15,7 +15,7 @@ using sources = std::vector<std::string>;
 const std::string counter_source(takt::counter_clocksource);
 
 // A machine on which everything speaks for the counter.
-counter_facts sound() { return {true, true, true, true, true, sources{counter_source, "hpet"}, counter_source, true, {}}; }
+counter_facts sound() { return {true, true, true, true, true, sources{counter_source, "hpet"}, counter_source, true, {}, {}}; }
 
 bool found(const takt::verdict& v, finding f) {
   return std::find(v.findings.begin(), v.findings.end(), f) != v.findings.end();
@@ -44,6 +44,9 @@ TEST_CASE("each fact that speaks against the counter is enough alone, and is nam
       {[](counter_facts& f) { f.allowed = false; }, finding::forbidden},
       {[](counter_facts& f) { f.current_source = "hpet", f.available_sources = sources{"hpet", "acpi_pm"}; },
        finding::kernel_does_not_offer_it},
+      {[](counter_facts& f) { f.current_source = "tsc-early", f.available_sources = sources{"tsc-early", "hpet"}; },
+       finding::kernel_tries_it},
+      {[](counter_facts& f) { f.marked_unstable = true; }, finding::marked_unstable},
       {[](counter_facts& f) { f.current_source.reset(), f.available_sources.reset(); }, finding::kernel_view_not_told},
       {[](counter_facts& f) { f.cpus_agree = false; }, finding::cpus_differ},
       {[](counter_facts& f) { f.invariant.reset(), f.constant_tsc.reset(), f.nonstop_tsc.reset(); }, finding::invariance_not_told},
@@ -77,6 +80,23 @@ TEST_CASE("a counter that the kernel offers and does not use is trusted") {
   const auto v = takt::judge(facts);
   CHECK(v.counter_trusted);
   CHECK(found(v, finding::kernel_offers_it));
+}
+
+// With highres=off nohz=off the watchdog leaves what it threw out in the list, with the rating 0.
+TEST_CASE("a counter that is listed behind jiffies was thrown out, even where somebody selected it") {
+  for (const char* const now : {"hpet", counter_source.c_str()}) {
+    counter_facts facts = sound();
+    facts.current_source = now;
+    facts.available_sources = sources{"hpet", "acpi_pm", "refined-jiffies", "jiffies", counter_source};
+    const auto v = takt::judge(facts);
+    CHECK_FALSE(v.counter_trusted);
+    CHECK(found(v, finding::kernel_does_not_offer_it));
+    CHECK_FALSE(found(v, finding::kernel_keeps_time_by_it));
+    facts.available_sources = sources{"hpet", "refined-jiffies", counter_source};
+    CHECK_FALSE(takt::judge(facts).counter_trusted);
+    facts.available_sources = sources{"hpet", counter_source, "refined-jiffies", "jiffies"};
+    CHECK(takt::judge(facts).counter_trusted);
+  }
 }
 
 TEST_CASE("the kernel's clock is read by the road that works") {

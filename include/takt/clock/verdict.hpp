@@ -5,8 +5,10 @@
 ///
 /// Does not promise: that a verdict outlives the facts. The kernel may drop the counter an hour later, and a guest may be
 /// moved to another processor; who runs for long asks again.
-/// Sources: Linux 6.12 arch/x86/kernel/tsc.c, unsynchronized_tsc and mark_tsc_unstable; kernel/time/clocksource.c,
-/// available_clocksource_show, which hides a source that is no longer good enough for high resolution; prctl(2) PR_SET_TSC.
+/// Sources: Linux 6.12 arch/x86/kernel/tsc.c, unsynchronized_tsc, mark_tsc_unstable and clocksource_tsc_early;
+/// kernel/time/clocksource.c: __clocksource_change_rating gives a source that was found unstable the rating 0, and
+/// available_clocksource_show, in order of rating, hides it while high-resolution timers run and else lists it behind
+/// jiffies, whose rating is 1; kernel/time/jiffies.c; prctl(2) PR_SET_TSC.
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/cpu/features.hpp>
@@ -44,6 +46,7 @@ struct counter_facts {
   std::optional<std::string> current_source;
   std::optional<bool> vdso_answers;                           ///< CLOCK_MONOTONIC is read without a system call
   std::optional<bool> cpus_agree;                             ///< no step back was seen between CPUs (counter_offset.hpp)
+  std::optional<bool> marked_unstable;                        ///< the kernel's log says that it found the counter unstable
 };
 
 /// The roads to the time, from the cheapest.
@@ -61,7 +64,9 @@ enum class finding {
   kernel_keeps_time_by_it,
   kernel_offers_it,
   kernel_does_not_offer_it,
+  kernel_tries_it,
   kernel_view_not_told,
+  marked_unstable,
   vdso_answers,
   vdso_falls_back,
   cpus_agree,
@@ -74,17 +79,33 @@ struct verdict {
   std::vector<finding> findings;
 };
 
+/// The name under which x86 keeps time by the TSC until it has measured its rate and decided on it.
+inline constexpr std::string_view provisional_clocksource = "tsc-early";
+
 template <class = when_called> [[nodiscard]] verdict judge(const counter_facts& facts);
 template <class Os = linux_os> [[nodiscard]] counter_facts gather_counter_facts();
+template <class = when_called> [[nodiscard]] bool offers_counter(const std::vector<std::string>& available);
 
 [[nodiscard]] constexpr bool speaks_against_counter(finding f) noexcept;
 [[nodiscard]] constexpr std::string_view explain(finding f) noexcept;
 
 // definitions
+
+/// Returns: whether Linux offers the counter: it is among its clock sources, the best first, and before jiffies. What is
+/// listed behind those it threw out.
+template <class> bool offers_counter(const std::vector<std::string>& available) {
+  for (const std::string_view name : available) {
+    if (name == counter_clocksource) return true;
+    if (name == "jiffies" || name == "refined-jiffies") return false;
+  }
+  return false;
+}
+
 /// Returns: the verdict over `facts`. The counter is trusted when all of this holds:
 ///   - nobody says that it is missing, and this thread is not forbidden to read it;
 ///   - processor or Linux calls it invariant (Linux by both of its flags) and neither denies it;
 ///   - Linux keeps time by it or offers to: it compares the counter with other clocks, which no flag can replace;
+///   - its log, where somebody read it, does not tell that it found the counter unstable;
 ///   - nobody saw the counters of two CPUs differ.
 /// Otherwise the kernel's clock is recommended, by the vDSO unless that is known to fall back to a system call, or would
 /// read a counter that this thread may not read.
@@ -104,10 +125,14 @@ template <class> verdict judge(const counter_facts& facts) {
   if (facts.allowed == false) find(finding::forbidden);
 
   const auto& offered = facts.available_sources;
-  if (facts.current_source == counter_clocksource) find(finding::kernel_keeps_time_by_it);
+  const bool thrown_out = offered && detail::contains(*offered, counter_clocksource) && !offers_counter(*offered);
+  if (thrown_out) find(finding::kernel_does_not_offer_it); // root may have selected it all the same
+  else if (facts.current_source == counter_clocksource) find(finding::kernel_keeps_time_by_it);
+  else if (facts.current_source == provisional_clocksource) find(finding::kernel_tries_it);
   else if (!offered) find(finding::kernel_view_not_told);
-  else if (detail::contains(*offered, counter_clocksource)) find(finding::kernel_offers_it);
+  else if (offers_counter(*offered)) find(finding::kernel_offers_it);
   else find(finding::kernel_does_not_offer_it);
+  if (facts.marked_unstable == true) find(finding::marked_unstable);
 
   if (facts.vdso_answers) find(*facts.vdso_answers ? finding::vdso_answers : finding::vdso_falls_back);
   if (facts.cpus_agree) find(*facts.cpus_agree ? finding::cpus_agree : finding::cpus_differ);
@@ -120,9 +145,9 @@ template <class> verdict judge(const counter_facts& facts) {
   return v;
 }
 
-/// Returns: what the processor and Linux tell about the counter here and now, all but `cpus_agree` and `vdso_answers`: these
-/// are experiments that start threads, so whoever wants them in the verdict asks counters_agree (of measure_offset) and
-/// vdso::answers, and fills them in.
+/// Returns: what the processor and Linux tell about the counter here and now, all but `cpus_agree` and `vdso_answers`,
+/// experiments that start threads, and `marked_unstable`, for the kernel's log has up to megabytes: whoever wants them in the
+/// verdict asks counters_agree (of measure_offset), vdso::answers and read_kernel_log (`unstable_tsc`), and fills them in.
 /// What cannot be read is not told; nothing fails. Costs a few CPUID and the reading of three small files.
 template <class Os> counter_facts gather_counter_facts() {
   counter_facts facts;
@@ -153,7 +178,9 @@ constexpr bool speaks_against_counter(finding f) noexcept {
   case finding::invariance_not_told:
   case finding::forbidden:
   case finding::kernel_does_not_offer_it:
+  case finding::kernel_tries_it:
   case finding::kernel_view_not_told:
+  case finding::marked_unstable:
   case finding::cpus_differ: return true;
   case finding::invariant_by_processor:
   case finding::invariant_by_linux:
@@ -179,9 +206,11 @@ constexpr std::string_view explain(finding f) noexcept {
   case finding::kernel_keeps_time_by_it: return "the kernel keeps time by it";
   case finding::kernel_offers_it: return "the kernel offers it as a clock source, though it uses another";
   case finding::kernel_does_not_offer_it: return "the kernel does not offer it as a clock source: it was found unstable, or switched off";
+  case finding::kernel_tries_it: return "the kernel keeps time by it for now (tsc-early) and has not decided on it yet";
   case finding::kernel_view_not_told: return "the kernel's clock sources cannot be read";
   case finding::cpus_agree: return "no message between two CPUs showed it step back";
   case finding::cpus_differ: return "the counters of two CPUs differ: a message from one to the other showed it step back";
+  case finding::marked_unstable: return "the kernel's log says that it found it unstable";
   case finding::vdso_answers: return "the vDSO answers without a system call";
   case finding::vdso_falls_back: return "the vDSO falls back to a system call";
   }
