@@ -73,7 +73,9 @@ struct tsc_clock_state {
   bool anchor_after_jump = false;           ///< a clock jumped there
 };
 
-template <class Reference, class Family, class Os> inline constinit tsc_clock_state tsc_state{};
+// Visible whatever -fvisibility says, as are the types it is keyed on: a program and its shared objects have one.
+template <class Reference, class Family, class Os>
+[[gnu::visibility("default")]] inline constinit tsc_clock_state tsc_state{};
 
 /// The same reference by a road that does not read the counter in user space.
 template <class Reference> struct by_system_call {

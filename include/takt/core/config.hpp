@@ -5,6 +5,10 @@
 /// one program that differ in -fno-exceptions then use different entities and violate no one-definition rule.
 #pragma once
 
+#if __cplusplus < 202002L
+#error "takt needs C++20: compile with -std=c++20 or newer"
+#endif
+
 #define TAKT_VERSION_MAJOR 0
 #define TAKT_VERSION_MINOR 1
 #define TAKT_VERSION_PATCH 0

@@ -30,13 +30,13 @@ enum class errc {
   not_calibrated = 13,         ///< there is no time line yet that could be disciplined
 };
 
-[[nodiscard]] const std::error_category& error_category() noexcept;
+[[nodiscard, gnu::visibility("default")]] const std::error_category& error_category() noexcept;
 [[nodiscard]] std::error_code make_error_code(errc e) noexcept;
 
 // definitions
 namespace detail {
 
-class category final : public std::error_category {
+class [[gnu::visibility("default")]] category final : public std::error_category {
 public:
   const char* name() const noexcept override { return "takt"; }
   std::string message(int value) const override {
@@ -61,7 +61,10 @@ public:
 
 } // namespace detail
 
-/// Returns: the category of takt::errc, the same object for the whole life of the program.
+/// Returns: the category of takt::errc, the same object for the whole life of the program and, whatever -fvisibility says,
+/// in the shared objects it is linked with; one that it opens with dlopen has it too if the program exports its symbols
+/// (-rdynamic). The first call takes the guard of a static variable, so whoever wants to make a takt::errc in a handler
+/// of signals calls this once before; errors of the kernel need no such thing.
 inline const std::error_category& error_category() noexcept {
   // Made in place on first use and never destroyed: serves before main and after static destruction, without a
   // static initialiser and without an exit handler.

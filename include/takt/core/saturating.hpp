@@ -1,13 +1,15 @@
 /// saturating.hpp - arithmetic on durations that stops at the ends of the range instead of overflowing.
 ///
 /// Total: defined for every input, in constant expressions too. Conversions round towards negative infinity; a NaN
-/// becomes zero.
+/// becomes zero, under -ffast-math too.
 #pragma once
 #include <takt/core/config.hpp>
+#include <bit>
 #include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 namespace takt::inline TAKT_ABI {
 
@@ -46,6 +48,29 @@ clamped(std::chrono::nanoseconds d, std::chrono::nanoseconds least, std::chrono:
   return b == 0 ? a : common_divisor(b, a % b);
 }
 
+/// Returns: whether the count of `d`, of any floating-point type, is a NaN. Seen in its bits, those of the whole object:
+/// -ffast-math lets the compiler take it for granted that comparisons, parameters and results meet none.
+template <class Rep, class Period> [[nodiscard]] constexpr bool is_nan(std::chrono::duration<Rep, Period> d) noexcept {
+  using duration = std::chrono::duration<Rep, Period>;
+  static_assert(sizeof(duration) == sizeof(Rep));
+  constexpr int digits = std::numeric_limits<Rep>::digits;
+  if constexpr (digits == 24) {
+    return (std::bit_cast<std::uint32_t>(d) & 0x7fff'ffff) > 0x7f80'0000;
+  } else if constexpr (digits == 53) {
+    return (std::bit_cast<std::uint64_t>(d) & ~std::uint64_t{0} >> 1) > std::uint64_t{0x7ff} << 52;
+  } else if constexpr (digits == 113) {
+    return (std::bit_cast<uint128>(d) & ~uint128{0} >> 1) > static_cast<uint128>(0x7fff) << 112;
+  } else { // the 80 bits of x86, whose padding has no value in a constant expression
+    static_assert(digits == 64);
+    if (std::is_constant_evaluated()) return !(d.count() <= 0 || d.count() >= 0);
+    std::uint64_t significand = 0;
+    std::uint16_t exponent = 0;
+    __builtin_memcpy(&significand, &d, sizeof(significand));
+    __builtin_memcpy(&exponent, reinterpret_cast<const char*>(&d) + sizeof(significand), sizeof(exponent));
+    return (exponent & 0x7fff) == 0x7fff && significand << 1 != 0;
+  }
+}
+
 /// One From is num / den of a To, in lowest terms. Both are below 2^126; std::ratio_divide stops at 2^63 and already
 /// refuses hours in attoseconds.
 template <class From, class To> struct unit_ratio {
@@ -65,8 +90,8 @@ constexpr To saturating_cast(std::chrono::duration<Rep, Period> d) noexcept {
   constexpr to_rep least = std::numeric_limits<to_rep>::min(), most = std::numeric_limits<to_rep>::max();
   if constexpr (std::floating_point<Rep>) {
     constexpr auto num = static_cast<long double>(ratio::num), den = static_cast<long double>(ratio::den);
+    if (detail::is_nan(d)) return To::zero();
     const long double units = static_cast<long double>(d.count()) * num / den;
-    if (!(units == units)) return To::zero();
     if (units < static_cast<long double>(least)) return To(least);
     if (units >= static_cast<long double>(most)) return To(most); // exact, or rounded up to the power of two above
     const auto towards_zero = static_cast<to_rep>(units);

@@ -65,7 +65,7 @@ class tick_rate {
 public:
   constexpr tick_rate() noexcept = default;
   constexpr explicit tick_rate(takt::frequency f) noexcept
-      : hertz_(f.hertz() > 0 && f.hertz() <= largest ? f.hertz() : 0) {}
+      : hertz_(is_positive_and_finite(f) ? f.hertz() : 0) {}
 
   [[nodiscard]] constexpr bool known() const noexcept { return hertz_ > 0; }
   [[nodiscard]] constexpr double hertz() const noexcept { return hertz_; }
@@ -107,7 +107,12 @@ public:
   friend constexpr bool operator==(tick_rate, tick_rate) noexcept = default;
 
 private:
-  static constexpr double largest = 1.7976931348623157e308; // below infinity
+  /// By its bits: -ffast-math lets the compiler take it for granted that comparisons meet neither NaN nor infinity.
+  static constexpr bool is_positive_and_finite(takt::frequency f) noexcept {
+    const auto bits = std::bit_cast<std::uint64_t>(f);
+    return bits != 0 && bits < std::uint64_t{0x7ff} << 52;
+  }
+
   double hertz_ = 0;
 };
 

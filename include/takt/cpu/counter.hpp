@@ -68,7 +68,7 @@ inline constexpr bool counter_tells_frequency = true;
 inline constexpr bool counter_tells_frequency = false;
 #endif
 
-struct hardware_counter; ///< the family of the two below: what reads the same counter may share a time line
+struct [[gnu::visibility("default")]] hardware_counter; ///< the family of the two below: what reads the same counter may share a time line
 struct bare_counter;
 struct ordered_counter;
 

@@ -46,7 +46,7 @@
 
 namespace takt::inline TAKT_ABI {
 
-struct linux_os {
+struct [[gnu::visibility("default")]] linux_os {
   /// The type of the vDSO's clock_gettime: 0, or a negative errno as a system call returns it inside the kernel.
   using clock_gettime_function = int (*)(clockid_t, timespec*);
 
@@ -284,7 +284,7 @@ struct linux_os {
   [[nodiscard]] static int kernel_release(std::string& out);
 
 private:
-  inline static constinit std::atomic<unsigned> forks{0};
+  [[gnu::visibility("default")]] inline static constinit std::atomic<unsigned> forks{0};
 };
 
 // definitions

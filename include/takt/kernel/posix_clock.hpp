@@ -25,7 +25,7 @@
 namespace takt::inline TAKT_ABI {
 
 // synopsis
-enum class access {
+enum class [[gnu::visibility("default")]] access {
   vdso,    ///< call into the vDSO; where there is none, the system call
   syscall, ///< always the system call
 };
@@ -116,7 +116,7 @@ template <class Os> struct clock_road {
 /// including suspend (both shifted inside a time namespace); REALTIME 1970-01-01 00:00 UTC without leap seconds; TAI
 /// the same plus the offset that adjtimex(2) keeps, 0 until somebody sets it; CPU time the start of the process or
 /// thread.
-template <clockid_t Id, access A, class Os> class posix_clock {
+template <clockid_t Id, access A, class Os> class [[gnu::visibility("default")]] posix_clock {
   static_assert(detail::is_kernel_clock(Id),
                 "takt::posix_clock knows MONOTONIC, MONOTONIC_RAW, BOOTTIME, REALTIME, TAI, the two coarse clocks and "
                 "the CPU time of process and thread; takt::read_clock(id) reads any other");
