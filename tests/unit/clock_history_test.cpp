@@ -62,7 +62,7 @@ struct machine {
     const auto ns = [](double x) { return nanoseconds(static_cast<nanoseconds::rep>(x)); };
     l.readings.monotonic = ns(shown[0]), l.readings.raw = ns(shown[1]), l.readings.boottime = ns(shown[2]);
     l.readings.realtime = ns(shown[3]) + real, l.readings.tai = ns(shown[4]) + real + tai;
-    l.readings.counter = takt::ticks(static_cast<std::uint64_t>(begin + (counter - begin) / 2));
+    l.readings.counter = takt::ticks(static_cast<std::uint64_t>(static_cast<std::int64_t>(begin + (counter - begin) / 2)));
     l.readings.half_width = ns(width / 2 + 2);
     l.leap = leap, l.source = source, l.resolution = resolution;
     if (history.last() && history.last()->source != source) l.log = log;
@@ -401,6 +401,25 @@ TEST_CASE("clock_history: without a counter the kernel's clocks are held against
   m.slew_ppm += 100;
   watch(10);
   only_rate(m, watch_kind::slew, 112, 2);
+}
+
+TEST_CASE("clock_history: a counter that shows anything at all, of any rate, is no reason to break") {
+  for (const double hertz : {1e3, 24e6, 2.6e9, 1e12}) {
+    machine m;
+    m.hertz = hertz, m.counter = 0;
+    m.watch(3);
+    for (int i = 0; i < 2000; ++i) {
+      m.pass(1e9);
+      takt::clock_look l = m.look();
+      if (m.uniform(0, 1) < 0.7) l.readings.counter = takt::ticks(m.randomness() >> static_cast<int>(m.uniform(0, 63)));
+      m.history.add(l, m.events);
+    }
+    for (const auto& e : m.events) {
+      CHECK((e.kind == watch_kind::counter_jump || e.kind == watch_kind::counter_rate || e.kind == watch_kind::counter_shift));
+      CHECK(e.uncertainty >= 0ns);
+      CHECK(to_string(e) != "unknown");
+    }
+  }
 }
 
 TEST_CASE("clock_history: every event has a name and a sentence") {

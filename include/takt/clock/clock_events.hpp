@@ -12,6 +12,7 @@
 /// clock_gettime(2), adjtimex(2), adjtime(3).
 #pragma once
 #include <takt/core/config.hpp>
+#include <takt/core/saturating.hpp>
 #include <takt/core/ticks.hpp>
 #include <takt/cpu/counter.hpp>
 #include <takt/kernel/os.hpp>
@@ -142,7 +143,7 @@ template <class> constexpr clock_events classify(const clock_readings& before, c
     const double counted = static_cast<double>((after.counter - before.counter).signed_count()) / known.rate.hertz() * 1e9;
     const auto length = static_cast<double>(kernel->count());
     const double off = counted - length;
-    found.counter_jump = nanoseconds(static_cast<nanoseconds::rep>(off));
+    found.counter_jump = saturating_cast<nanoseconds>(std::chrono::duration<double, std::nano>(off));
     if (length > 0) found.disagreement_ppm = off / length * 1e6;
     const double longer = counted > length ? counted : length;
     const auto unsure = static_cast<double>((open + least).count());

@@ -16,6 +16,7 @@
 #pragma once
 #include <takt/clock/clock_events.hpp>
 #include <takt/core/config.hpp>
+#include <takt/core/saturating.hpp>
 #include <takt/core/ticks.hpp>
 #include <takt/kernel/leap.hpp>
 #include <takt/observe/watch_event.hpp>
@@ -179,6 +180,10 @@ private:
   static constexpr nanoseconds open(const clock_readings& a, const clock_readings& b) noexcept {
     return 2 * (a.half_width + b.half_width);
   }
+  /// To the nearest.
+  static constexpr nanoseconds in_nanoseconds(double ns) noexcept {
+    return saturating_cast<nanoseconds>(std::chrono::duration<double, std::nano>(ns + 0.5));
+  }
   [[nodiscard]] double counted(ticks from, ticks to) const noexcept {
     return static_cast<double>((to - from).signed_count()) / nominal_ * 1e9;
   }
@@ -292,7 +297,8 @@ bool basic_clock_history<Lazy>::judge_offsets(const clock_look& now, std::vector
     if (apart.count() != 0) tell(watch_kind::tai_set, -apart);
   }
 
-  const nanoseconds off = found.counter_jump < nanoseconds::zero() ? -found.counter_jump : found.counter_jump;
+  const nanoseconds off =
+      found.counter_jump < nanoseconds::zero() ? saturating_subtract(nanoseconds::zero(), found.counter_jump) : found.counter_jump;
   // After another clock source came, and while it is open what the counter does, its rate is not known well enough.
   const bool judged = !switched_since_ && !counter_.suspects();
   const bool jumped = judged && found.has(clock_change::counter_jump) && off > watch_rule::least_jump + now.resolution;
@@ -307,7 +313,7 @@ bool basic_clock_history<Lazy>::judge_offsets(const clock_look& now, std::vector
     } else {
       // What was counted is only as good as the rate it is told by.
       const double doubt = (length + static_cast<double>(off.count())) * counter_.doubt_ppm() * 1e-6;
-      at.uncertainty += nanoseconds(static_cast<nanoseconds::rep>(doubt)) + now.resolution;
+      at.uncertainty += in_nanoseconds(doubt) + now.resolution;
       tell(watch_kind::counter_jump, found.counter_jump);
     }
   }
@@ -325,12 +331,11 @@ void basic_clock_history<Lazy>::judge_rates(const clock_look& now, const watch_e
   if (length <= 0 || unsure > length * watch_rule::resolution_ppm * 1e-6) return;
   detail::rate_history::stretch s{0, length, unsure, *since_.monotonic, *r.monotonic};
   watch_event e = at;
-  const auto rounded = [](double ns) { return nanoseconds(static_cast<nanoseconds::rep>(ns < 0 ? ns - 0.5 : ns + 0.5)); };
   const auto take = [&](const detail::rate_history::verdict& v) {
     e.after = v.after, e.before = v.before;
     e.rate_ppm = v.rate_ppm, e.rate_uncertainty_ppm = v.rate_uncertainty_ppm;
-    e.size = v.shift ? rounded(v.size) : nanoseconds::zero();
-    e.uncertainty = v.shift ? rounded(v.uncertainty) : nanoseconds::zero();
+    e.size = v.shift ? in_nanoseconds(v.size) : nanoseconds::zero();
+    e.uncertainty = v.shift ? in_nanoseconds(v.uncertainty) : nanoseconds::zero();
   };
 
   s.gained = static_cast<double>((*r.monotonic - *since_.monotonic).count()) - length;
