@@ -143,6 +143,33 @@ TEST_CASE_FIXTURE(machine, "an exception leaves run, which may be called again")
   CHECK(called == 2);
   timers.run();
   CHECK(now() == 1002s);
+
+  // Asked to stop by a run that ends with an exception: the next one was not asked.
+  std::stop_source source;
+  auto d = timers.after(1s, 0s, [&] {
+    source.request_stop();
+    throw std::runtime_error("second");
+  });
+  auto e = timers.after(2s, 0s, [&] { timers.stop(); });
+  CHECK_THROWS_AS(timers.run(source.get_token()), std::runtime_error);
+  timers.run();
+  CHECK(e.status() == takt::timer_status::ran);
+}
+#endif
+
+#if TAKT_EXCEPTIONS
+TEST_CASE_FIXTURE(machine, "of several exceptions in one wake-up each leaves a call of fire, and the descriptor says that there are more") {
+  scheduler timers;
+  for (int i = 0; i < 3; ++i) timers.after(1s, 0s, [] { throw std::runtime_error("callback"); }).detach();
+  auto later = timers.after(1h, 0s, [] {});
+  static_cast<void>(timers.fd());
+  os::advance(1s);
+  for (int left = 2; left >= 0; --left) {
+    CHECK_THROWS_AS(timers.fire(), std::runtime_error);
+    CHECK((os::now.timers.at(0).deadline <= now()) == (left != 0));
+  }
+  CHECK(timers.fire() == 0);
+  CHECK(timers.statistics().fired() == 3);
 }
 #endif
 

@@ -483,6 +483,13 @@ TEST_CASE("on a clock that is set back, timers keep their time and cycles go on 
   CHECK(once.empty());
   clock.advance(40s);
   CHECK(once == std::vector<nanoseconds>{100'100s});
+  // Moved, its cycles begin with the window it was given, and that stays where it is.
+  const std::size_t before = later.size();
+  CHECK(h.cancel());
+  CHECK(first_later.move(manual_wall_clock::time_point(100'500s), 0s));
+  clock.set(manual_wall_clock::time_point(90'000s));
+  clock.advance(60s);
+  CHECK(later.size() == before);
 }
 
 struct odd_clock { // not steady, coarse, and moved by nobody

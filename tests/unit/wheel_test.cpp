@@ -128,7 +128,8 @@ TEST_CASE("windows may come, go and move between the steps of a pass") {
         REQUIRE(expected.windows[number].earliest <= now);
         expected.windows.erase(number);
         REQUIRE(wheel.size() == expected.windows.size());
-        if (!expected.windows.empty()) REQUIRE(wheel.first() == expected.first());
+        // Not always asked, for to answer the wheel puts its lists in order.
+        if (seed % 2 == 0 && !expected.windows.empty()) REQUIRE(wheel.first() == expected.first());
         for (int64_t changes = below(3); changes > 0; --changes) change(static_cast<unsigned>(below(30)));
       }
       // What was added during the pass may have been open and not be seen any more: it is in the next.

@@ -238,6 +238,8 @@ public:
       clock_.alarm.take();
       fired = pass(hold, now.time_since_epoch().count());
       thrown = take_exception();
+      // Others were thrown too: they leave the next time, which is now.
+      if (!dispatch_.thrown.empty() && clock_.alarm.used()) clock_.alarm.set(dispatch_.wheel.now());
     }
     pass_on(std::move(thrown));
     return fired;
