@@ -56,7 +56,7 @@ suite() {
 only_tests="-DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_BENCHMARKS=OFF -DTAKT_TEST_TREE=OFF"
 cxx() { printf -- '-DCMAKE_CXX_COMPILER=%s' "$1"; }
 
-gcc_labels='unit|live|compile|package|tool'
+gcc_labels='unit|live|compile|package|tool|example'
 if [ $how = quick ]; then
   suite gcc $gcc_labels
 else
@@ -64,7 +64,7 @@ else
   # The boots come one by one: several at a time would starve each other.
   step gcc.guest ctest --test-dir build/gcc --output-on-failure --no-tests=error -L guest --output-junit "$PWD/$logs/guest.xml" -V
   suite clang-14 'unit|live|compile' $(cxx clang++-14) -DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_BENCHMARKS=OFF
-  [ -z "$newest" ] || suite clang-newest 'unit|live|compile|tool' $(cxx "clang++-$newest") -DTAKT_BUILD_BENCHMARKS=OFF
+  [ -z "$newest" ] || suite clang-newest 'unit|live|compile|tool|example' $(cxx "clang++-$newest") -DTAKT_BUILD_BENCHMARKS=OFF
   suite address 'unit|live' $(cxx clang++-14) -DTAKT_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo $only_tests
   # Thread sanitizer runtimes of this age cannot map their shadow where the address space is randomised widely.
   setarch -R true 2>/dev/null && fixed_addresses="setarch -R" || fixed_addresses=
