@@ -429,7 +429,7 @@ std::exception_ptr basic_grid_scheduler<Clock, Rule, Mutex, Os>::run_until_stopp
   }
   in_run_ = true;
   std::exception_ptr thrown;
-  for (bool slept = false; !ec && !stop_ && (thrown = take_exception()) == nullptr;) {
+  for (bool slept = false; !ec && (thrown = take_exception()) == nullptr && !stop_;) {
     const time now = clock_.now();
     if constexpr (can_be_set) dispatch_.follow(now);
     // While somebody else's pass goes on there is nothing to wait for but its end.
