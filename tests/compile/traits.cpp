@@ -20,6 +20,12 @@ static_assert(std::is_error_code_enum_v<takt::errc>);
 static_assert(noexcept(takt::read_counter()) && std::is_same_v<decltype(takt::read_counter()), takt::ticks>);
 static_assert(std::is_same_v<decltype(takt::region_begin()), takt::ticks> && noexcept(takt::region_end()));
 
+// clock
+static_assert(sizeof(takt::lap) == 40 && is_value<takt::lap>);
+static_assert(sizeof(takt::stopwatch) == 32 && noexcept(takt::stopwatch()));
+static_assert(noexcept(std::declval<takt::stopwatch&>().start()) && noexcept(std::declval<const takt::stopwatch&>().stop()));
+static_assert(noexcept(takt::lap().time()) && std::is_same_v<decltype(takt::lap().elapsed()), takt::ticks>);
+
 // kernel
 template <clockid_t Id> using by_call = takt::posix_clock<Id, takt::access::syscall>;
 using monotonic = takt::posix_clock<CLOCK_MONOTONIC>;
