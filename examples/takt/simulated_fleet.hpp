@@ -91,7 +91,7 @@ public:
         }
       }
     }
-    for (std::size_t way = 0; way < fleet_way_count; ++way) loads_[way].wake_ups += seen_[way].size();
+    for (std::size_t way = 0; way < fleet_way_count; ++way) loads_[way].wake_ups += seen_[way].count();
     keep_innermost_(innermost_);
     for (const ns t : plan(innermost_)) planned_ += t >= start && t < start + fleet_.length;
   }

@@ -135,51 +135,89 @@ template <takt::wakeup_rule Rule> struct moved {
 
 // building blocks
 
-/// Different instants, counted as they come: most come again and again.
+/// How many different instants there are in what processes did. Each did it in order, so they are gone through together,
+/// a part of the time after the other, such that a cache holds the different ones of that part.
 class instants {
 public:
   void insert(std::span<const std::chrono::nanoseconds> times) {
-    constexpr std::size_t ahead = 16; // what memory takes to bring a slot, in insertions
-    for (std::size_t i = 0; i < times.size(); ++i) {
-      if (2 * (size_ + 1) > slots_.size()) grow();
-      if (i + ahead < times.size()) __builtin_prefetch(&slots_[home_of(times[i + ahead].count())], 1);
-      const std::int64_t t = times[i].count();
-      auto& slot = slots_[place_of(t)];
-      size_ += slot != t;
-      slot = t;
+    for (const std::chrono::nanoseconds t : times) {
+      if (times_.empty() || t.count() < times_.back()) runs_.push_back(times_.size());
+      times_.push_back(t.count());
     }
   }
-  [[nodiscard]] std::size_t size() const { return size_; }
   void clear() {
-    slots_.clear();
-    size_ = 0;
+    times_.clear();
+    runs_.clear();
+  }
+
+  [[nodiscard]] std::size_t count() {
+    const std::size_t parts = times_.size() / part + 1;
+    if (parts * runs_.size() > 2 * times_.size() + part) { // not what a process does: in no order
+      std::sort(times_.begin(), times_.end());
+      times_.erase(std::unique(times_.begin(), times_.end()), times_.end());
+      runs_ = {0};
+      return times_.size();
+    }
+    std::int64_t low = std::numeric_limits<std::int64_t>::max(), high = std::numeric_limits<std::int64_t>::min();
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      low = std::min(low, times_[runs_[i]]);
+      high = std::max(high, times_[end_of(i) - 1]);
+    }
+    std::size_t sum = 0;
+    next_ = runs_;
+    for (std::size_t p = 1; p <= parts && !runs_.empty(); ++p) {
+      const std::int64_t end =
+          p == parts ? high
+                     : low + static_cast<std::int64_t>(static_cast<double>(high - low) * static_cast<double>(p) /
+                                                       static_cast<double>(parts));
+      renew();
+      for (std::size_t i = 0; i < runs_.size(); ++i) {
+        for (const std::size_t stop = end_of(i); next_[i] < stop && times_[next_[i]] <= end; ++next_[i])
+          mark(times_[next_[i]]);
+      }
+      sum += used_;
+    }
+    return sum;
   }
 
 private:
+  static constexpr std::size_t part = 4096;                                        // of the times
   static constexpr std::int64_t vacant = std::numeric_limits<std::int64_t>::min(); // no instant of a simulation
 
-  std::size_t home_of(std::int64_t t) const {
+  std::size_t end_of(std::size_t run) const { return run + 1 < runs_.size() ? runs_[run + 1] : times_.size(); }
+
+  std::int64_t& place_of(std::int64_t t) {
     auto hash = static_cast<std::uint64_t>(t); // round numbers a round distance apart: one multiplication piles them up
     hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15U;
     hash = (hash ^ hash >> 29) * 0xbf58476d1ce4e5b9U;
-    return static_cast<std::size_t>(hash >> shift_);
-  }
-  std::size_t place_of(std::int64_t t) const {
-    auto place = home_of(t);
+    auto place = static_cast<std::size_t>(hash >> shift_);
     while (slots_[place] != vacant && slots_[place] != t) place = (place + 1) & (slots_.size() - 1);
-    return place;
+    return slots_[place];
+  }
+  void mark(std::int64_t t) {
+    if (2 * (used_ + 1) > slots_.size()) grow();
+    auto& slot = place_of(t);
+    used_ += slot != t;
+    slot = t;
+  }
+  void renew() {
+    slots_.assign(std::bit_ceil(std::min(4 * part, 4 * times_.size() + 16)), vacant);
+    shift_ = 64 - std::countr_zero(slots_.size());
+    used_ = 0;
   }
   void grow() {
-    std::vector<std::int64_t> old(std::max<std::size_t>(16, 2 * slots_.size()), vacant);
+    std::vector<std::int64_t> old(2 * slots_.size(), vacant);
     old.swap(slots_);
     shift_ = 64 - std::countr_zero(slots_.size());
     for (const std::int64_t t : old)
-      if (t != vacant) slots_[place_of(t)] = t;
+      if (t != vacant) place_of(t) = t;
   }
 
+  std::vector<std::int64_t> times_;
+  std::vector<std::size_t> runs_, next_; // where those begin that are in order; how far each was gone through
   std::vector<std::int64_t> slots_;
   int shift_ = 64;
-  std::size_t size_ = 0;
+  std::size_t used_ = 0;
 };
 
 /// Takes out windows that hold another one whole, most of them, and sorts the others by when they close: windows of
@@ -341,7 +379,7 @@ public:
     }
     keep_innermost_(innermost_);
     run(policy::planner, [&](auto& points) { points = plan(innermost_); });
-    for (std::size_t i = 0; i < policy_count; ++i) result[i].wake_ups = seen_[i].size();
+    for (std::size_t i = 0; i < policy_count; ++i) result[i].wake_ups = seen_[i].count();
     for (const policy p : {policy::plain, policy::kernel_1, policy::kernel_2, policy::kernel_8, policy::planner})
       result[static_cast<std::size_t>(p)].process_wake_ups = 0;
     return result;

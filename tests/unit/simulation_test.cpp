@@ -13,11 +13,15 @@
 #include <doctest/doctest.h>
 #include <limits>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
+#include <takt/testing/manual_clock.hpp>
+#include <takt/timer/scheduler.hpp>
 #include <utility>
 #include <vector>
 
@@ -233,21 +237,90 @@ TEST_CASE("windows of any kind are all served, by nobody with fewer wake-ups tha
   CHECK(of(tool::simulator().compare({}), policy::planner).wake_ups == 0);
 }
 
-TEST_CASE("different instants are counted, however round they are and however often they come") {
+TEST_CASE("different instants are counted, however round they are, however often and in what order they come") {
   takt_test::numbers random(6);
   tool::instants seen;
-  for (const std::int64_t unit : {1LL, 1'000'000LL, 1LL << 20, 5'000'000'000LL}) {
-    seen.clear();
-    CHECK(seen.size() == 0);
-    std::set<nanoseconds> wanted;
-    for (int i = 0; i < 50; ++i) {
-      std::vector<nanoseconds> some;
-      for (int k = 0; k < 100; ++k) some.emplace_back(static_cast<std::int64_t>(random.below(2000)) * unit);
-      seen.insert(some);
-      wanted.insert(some.begin(), some.end());
-      REQUIRE(seen.size() == wanted.size());
+  CHECK(seen.count() == 0);
+  for (const bool in_order : {true, false})
+    for (const std::int64_t unit : {1LL, 1'000'000LL, 1LL << 20, 5'000'000'000LL}) {
+      CAPTURE(in_order);
+      CAPTURE(unit);
+      seen.clear();
+      CHECK(seen.count() == 0);
+      std::set<nanoseconds> wanted;
+      for (int i = 0; i < 50; ++i) {
+        std::vector<nanoseconds> some;
+        for (int k = 0; k < 500; ++k) some.emplace_back(static_cast<std::int64_t>(random.below(20'000)) * unit);
+        if (in_order) std::sort(some.begin(), some.end());
+        seen.insert(some);
+        wanted.insert(some.begin(), some.end());
+        if (i % 10 == 0) REQUIRE(seen.count() == wanted.size());
+      }
+      REQUIRE(seen.count() == wanted.size());
+      REQUIRE(seen.count() == wanted.size());
     }
+  // All in one part of the time, but for one.
+  seen.clear();
+  std::vector<nanoseconds> crowd;
+  for (int i = 0; i < 50'000; ++i) crowd.emplace_back(i / 2);
+  crowd.emplace_back(4'000'000'000'000'000'000);
+  seen.insert(crowd);
+  CHECK(seen.count() == 25'001);
+}
+
+// Each process with a scheduler of takt's own, on a clock that stands still until told.
+namespace {
+
+using takt::testing::manual_clock;
+
+template <class Rule> struct scheduled {
+  using scheduler = takt::basic_grid_scheduler<manual_clock, Rule, takt::no_mutex>;
+
+  scheduled(scheduler& timers, manual_clock& now, std::vector<nanoseconds>& into, armed windows)
+      : clock(now), woke(into), asks(std::move(windows)), node(timers, [this] { called(); }) {
+    arm();
   }
+  void arm() {
+    if (!asks.over()) node.arm(manual_clock::time_point(asks.now().earliest), asks.now().latest - asks.now().earliest);
+  }
+  void called() {
+    const nanoseconds now = clock.now().time_since_epoch();
+    CHECK(now >= asks.now().earliest);
+    CHECK(now <= asks.now().latest);
+    if (woke.empty() || woke.back() != now) woke.push_back(now);
+    ++asks.at;
+    arm();
+  }
+
+  manual_clock& clock;
+  std::vector<nanoseconds>& woke;
+  armed asks;
+  typename scheduler::timer node;
+};
+
+template <class Rule> void check_scheduler(policy p) {
+  const drawn_machine m = draw(5, 6, 300);
+  const wake_ups simulated = all_wake_ups(m.requests);
+  for (std::size_t i = 0; i < m.processes(); ++i) {
+    CAPTURE(i);
+    manual_clock clock(manual_clock::time_point(tool::simulated_start - 1s));
+    typename scheduled<Rule>::scheduler timers(clock);
+    std::vector<nanoseconds> woke;
+    std::vector<std::unique_ptr<scheduled<Rule>>> nodes;
+    for (armed& a : m.process(i)) nodes.push_back(std::make_unique<scheduled<Rule>>(timers, clock, woke, a));
+    clock.advance(1s + m.length + 1s);
+    REQUIRE(woke == simulated.at({p, i}));
+  }
+}
+
+} // namespace
+
+TEST_CASE("grid_scheduler wakes when the simulation says, with every rule") {
+  check_scheduler<takt::wake_at_roundest<>>(policy::decimal);
+  check_scheduler<takt::wake_at_roundest_binary>(policy::binary);
+  check_scheduler<takt::wake_at_latest>(policy::latest);
+  check_scheduler<tool::rules::systemd>(policy::systemd);
+  check_scheduler<tool::rules::last_of_ten>(policy::tens);
 }
 
 // What takt promises of its ladders. Where nothing is optimised or every step is watched, the large machines are left
