@@ -210,8 +210,11 @@ TEST_CASE("a kernel that keeps time by something else but still offers the count
   os::advance(1s);
   decltype(m)::shared s;
   CHECK(m.recall(s).rate().known());
-  os::now.files[takt::clocksource::available_path].value = "kvm-clock\n";
-  CHECK(m.refused() == anchor_finding::other_clocksource);
+  const std::string thrown_out = "kvm-clock jiffies " + std::string(takt::counter_clocksource) + '\n';
+  for (const std::string& sources : {std::string("kvm-clock\n"), thrown_out}) {
+    os::now.files[takt::clocksource::available_path].value = sources;
+    CHECK(m.refused() == anchor_finding::other_clocksource);
+  }
 }
 
 TEST_CASE("root's anchor serves everybody, and root believes no other") {

@@ -123,7 +123,7 @@ template <class Os> bool basic_shared_calibration<Os>::counter_still_kept(const 
   if (clocksource::current<Os>(ec) != a.clocksource || ec) return false;
   if (a.clocksource == counter_clocksource) return true;
   const std::vector<std::string> offered = clocksource::available<Os>(ec);
-  return !ec && detail::contains(offered, counter_clocksource);
+  return !ec && offers_counter(offered);
 }
 
 /// All that is compared, as of one tick.
