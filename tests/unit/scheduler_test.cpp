@@ -557,10 +557,10 @@ TEST_CASE("the next cycle, exhaustively against counting it out") {
             for (; policy == overrun::skip && begin + slack < now; begin += period) ++expected;
             for (; policy == overrun::report && begin + period <= now; begin += period) ++expected;
           }
-          const auto next = takt::detail::next_cycle({-5, -5 + slack}, period, slack, policy, now, missed);
-          REQUIRE(next);
-          CHECK(next->earliest == begin);
-          CHECK(next->latest == begin + slack);
+          takt::detail::timer_wheel::window open{-5, -5 + slack};
+          REQUIRE(takt::detail::next_cycle(open, period, slack, policy, now, missed));
+          CHECK(open.earliest == begin);
+          CHECK(open.latest == begin + slack);
           CHECK(missed == expected);
         }
 }

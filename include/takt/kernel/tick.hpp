@@ -75,9 +75,9 @@ template <class> kernel_config parse_kernel_config(std::string_view text) noexce
     if (*line == "CONFIG_HIGH_RES_TIMERS=y") found.high_resolution_timers = true;
     if (*line == "# CONFIG_HIGH_RES_TIMERS is not set") found.high_resolution_timers = false;
     if (line->substr(0, hz.size()) == hz) {
-      const auto number = detail::parse_number<int>(line->substr(hz.size()));
-      const bool plausible = number && *number >= kernel_hz_begin && *number < kernel_hz_end;
-      const auto value = plausible ? std::optional(frequency(*number)) : std::nullopt;
+      const auto number = detail::parse_number_to(kernel_hz_end - 1, line->substr(hz.size()));
+      const bool plausible = number && *number >= kernel_hz_begin;
+      const auto value = plausible ? std::optional(frequency(static_cast<double>(*number))) : std::nullopt;
       if (!value || (found.hz && found.hz != value)) hz_contradicted = true;
       found.hz = value;
     }

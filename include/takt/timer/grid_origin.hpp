@@ -67,14 +67,15 @@ template <class> time_offsets parse_time_offsets(std::string_view text, std::err
     std::string_view seconds = detail::next_word(rest);
     const bool negative = !seconds.empty() && seconds.front() == '-';
     if (negative) seconds.remove_prefix(1);
-    const auto whole = detail::parse_number<std::int64_t>(seconds);
-    const auto part = detail::parse_number<long>(detail::next_word(rest));
-    if (!whole || !part || *part >= 1'000'000'000 || !detail::trimmed(rest).empty()) return false;
+    const auto whole = detail::parse_number_to(std::numeric_limits<std::int64_t>::max(), seconds);
+    const auto part = detail::parse_number_to(999'999'999, detail::next_word(rest));
+    if (!whole || !part || !detail::trimmed(rest).empty()) return false;
     for (line& l : lines) {
       if (l.name != name) continue;
       if (l.seen) return false;
       l.seen = true;
-      l.offset = to_nanoseconds({negative ? -*whole : *whole, *part});
+      const auto magnitude = static_cast<std::int64_t>(*whole);
+      l.offset = to_nanoseconds({negative ? -magnitude : magnitude, static_cast<long>(*part)});
     }
     return true; // a clock that does not concern us
   };

@@ -18,7 +18,6 @@
 #include <exception>
 #include <limits>
 #include <mutex>
-#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -120,13 +119,12 @@ struct counted : scheduled {
   std::uint64_t missed = 0; ///< cycles that were given up since the last callback
 };
 
-/// Returns: the window of the cycle after `last`; empty when that begins after the end of time. `missed` grows by the
-/// cycles given up.
-[[nodiscard]] constexpr std::optional<timer_wheel::window> next_cycle(timer_wheel::window last, std::int64_t period,
-                                                                      std::int64_t slack, overrun policy,
-                                                                      std::int64_t now, std::uint64_t& missed) noexcept {
+/// Effects: moves `open` on to the window of the next cycle; `missed` grows by the cycles given up.
+/// Returns: whether there is one, before the end of time.
+[[nodiscard]] constexpr bool next_cycle(timer_wheel::window& open, std::int64_t period, std::int64_t slack, overrun policy,
+                                        std::int64_t now, std::uint64_t& missed) noexcept {
   constexpr int128 end_of_time = std::numeric_limits<std::int64_t>::max();
-  const int128 first = static_cast<int128>(last.earliest) + period;
+  const int128 first = static_cast<int128>(open.earliest) + period;
   int128 next = first;
   if (next + slack < now) { // it has closed already
     const int128 passed = static_cast<int128>(now) - first;
@@ -134,10 +132,10 @@ struct counted : scheduled {
     else if (policy == overrun::skip) next += (passed - slack + period - 1) / period * period;
     missed += static_cast<std::uint64_t>((next - first) / period);
   }
-  if (next > end_of_time) return std::nullopt;
+  if (next > end_of_time) return false;
   const int128 latest = next + slack;
-  return timer_wheel::window{static_cast<std::int64_t>(next),
-                             static_cast<std::int64_t>(latest < end_of_time ? latest : end_of_time)};
+  open = {static_cast<std::int64_t>(next), static_cast<std::int64_t>(latest < end_of_time ? latest : end_of_time)};
+  return true;
 }
 
 /// Where the exceptions of callbacks go.
@@ -365,10 +363,11 @@ void timer_dispatch<Mutex, Os>::finish(lock& hold, scheduled& t, const Read& rea
   auto& c = static_cast<counted&>(t);
   if (c.period != 0 && !c.has(scheduled::armed | scheduled::cancelled)) {
     const std::uint64_t before = c.missed;
-    const auto next = next_cycle(c.open, c.period, c.slack, c.policy, read(), c.missed);
+    timer_wheel::window next = c.open;
+    const bool goes_on = next_cycle(next, c.period, c.slack, c.policy, read(), c.missed);
     statistics.missed(c.missed - before);
-    if (next) {
-      wheel.add(c, *next); // and the wheel owns it as the pass did
+    if (goes_on) {
+      wheel.add(c, next); // and the wheel owns it as the pass did
       return c.change(scheduled::running, scheduled::ran | scheduled::armed, std::memory_order_release);
     }
   }
