@@ -6,6 +6,8 @@ done_by cost --repetitions 2 --clocks MONOTONIC_RAW,tai --json
 same 'clocks' "$(sed -n 's/.*"clock": "\(.*\)".*/\1/p' "$out" | sort -u | paste -sd' ')" 'CLOCK_MONOTONIC_RAW CLOCK_TAI'
 json /cost/rows/0/median_ns /cost/rows/0/p99_ns | awk '$1 <= 0 { exit 1 }' || fail 'a read that takes no time'
 
+done_by cost --repetitions 2 --clocks tsc_clock --json
+same 'its own clocks' "$(sed -n 's/.*"clock": "\(.*\)".*/\1/p' "$out" | sort -u | paste -sd' ')" 'takt::fast_tsc_clock takt::tsc_clock'
 wrong_usage cost --clocks no_such_clock --repetitions 2
 for bad in 0 -1 many '' 99999999999; do wrong_usage cost --repetitions "$bad"; done
 wrong_usage cost --each-source
