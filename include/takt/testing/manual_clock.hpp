@@ -5,8 +5,9 @@
 ///   my_cache cache(timers);                                  // code under test: a template, or written for this type
 ///   clock.advance(30s);                                      // calls back whatever is due on the way, at its time
 ///
-/// Nothing sleeps. Time goes from wake-up to wake-up of the schedulers on it, as their rule says, so that every run is the
-/// same. Inside a callback advance() is how long that takes: time passes, and nothing is called back until it returns.
+/// Nothing sleeps. Time goes from wake-up to wake-up of the schedulers on it, as their rule says, so that every run is
+/// the same. Inside a callback advance() is how long that takes: time passes, and nothing is called back until it
+/// returns.
 ///
 /// Does not promise: thread safety, except of now(). A callback that arms itself for this very instant again and again
 /// keeps advance() busy for ever, as it would a scheduler.
@@ -80,8 +81,9 @@ public:
     const guard busy(advancing_);
     return wake(*next);
   }
-  /// Effects: the clock shows `t`, and nobody is told: the machine was busy, or suspended, or somebody set the clock. What
-  /// is late by then is called back by the next advance, if only of zero. A steady clock does not go back: it stands still.
+  /// Effects: the clock shows `t`, and nobody is told: the machine was busy, or suspended, or somebody set the clock.
+  /// What is late by then is called back by the next advance, if only of zero. A steady clock does not go back: it
+  /// stands still.
   void set(time_point t) noexcept {
     if constexpr (Steady) put(t);
     else now_.store(t.time_since_epoch().count(), std::memory_order_relaxed);

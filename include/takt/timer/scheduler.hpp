@@ -1,34 +1,34 @@
 /// scheduler.hpp - a million timers, as few wake-ups as can be.
 ///
 ///   takt::grid_scheduler timers;
-///   auto handle = timers.every(1s, 100ms, [] { flush(); });      // period, slack; cancelled when the handle dies
-///   timers.after(30s, 5s, [] { expire(); }).detach();            // once
-///   timers.run();                                                // or: fd() and fire(), or next_wakeup() and fire(now)
+///   auto handle = timers.every(1s, 100ms, [] { flush(); });  // period, slack; cancelled when the handle dies
+///   timers.after(30s, 5s, [] { expire(); }).detach();        // once
+///   timers.run();                                            // or: fd() and fire(), or next_wakeup() and fire(now)
 ///
-///   struct connection {                                          // a node that the caller owns: arming allocates nothing
+///   struct connection {                                      // a node that the caller owns: arming allocates nothing
 ///     explicit connection(takt::grid_scheduler& s) : timeout(s, [this] { close(); }) {}
 ///     void received() { timeout.arm(30s, 5s); }
 ///     takt::grid_timer timeout;
 ///   };
 ///
-/// A timer has a window, [due, due + slack], both ends included. It is called back in it or, when the machine was late, as
-/// soon as possible after, and never before the window opens. The next wake-up is the roundest point of the window that
-/// closes first (wakeup_rule.hpp), and whatever is open then is called back in the same wake-up.
+/// A timer has a window, [due, due + slack], both ends included. It is called back in it or, when the machine was late,
+/// as soon as possible after, and never before the window opens. The next wake-up is the roundest point of the window
+/// that closes first (wakeup_rule.hpp), and whatever is open then is called back in the same wake-up.
 ///
 /// Every function may be called from any thread at any time, from callbacks too, their own timer included; construction
 /// and destruction may not overlap with others. Callbacks run one at a time, in the thread that is in run() or fire(),
-/// without a lock. cancel() and the destructors of handles and nodes return when no callback of that timer runs in another
-/// thread, as std::stop_callback's does: so do not hold a lock there that the callback wants.
+/// without a lock. cancel() and the destructors of handles and nodes return when no callback of that timer runs in
+/// another thread, as std::stop_callback's does: so do not hold a lock there that the callback wants.
 ///
-/// A scheduler outlives the use of its nodes and handles; a handle may die later. After fork(2) the child's copy is inert:
-/// nothing in it is called back or armed, and its parent's timers are untouched.
+/// A scheduler outlives the use of its nodes and handles; a handle may die later. After fork(2) the child's copy is
+/// inert: nothing in it is called back or armed, and its parent's timers are untouched.
 ///
-/// When somebody sets CLOCK_REALTIME, timers on it keep the time they were given, and cycles of every() that ran already go
-/// on within a period. CLOCK_BOOTTIME counts what the machine slept.
+/// When somebody sets CLOCK_REALTIME, timers on it keep the time they were given, and cycles of every() that ran
+/// already go on within a period. CLOCK_BOOTTIME counts what the machine slept.
 ///
-/// Does not promise: an order among timers of one wake-up; a bound on lateness. Cost: adding, moving and cancelling take
-/// constant time, whatever the number of timers. Finding the next wake-up looks at no more than a few slots, but when the
-/// timer that closed first was taken away also at those that share its slot (wheel.hpp). A scheduler is 47 kB.
+/// Does not promise: an order among timers of one wake-up; a bound on lateness. Cost: adding, moving and cancelling
+/// take constant time, whatever the number of timers. Finding the next wake-up looks at no more than a few slots, but
+/// when the timer that closed first was taken away also at those that share its slot (wheel.hpp). A scheduler is 47 kB.
 #pragma once
 #include <takt/core/error.hpp>
 #include <takt/core/saturating.hpp>
@@ -132,10 +132,10 @@ public:
     return add(due_at(when), slack, nanoseconds::zero(), overrun::skip, std::forward<F>(f), ec);
   }
   /// Effects: f is called once in each window [start + k * period, start + k * period + slack], k = 1, 2, ...; start is
-  /// now, and deadlines do not drift. The callback of one cycle ends before that of the next begins. A cycle whose window
-  /// has closed by then was missed, and the policy says what happens: `skip` gives it up, `catch_up` delivers all that were
-  /// missed one after the other, `report` the latest of them. Slack of a period or more counts as just below it: no cycle
-  /// meets the next. handle::move() says when the first shall be.
+  /// now, and deadlines do not drift. The callback of one cycle ends before that of the next begins. A cycle whose
+  /// window has closed by then was missed, and the policy says what happens: `skip` gives it up, `catch_up` delivers
+  /// all that were missed one after the other, `report` the latest of them. Slack of a period or more counts as just
+  /// below it: no cycle meets the next. handle::move() says when the first shall be.
   template <class R1, class P1, class R2, class P2, timer_callback<event> F>
   [[nodiscard]] handle every(std::chrono::duration<R1, P1> period, std::chrono::duration<R2, P2> slack, F&& f,
                              overrun policy, std::error_code& ec) {
@@ -159,12 +159,12 @@ public:
 
   // Running them.
 
-  /// Effects: sleeps and calls back until stop() is called, which ends this run or, if none goes on, the next. Sleeps
-  /// until the next wake-up; a thread that is not under a real-time policy may wake up before that, with an interrupt
-  /// that comes anyway while the window is open, and one that is awake calls back what is open.
-  /// Errors: device_or_resource_busy if another thread is in run(), or called from a callback; operation_not_permitted in a
-  /// forked child; what futex or ppoll report. Throws what a callback threw, unless on_exception() says otherwise, when
-  /// the others of that wake-up have been called; run() may then be called again.
+  /// Effects: sleeps and calls back until stop() is called, which ends this run or, if none is left to end, the next.
+  /// Sleeps until the next wake-up; a thread that is not under a real-time policy may wake up before that, with an
+  /// interrupt that comes anyway while the window is open, and one that is awake calls back what is open.
+  /// Errors: device_or_resource_busy if another thread is in run(), or called from a callback; operation_not_permitted
+  /// in a forked child; what futex or ppoll report. Throws what a callback threw, unless on_exception() says otherwise,
+  /// when the others of that wake-up have been called; run() may then be called again.
   void run(std::error_code& ec)
     requires by_kernel
   {
@@ -201,10 +201,11 @@ public:
     clock_.alarm.rouse();
   }
 
-  /// Returns: a descriptor that is readable when it is time for fire(), for poll(2) and its kin; the scheduler owns it. It
-  /// is a timerfd, which knows no slack: it wakes at the wake-up. On CLOCK_REALTIME it is also readable when somebody set
-  /// the clock. The first call makes it.
-  /// Errors: what timerfd_create reports, and -1; all the rest works as before. operation_not_permitted in a forked child.
+  /// Returns: a descriptor that is readable when it is time for fire(), for poll(2) and its kin; the scheduler owns it.
+  /// It is a timerfd, which knows no slack: it wakes at the wake-up. On CLOCK_REALTIME it is also readable when
+  /// somebody set the clock. The first call makes it.
+  /// Errors: what timerfd_create reports, and -1; all the rest works as before. operation_not_permitted in a forked
+  /// child.
   [[nodiscard]] int fd(std::error_code& ec)
     requires by_kernel
   {
@@ -224,8 +225,8 @@ public:
   }
 #endif
 
-  /// Effects: calls back every timer whose window is open at `now`, a reading of the clock, or right now. One from before
-  /// an earlier one counts as that, unless the clock can be set back. Does not block, but for what callbacks do.
+  /// Effects: calls back every timer whose window is open at `now`, a reading of the clock, or right now. One from
+  /// before an earlier one counts as that, unless the clock can be set back. Does not block, but for what callbacks do.
   /// Returns: how many there were: none while a callback runs, here or in another thread; what was due then shows in
   /// next_wakeup() and fd() afterwards. Throws as run() does.
   std::size_t fire() { return fire(time_point(nanoseconds(clock_.now()))); }
@@ -264,8 +265,8 @@ public:
     return dispatch_.statistics;
   }
 
-  /// Effects: what callbacks throw goes to f, as a std::exception_ptr, in the thread that calls back, instead of leaving
-  /// run() or fire(). What f throws ends the program. To be called before there are timers. Allocates.
+  /// Effects: what callbacks throw goes to f, as a std::exception_ptr, in the thread that calls back, instead of
+  /// leaving run() or fire(). What f throws ends the program. To be called before there are timers. Allocates.
   template <std::invocable<std::exception_ptr> F> void on_exception(F f) {
     const detail::exception_handler* const old =
         std::exchange(dispatch_.handler, new detail::exception_function<F>(std::move(f)));
@@ -362,8 +363,8 @@ private:
 #if TAKT_EXCEPTIONS
   template <class Call> static decltype(auto) checked(Call&& call) {
     return detail::or_throw(call, [] {
-      return std::string("grid_scheduler: slack is negative, a period not positive, memory short, run() called twice, or "
-                         "this is the inert copy of a forked child");
+      return std::string("grid_scheduler: slack is negative, a period not positive, memory short, run() called twice, "
+                         "or this is the inert copy of a forked child");
     });
   }
 #endif

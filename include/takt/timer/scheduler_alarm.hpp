@@ -1,11 +1,12 @@
-/// scheduler_alarm.hpp - the clock that a scheduler goes by, and how it gets woken up: a thread that sleeps, a descriptor, or
-/// both. A part of scheduler.hpp.
+/// scheduler_alarm.hpp - the clock that a scheduler goes by, and how it gets woken up: a thread that sleeps, a
+/// descriptor, or both. A part of scheduler.hpp.
 ///
-/// On CLOCK_MONOTONIC a thread sleeps on a futex, for which the kernel has a deadline and honours slack. On CLOCK_REALTIME
-/// it wants to be told when somebody sets the clock, on CLOCK_BOOTTIME to be woken by a clock that went on in suspend: there
-/// it sleeps in ppoll on a timerfd, which does that, and which is set to the end of the window; ppoll's own timeout has the
-/// slack. Where no descriptor can be had it sleeps on the futex all the same: then a cycle that a clock that was set back
-/// has put off stays put off, and what a suspend made due comes as late as what is left of the wait.
+/// On CLOCK_MONOTONIC a thread sleeps on a futex, for which the kernel has a deadline and honours slack. On
+/// CLOCK_REALTIME it wants to be told when somebody sets the clock, on CLOCK_BOOTTIME to be woken by a clock that went
+/// on in suspend: there it sleeps in ppoll on a timerfd, which does that, and which is set to the end of the window;
+/// ppoll's own timeout has the slack. Where no descriptor can be had it sleeps on the futex all the same: then a cycle
+/// that a clock that was set back has put off stays put off, and what a suspend made due comes as late as what is left
+/// of the wait.
 ///
 /// Does not promise: that the end of a wait means that it is time; whoever waited asks the clock.
 /// Sources: futex(2), timerfd_create(2), ppoll(2); Linux 6.12 fs/select.c, select_estimate_accuracy.
@@ -92,8 +93,8 @@ public:
     timer_at_ = nobody;
   }
 
-  /// Effects: sleeps, without the lock, until `wakeup`, until the kernel finds an interrupt to share from `earliest` on, or
-  /// for less. Errors: what the system call reports.
+  /// Effects: sleeps, without the lock, until `wakeup`, until the kernel finds an interrupt to share from `earliest`
+  /// on, or for less. Errors: what the system call reports.
   template <class Lock> void sleep(Lock& hold, time earliest, time wakeup, std::error_code& ec) noexcept;
 
 private:

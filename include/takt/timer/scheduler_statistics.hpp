@@ -31,8 +31,8 @@ public:
   [[nodiscard]] std::uint64_t missed() const noexcept { return missed_; }
 
   /// What plain timers would have cost: one wake-up for each different instant at which a window opened. Counted with a
-  /// small memory: exact while a wake-up serves few different instants, an upper bound where it serves hundreds, and never
-  /// more than fired().
+  /// small memory: exact while a wake-up serves few different instants, an upper bound where it serves hundreds, and
+  /// never more than fired().
   [[nodiscard]] std::uint64_t plain_wakeups() const noexcept { return plain_; }
 
   /// How long after the end of its window a timer was called back, as of the wake-up's begin; zero for those in time.

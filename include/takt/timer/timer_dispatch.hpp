@@ -1,5 +1,5 @@
-/// timer_dispatch.hpp - timers and how they are called back: the lock, the pass over what is open, cancellation. A part of
-/// scheduler.hpp.
+/// timer_dispatch.hpp - timers and how they are called back: the lock, the pass over what is open, cancellation. A part
+/// of scheduler.hpp.
 ///
 /// Knows neither clock nor kernel: whoever owns it says what time it is. At most one pass goes on at a time, and in it
 /// one callback, which runs without the lock: it and other threads may do to any timer what they like.
@@ -73,7 +73,7 @@ template <class Mutex, class Os> class timer_dispatch;
 /// thread: its last store to `state` releases what came before.
 struct scheduled : timer_wheel::node {
   static constexpr std::uint8_t armed = 1, running = 2, ran = 4, cancelled = 8, is_counted = 16;
-  static constexpr std::uint8_t unwanted = 32; ///< somebody waits to cancel it: armed by its callback, it does not stay so
+  static constexpr std::uint8_t unwanted = 32; ///< somebody waits to cancel it: its callback cannot arm it any more
   /// Calls back; a null occasion asks a counted timer to destroy itself.
   using function = void (*)(scheduled&, const occasion*);
 
@@ -121,8 +121,8 @@ struct counted : scheduled {
 
 /// Effects: moves `open` on to the window of the next cycle; `missed` grows by the cycles given up.
 /// Returns: whether there is one, before the end of time.
-[[nodiscard]] constexpr bool next_cycle(timer_wheel::window& open, std::int64_t period, std::int64_t slack, overrun policy,
-                                        std::int64_t now, std::uint64_t& missed) noexcept {
+[[nodiscard]] constexpr bool next_cycle(timer_wheel::window& open, std::int64_t period, std::int64_t slack,
+                                        overrun policy, std::int64_t now, std::uint64_t& missed) noexcept {
   constexpr int128 end_of_time = std::numeric_limits<std::int64_t>::max();
   const int128 first = static_cast<int128>(open.earliest) + period;
   int128 next = first;
@@ -187,8 +187,8 @@ public:
   void follow(time now) {
     if (now < wheel.now() && !in_pass_) [[unlikely]] set_back(now);
   }
-  /// Calls back whatever is open at `now`; `read` tells the time after a callback. With the lock, which it gives up while
-  /// callbacks run, and does not take again in a child that a callback forked.
+  /// Calls back whatever is open at `now`; `read` tells the time after a callback. With the lock, which it gives up
+  /// while callbacks run, and does not take again in a child that a callback forked.
   /// Returns: how many there were; none if a pass is going on already.
   template <class Read> std::size_t pass(lock& hold, time now, const Read& read);
 
@@ -229,7 +229,8 @@ template <class Mutex, class Os> timer_dispatch<Mutex, Os>::~timer_dispatch() {
   delete handler;
 }
 
-// Inlined, or g++ would pass the window in two registers, store it, and wait for the two stores to load it as one vector.
+// Inlined, or g++ would pass the window in two registers, store it, and wait for the two stores to load it as one
+// vector.
 template <class Mutex, class Os>
 [[gnu::always_inline]] inline bool timer_dispatch<Mutex, Os>::arm(scheduled& t, window w) noexcept {
   if (t.has(scheduled::armed)) return wheel.move(t, w), true;

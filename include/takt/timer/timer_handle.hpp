@@ -83,7 +83,8 @@ public:
 
   /// Effects: gives the timer another window, from `when` (a time point, or a delay from now) to slack later; cycles of
   /// every() go on from there, with that slack. From inside the callback this arms it again.
-  /// Returns: whether it will be called back then: not if it was cancelled, has run, or runs in another thread and only once.
+  /// Returns: whether it will be called back then: not if it was cancelled, has run, or runs in another thread and only
+  /// once.
   /// Errors: invalid_argument for negative slack.
   template <class When, class Rep, class Period>
   bool move(When when, std::chrono::duration<Rep, Period> slack, std::error_code& ec) noexcept {
@@ -111,27 +112,27 @@ private:
   Scheduler* scheduler_ = nullptr; // not touched unless the timer is armed or runs: it may be gone
 };
 
-/// A timer that is part of an object of the caller's: arming, moving and cancelling it allocates nothing. Cancelled when
-/// it dies, which may happen in its own callback. Neither copied nor moved: the scheduler knows its address.
+/// A timer that is part of an object of the caller's: arming, moving and cancelling it allocates nothing. Cancelled
+/// when it dies, which may happen in its own callback. Neither copied nor moved: the scheduler knows its address.
 ///
-/// The callback lives in it, in Room bytes, and is trivially copyable: by default as large as a pointer, such as a lambda that
-/// captures `this`, with which a node is 64 bytes. What needs more goes to after() and every(), or names its Room. It may
-/// take a `const timer_event&`.
+/// The callback lives in it, in Room bytes, and is trivially copyable: by default as large as a pointer, such as a
+/// lambda that captures `this`, with which a node is 64 bytes. What needs more goes to after() and every(), or names
+/// its Room. It may take a `const timer_event&`.
 template <class Scheduler, std::size_t Room> class basic_grid_timer : private detail::scheduled {
 public:
   template <timer_callback<typename Scheduler::event> F>
   basic_grid_timer(Scheduler& scheduler, F f) noexcept : scheduled(&invoke<F>, 0), scheduler_(&scheduler) {
     static_assert(sizeof(F) <= Room && alignof(F) <= alignof(void*) && std::is_trivially_copyable_v<F>,
-                  "the callback of a grid_timer must be trivially copyable and fit into its Room, by default a pointer: "
-                  "capture `this` alone, name a larger Room, or use grid_scheduler::after");
+                  "the callback of a grid_timer must be trivially copyable and fit into its Room, by default a "
+                  "pointer: capture `this` alone, name a larger Room, or use grid_scheduler::after");
     ::new (static_cast<void*>(callback_)) F(f);
   }
   basic_grid_timer(const basic_grid_timer&) = delete;
   basic_grid_timer& operator=(const basic_grid_timer&) = delete;
   ~basic_grid_timer() { scheduler_->dispatch_.bury(*this); }
 
-  /// Effects: the callback is called once in the window from `when` (a time point, or a delay from now) to slack later. If
-  /// it was pending it is moved.
+  /// Effects: the callback is called once in the window from `when` (a time point, or a delay from now) to slack later.
+  /// If it was pending it is moved.
   /// Returns: whether it was pending. Nothing happens in a forked child.
   /// Errors: invalid_argument for negative slack, and then it is as before. Neither blocks nor allocates.
   template <class When, class Rep, class Period>

@@ -1,9 +1,11 @@
-/// wakeup_rule.hpp - when to wake up for a window: the policy of the scheduler that decides how many wake-ups there are.
+/// wakeup_rule.hpp - when to wake up for a window: the policy of the scheduler that decides how many wake-ups there
+/// are.
 ///
-/// A rule is a function object that gives a point for a window: `rule(earliest, latest)` with earliest <= latest, both in
-/// nanoseconds since the zero of the clock's grid. The scheduler asks it about the window that closes first, and serves
-/// whatever else is open then. A point outside the window counts as the end it passed, so no rule makes a timer early.
-/// It is called with the scheduler's lock held and must not call back into it. It may have a state, such as a phase.
+/// A rule is a function object that gives a point for a window: `rule(earliest, latest)` with earliest <= latest, both
+/// in nanoseconds since the zero of the clock's grid. The scheduler asks it about the window that closes first, and
+/// serves whatever else is open then. A point outside the window counts as the end it passed, so no rule makes a timer
+/// early. It is called with the scheduler's lock held and must not call back into it. It may have a state, such as a
+/// phase.
 ///
 /// Which one: wake_at_roundest<> is the default and what all of takt uses. The others are there to be compared with it
 /// (`takt simulate`), and for who knows better.

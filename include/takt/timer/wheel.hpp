@@ -1,21 +1,22 @@
-/// wheel.hpp - windows in time: add, move and remove one in constant time, ask which closes first, take out what is open.
+/// wheel.hpp - windows in time: add, move and remove one in constant time, ask which closes first, take out what is
+/// open.
 ///
 /// Pure: integers in, integers out; no clock, no lock, no callback, no allocation. The scheduler puts those around it.
 ///
 /// A hierarchical timing wheel (Varghese and Lauck, 1987) over `earliest`, with two things more.
-///   - Each slot knows which of its windows closes first, so that the first of all is found by looking at the slots that
-///     begin before it closes, and into hardly any of them.
+///   - Each slot knows which of its windows closes first, so that the first of all is found by looking at the slots
+///     that begin before it closes, and into hardly any of them.
 ///   - A window that moves to later stays in its slot until that comes up: a time-out that is put off again and again,
 ///     as they are, touches nothing but its own node.
 ///
-/// Level 0 has slots of 2^16 ns, 65 us; each level above has slots 64 times as wide: 4.2 ms, 268 ms, 17 s, 18 min, 20 h,
-/// 52 days, 9 years. A window is in the level of the highest digit in which it differs from `now`. Hence, when time goes
-/// on, whole slots are due, and at most one is not: its windows are due or go one or more levels down.
+/// Level 0 has slots of 2^16 ns, 65 us; each level above has slots 64 times as wide: 4.2 ms, 268 ms, 17 s, 18 min, 20
+/// h, 52 days, 9 years. A window is in the level of the highest digit in which it differs from `now`. Hence, when time
+/// goes on, whole slots are due, and at most one is not: its windows are due or go one or more levels down.
 ///
-/// With many windows what costs is not the arithmetic but the walk along a list through memory that no cache holds: each
-/// node tells where the next is only when it arrives. So a slot has four lists, chosen by the node's address, and they are
-/// walked from both ends in turn, each step asking for the memory it will need eight steps later. Seen with 10^6 windows
-/// at random: 450 ns a window with one list, 25 to 90 with eight walks.
+/// With many windows what costs is not the arithmetic but the walk along a list through memory that no cache holds:
+/// each node tells where the next is only when it arrives. So a slot has four lists, chosen by the node's address, and
+/// they are walked from both ends in turn, each step asking for the memory it will need eight steps later. Seen with
+/// 10^6 windows at random: 450 ns a window with one list, 25 to 90 with eight walks.
 ///
 /// Does not promise: an order among windows that are open together; a bound on the cost of first() after the window
 /// that closes first in a slot was taken away, other than the number of windows in that slot. Not thread-safe.
@@ -95,8 +96,8 @@ public:
     return first_;
   }
 
-  /// A pass: pass_to(now), then next() until it returns null, takes out all windows with earliest <= now. Between the calls
-  /// nodes may be added, moved and removed. Time that goes back counts as time that stands still; see set_back.
+  /// A pass: pass_to(now), then next() until it returns null, takes out all windows with earliest <= now. Between the
+  /// calls nodes may be added, moved and removed. Time that goes back counts as time that stands still; see set_back.
   void pass_to(time now) noexcept;
   /// Returns: a node that is open, no longer in the wheel; null at the end of the pass.
   [[nodiscard]] node* next() noexcept;
@@ -257,9 +258,9 @@ inline timer_wheel::node* timer_wheel::next() noexcept {
     if (end.next == end.prev) {
       clear(end);
     } else {
-      // The link that leads from the next node back to the end is not set before that node has arrived from memory, eight
-      // steps later, when it is no longer needed: a store that has to wait would hold up all after it. Who needs it in
-      // the meantime calls tie_ends().
+      // The link that leads from the next node back to the end is not set before that node has arrived from memory,
+      // eight steps later, when it is no longer needed: a store that has to wait would hold up all after it. Who needs
+      // it in the meantime calls tie_ends().
       link* const ahead = backwards ? n.prev : n.next;
       (backwards ? end.prev : end.next) = ahead;
       __builtin_prefetch(ahead, 1);
