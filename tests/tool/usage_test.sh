@@ -2,7 +2,7 @@
 . "$(dirname "$0")/common.sh"
 
 done_by --help
-for command in report cost calibrate drift clocksource irq slack vdso; do says "^  $command "; done
+for command in report cost calibrate drift clocksource irq slack vdso align simulate; do says "^  $command "; done
 cp "$out" "$work/help"
 for form in -h help; do
   done_by $form
