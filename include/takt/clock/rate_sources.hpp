@@ -130,7 +130,7 @@ template <class> std::vector<rate_source> rate_sources(const rate_facts& facts) 
     s.uncertainty_ppm = own_ppm + (by_counter || by_host ? 0 : crystal_ppm);
     if (const double counts = hertz / scale + 0.5; counts >= 1 && counts < 0x1p31) {
       const auto count = static_cast<std::uint64_t>(counts), unit = static_cast<std::uint64_t>(scale);
-      const bool exact = own_ppm == 0 && by_counter;
+      const bool exact = !(own_ppm > 0) && by_counter;
       s.uncertainty_ppm += exact ? detail::arithmetic_ppm : detail::multiplier_ppm(count, unit);
       if (exact) hertz = detail::rate_by_multiplier(count, unit);
     }

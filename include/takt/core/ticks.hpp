@@ -79,7 +79,7 @@ public:
     using rep = typename Duration::rep;
     if (!known()) return Duration::zero();
     constexpr auto num = static_cast<double>(Duration::period::num), den = static_cast<double>(Duration::period::den);
-    if constexpr (static_cast<rep>(0.5) != rep(0)) { // a floating-point representation
+    if constexpr (static_cast<rep>(0.5) > rep(0)) { // a floating-point representation
       return Duration(static_cast<rep>(static_cast<double>(t.count()) / hertz_ * (den / num)));
     } else {
       static_assert(sizeof(rep) <= 8);
@@ -95,7 +95,7 @@ public:
     if (!known() || !(d > Duration::zero())) return ticks();
     constexpr auto num = static_cast<double>(Duration::period::num), den = static_cast<double>(Duration::period::den);
     const double ticks_per_unit = hertz_ * num / den;
-    if constexpr (static_cast<typename Duration::rep>(0.5) != typename Duration::rep(0)) {
+    if constexpr (static_cast<typename Duration::rep>(0.5) > typename Duration::rep(0)) {
       const double product = static_cast<double>(d.count()) * ticks_per_unit;
       return ticks(product < 0x1p64 ? static_cast<std::uint64_t>(product) : ~std::uint64_t{0});
     } else {

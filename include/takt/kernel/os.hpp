@@ -323,10 +323,10 @@ inline int linux_os::read_guarded(const char* path, std::size_t limit, std::stri
   } const guard{fd};
   struct stat told {};
   if (::fstat(fd, &told) != 0) return errno;
-  facts = {S_ISREG(told.st_mode), told.st_uid, told.st_mode & 07777U, static_cast<std::uint64_t>(told.st_size)};
+  facts = {(told.st_mode & S_IFMT) == S_IFREG, told.st_uid, told.st_mode & 07777U, static_cast<std::uint64_t>(told.st_size)};
   out.clear();
   if (!facts.regular || facts.size > limit) return 0;
-  out.resize(static_cast<std::size_t>(facts.size));
+  out.resize(facts.size);
   ssize_t n = 0;
   do n = ::read(fd, out.data(), out.size());
   while (n < 0 && errno == EINTR);

@@ -69,7 +69,7 @@ template <class Os> std::optional<elf::image> try_current() noexcept {
     if (__builtin_add_overflow(p.p_offset, p.p_filesz, &segment_end) || segment_end > ~page) return std::nullopt;
     if (segment_end > end) end = segment_end;
   }
-  return elf::image::try_parse({base, static_cast<std::size_t>((end + page - 1) / page * page)});
+  return elf::image::try_parse({base, (end + page - 1) / page * page});
 }
 
 /// The same; a malformed image is errc::malformed_image and the empty one.

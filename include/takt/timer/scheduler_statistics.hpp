@@ -59,7 +59,7 @@ public:
     if (late > max_) max_ = late;
     ++late_[bucket_of(late)];
     // Fibonacci hashing: instants that are round in any system are spread evenly.
-    const auto h = static_cast<std::size_t>((static_cast<std::uint64_t>(earliest) * 0x9E3779B97F4A7C15u) >> (64 - 9));
+    const std::size_t h = (static_cast<std::uint64_t>(earliest) * 0x9E3779B97F4A7C15u) >> (64 - 9);
     plain_ += static_cast<unsigned>(seen_[h] != earliest || plain_ == 0);
     seen_[h] = earliest;
   }
@@ -76,7 +76,7 @@ private:
     const auto n = static_cast<std::uint64_t>(late);
     if (n < 4) return static_cast<std::size_t>(n);
     const auto octave = static_cast<unsigned>(std::bit_width(n)) - 3; // n >> octave is 4 to 7
-    return static_cast<std::size_t>(4 * octave + (n >> octave));
+    return 4 * octave + (n >> octave);
   }
   /// The largest number in a bucket.
   [[nodiscard]] static std::int64_t end_of(std::size_t bucket) noexcept {
