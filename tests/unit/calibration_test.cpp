@@ -190,16 +190,16 @@ TEST_CASE("steering by the kernel widens the error bar of its own clocks, and of
     return takt::detail::steering_ppm<decltype(clock), os>(2.6e9, window);
   };
   CHECK(ppm(kernel{}, 1ms) == 0);
-  os::now.steering.value.frequency = 1;
+  os::now.adjtimex.value.freq = 1;
   CHECK(ppm(kernel{}, 1ms) == doctest::Approx(2.6 / 16.777216)); // one unit of a multiplier of 2^24 / 2.6
   CHECK(ppm(kernel{}, 60ms) == doctest::Approx(2.6 / 16.777216 / 10));
   CHECK(ppm(raw{}, 1ms) == 0);
   CHECK(ppm(reference{}, 1ms) == 0);
-  os::now.steering.value = {0, 10'001, 0, 0};
+  os::now.adjtimex.value.freq = 0, os::now.adjtimex.value.tick = 10'001;
   CHECK(ppm(kernel{}, 1ms) > 0.1);
-  os::now.steering.value = {0, 10'000, -1, 0};
+  os::now.adjtimex.value.tick = 10'000, os::now.adjtimex.value.offset = -1;
   CHECK(ppm(kernel{}, 1ms) > 0.1);
-  os::now.steering = {{}, EPERM};
+  os::now.adjtimex.error = EPERM, os::now.adjtimex.value.offset = 0;
   CHECK(ppm(kernel{}, 1ms) > 0.1); // nobody tells: it may be steered
 }
 

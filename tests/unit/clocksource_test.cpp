@@ -98,6 +98,19 @@ TEST_CASE("clocksource: select") {
   CHECK(clocksource::current<os>(ec) == "hpet");
 }
 
+// The kernel counts all that is written, a newline too, and takes 31 bytes.
+TEST_CASE("clocksource: a name of 31 bytes is written as it is") {
+  struct counting : os {
+    static int write_file(const char* path, const std::string& text) {
+      return text.size() > 31 ? EINVAL : os::write_file(path, text);
+    }
+  };
+  boot();
+  std::error_code ec;
+  clocksource::select<counting>(std::string(31, 'x'), ec);
+  CHECK_FALSE(ec);
+}
+
 TEST_CASE("clocksource: the kernel's refusal is passed on") {
   boot();
   std::error_code ec;
@@ -148,8 +161,12 @@ TEST_CASE("clocksource: the throwing forms name the file and the remedy") {
     CHECK(what.find(clocksource::current_path) != std::string::npos);
     CHECK(what.find("root") != std::string::npos);
   }
+  CHECK_THROWS_WITH_AS(clocksource::select<os>("a b"), doctest::Contains("available_clocksource lists"), std::system_error);
   os::reset();
-  CHECK_THROWS_AS(static_cast<void>(clocksource::current<os>()), std::system_error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(clocksource::current<os>()), doctest::Contains("is /sys mounted?"), std::system_error);
   CHECK_THROWS_AS(static_cast<void>(clocksource::available<os>()), std::system_error);
+  os::now.files[clocksource::current_path].error = EACCES;
+  CHECK_THROWS_WITH_AS(static_cast<void>(clocksource::current<os>()), doctest::Contains("needs the right to read it"),
+                       std::system_error);
 }
 #endif

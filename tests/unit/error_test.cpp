@@ -92,6 +92,8 @@ TEST_CASE("or_throw throws the code and the sentence, and makes the sentence onl
   const auto fails_without_value = [](std::error_code& ec) { ec = takt::detail::errno_code(EPERM); };
   CHECK_THROWS_AS(takt::detail::or_throw(fails_without_value, what), std::system_error);
   CHECK(sentences == 2);
+  const auto by_error = [](std::error_code ec) { return std::string(ec == std::errc::operation_not_permitted ? "be root" : "?"); };
+  CHECK_THROWS_WITH_AS(takt::detail::or_throw(fails_without_value, by_error), doctest::Contains("be root"), std::system_error);
   takt::detail::or_throw([](std::error_code&) {}, what);
   takt::detail::or_throw([](std::error_code&) { return 1; }, what);
   CHECK(sentences == 2);

@@ -209,6 +209,8 @@ TEST_CASE("timer_slack: the throwing forms say what to do") {
   CHECK(os::now.slack.value == 2);
   CHECK_THROWS_WITH_AS(takt::set_timer_slack<os>(0ns), doctest::Contains("1 ns"), std::system_error);
   CHECK_THROWS_WITH_AS(static_cast<void>(takt::timer_slack_of<os>(7)), doctest::Contains(path_of_7), std::system_error);
+  CHECK_THROWS_WITH_AS(takt::set_timer_slack_of<os>(7, 1ns), doctest::Contains("is there such a thread"), std::system_error);
+  os::now.write_errors[path_of_7] = EPERM;
   CHECK_THROWS_WITH_AS(takt::set_timer_slack_of<os>(7, 1ns), doctest::Contains("CAP_SYS_NICE"), std::system_error);
   os::now.policy.value = SCHED_FIFO;
   CHECK_THROWS_WITH_AS(scope(1ns), doctest::Contains("real-time"), std::system_error);

@@ -136,7 +136,18 @@ TEST_CASE("answers: false without a vDSO, what the experiment showed with one, i
   CHECK(ec == std::errc::permission_denied);
   CHECK_FALSE(takt::vdso::answers<os>(CLOCK_TAI, ec));
   CHECK(ec == std::errc::invalid_argument);
+  // A thread that may not read the counter would be killed.
+  os::now.user_space_clock = {true, 0};
+  os::now.counter = {false, 0};
+  os::now.clocks[CLOCK_MONOTONIC_COARSE] = os::now.clocks[CLOCK_MONOTONIC];
+  CHECK_FALSE(takt::vdso::answers<os>(CLOCK_MONOTONIC, ec));
+  CHECK(ec == takt::errc::counter_forbidden);
+  CHECK(takt::vdso::answers<os>(CLOCK_MONOTONIC_COARSE, ec));
+  CHECK_FALSE(ec);
 #if TAKT_EXCEPTIONS
+  CHECK_THROWS_WITH_AS((void)takt::vdso::answers<os>(CLOCK_MONOTONIC), doctest::Contains("PR_TSC_ENABLE"), std::system_error);
+  os::now.counter = {true, 0};
+  CHECK_THROWS_WITH_AS((void)takt::vdso::answers<os>(CLOCK_TAI), doctest::Contains("not known"), std::system_error);
   CHECK_THROWS_AS((void)takt::vdso::answers<os>(CLOCK_TAI), std::system_error);
   os::now.user_space_clock = {true, 0};
   CHECK(takt::vdso::answers<os>(CLOCK_MONOTONIC));

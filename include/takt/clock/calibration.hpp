@@ -158,8 +158,9 @@ struct kernel_multiplier {
 template <class Reference, class Os> double steering_ppm(double hertz, std::chrono::nanoseconds window) noexcept {
   if constexpr (requires { Reference::id; }) {
     if constexpr (Reference::id != CLOCK_MONOTONIC_RAW) {
-      typename Os::steering s{};
-      if (Os::clock_steering(s) == 0 && s.frequency == 0 && s.offset == 0 && s.tick == 10'000) return 0;
+      timex t{};
+      int state = 0;
+      if (Os::read_adjtimex(t, state) == 0 && t.freq == 0 && t.offset == 0 && t.tick == 10'000) return 0;
       const double kilohertz = hertz < 1e3 ? 1 : hertz < 2e12 ? hertz * 1e-3 : 2e9;
       const double unit_ppm = 1e6 / static_cast<double>(multiplier_of(static_cast<std::uint64_t>(kilohertz), 1000).value);
       timespec tick{0, 10'000'000};

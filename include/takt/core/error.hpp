@@ -85,16 +85,34 @@ namespace detail {
   throw std::system_error(ec, what);
 }
 
-/// The throwing overload of a function in terms of its error_code overload: `call(ec)` does the work, `what()` names
-/// what was read or called and what the caller can do about a failure; it is evaluated on failure only.
+/// Whether an error says that the caller may not.
+[[nodiscard, gnu::cold]] inline bool not_permitted(std::error_code ec) noexcept {
+  return ec == std::errc::permission_denied || ec == std::errc::operation_not_permitted;
+}
+
+/// What can be done about `ec` of a file of /proc or /sys, behind its name; `right` is what may be missing.
+[[nodiscard, gnu::cold, gnu::noinline]] inline std::string file_hint(std::string path, std::error_code ec,
+                                                                     const char* right = "the right to read it") {
+  const bool proc = path.compare(0, 6, "/proc/") == 0, sys = path.compare(0, 5, "/sys/") == 0;
+  if (not_permitted(ec)) path.append(": needs ").append(right);
+  else if (ec == std::errc::no_such_file_or_directory && (proc || sys)) path += proc ? ": is /proc mounted?" : ": is /sys mounted?";
+  return path;
+}
+
+/// The throwing overload of a function in terms of its error_code overload: `call(ec)` does the work, `what(ec)` (or
+/// `what()`) names what was read or called and what the caller can do about this failure; it is evaluated on failure only.
 template <class Call, class What> decltype(auto) or_throw(Call&& call, What&& what) {
   std::error_code ec;
+  const auto text = [&]() -> std::string {
+    if constexpr (std::is_invocable_v<What, std::error_code>) return what(ec);
+    else return what();
+  };
   if constexpr (std::is_void_v<decltype(call(ec))>) {
     call(ec);
-    if (ec) throw_error(ec, what());
+    if (ec) throw_error(ec, text());
   } else {
     decltype(auto) result = call(ec);
-    if (ec) throw_error(ec, what());
+    if (ec) throw_error(ec, text());
     return result;
   }
 }

@@ -26,6 +26,9 @@ template <class = when_called>
 /// Returns: the boot id of the running kernel as it prints it, without the newline; on error empty.
 /// Errors: those of reading the file; malformed_text. Reads one file of /proc.
 template <class Os = linux_os> [[nodiscard]] std::string read_boot_id(std::error_code& ec);
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] std::string read_boot_id();
+#endif
 
 // definitions
 
@@ -57,5 +60,12 @@ template <class Os> std::string read_boot_id(std::error_code& ec) {
   text.pop_back();
   return text;
 }
+
+#if TAKT_EXCEPTIONS
+template <class Os> std::string read_boot_id() {
+  return detail::or_throw([](std::error_code& ec) { return read_boot_id<Os>(ec); },
+                          [](std::error_code ec) { return detail::file_hint(boot_id_path, ec); });
+}
+#endif
 
 } // namespace takt::inline TAKT_ABI

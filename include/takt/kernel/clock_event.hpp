@@ -28,6 +28,9 @@ struct device {
 };
 
 template <class Os = linux_os> [[nodiscard]] std::vector<device> devices(std::error_code& ec);
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] std::vector<device> devices();
+#endif
 
 /// Returns: the name in the text of a current_device; empty where the CPU has none at the moment, and on
 /// malformed_text.
@@ -79,9 +82,9 @@ template <class Os> std::vector<device> devices(std::error_code& ec) {
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os> [[nodiscard]] std::vector<device> devices() {
+template <class Os> std::vector<device> devices() {
   return detail::or_throw([](std::error_code& ec) { return devices<Os>(ec); },
-                          [] { return std::string(directory) + ": is /sys mounted?"; });
+                          [](std::error_code ec) { return detail::file_hint(directory, ec); });
 }
 #endif
 

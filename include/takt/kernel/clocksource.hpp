@@ -22,6 +22,11 @@ inline constexpr char available_path[] = "/sys/devices/system/clocksource/clocks
 template <class Os = linux_os> [[nodiscard]] std::string current(std::error_code& ec);
 template <class Os = linux_os> [[nodiscard]] std::vector<std::string> available(std::error_code& ec);
 template <class Os = linux_os> void select(std::string_view name, std::error_code& ec);
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] std::string current();
+template <class Os = linux_os> [[nodiscard]] std::vector<std::string> available();
+template <class Os = linux_os> void select(std::string_view name);
+#endif
 
 template <class = when_called> [[nodiscard]] std::string parse_current(std::string_view text, std::error_code& ec);
 template <class = when_called>
@@ -80,7 +85,8 @@ template <class Os> void select(std::string_view name, std::error_code& ec) {
     ec = detail::errno_code(EINVAL);
     return;
   }
-  if (const int error = Os::write_file(current_path, std::string(name) + '\n'); error != 0) {
+  // Without a newline, which the kernel does not ask for and counts among the 31 bytes that a name may have.
+  if (const int error = Os::write_file(current_path, std::string(name)); error != 0) {
     ec = detail::errno_code(error);
     return;
   }
@@ -89,21 +95,23 @@ template <class Os> void select(std::string_view name, std::error_code& ec) {
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os> [[nodiscard]] std::string current() {
+template <class Os> std::string current() {
   return detail::or_throw([](std::error_code& ec) { return current<Os>(ec); },
-                          [] { return std::string(current_path) + ": is /sys mounted?"; });
+                          [](std::error_code ec) { return detail::file_hint(current_path, ec); });
 }
 
-template <class Os = linux_os> [[nodiscard]] std::vector<std::string> available() {
+template <class Os> std::vector<std::string> available() {
   return detail::or_throw([](std::error_code& ec) { return available<Os>(ec); },
-                          [] { return std::string(available_path) + ": is /sys mounted?"; });
+                          [](std::error_code ec) { return detail::file_hint(available_path, ec); });
 }
 
-template <class Os = linux_os> void select(std::string_view name) {
+template <class Os> void select(std::string_view name) {
   detail::or_throw([&](std::error_code& ec) { select<Os>(name, ec); },
-                   [&] {
-                     return "selecting clock source \"" + std::string(name) + "\" by " + current_path +
-                            ": needs root, and a name that available_clocksource lists";
+                   [&](std::error_code ec) {
+                     const bool unknown = ec == errc::no_effect || ec == std::errc::invalid_argument;
+                     return "selecting clock source \"" + std::string(name) + "\": " +
+                            (unknown ? "wants a name that available_clocksource lists, and a source that is fit to be selected"
+                                     : detail::file_hint(current_path, ec, "root"));
                    });
 }
 #endif

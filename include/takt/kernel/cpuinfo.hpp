@@ -39,6 +39,10 @@ struct cpuinfo {
 
 template <class Os = linux_os> [[nodiscard]] cpuinfo read_cpuinfo(std::error_code& ec);
 template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> online_cpus(std::error_code& ec);
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] cpuinfo read_cpuinfo();
+template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> online_cpus();
+#endif
 
 template <class = when_called> [[nodiscard]] cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec);
 template <class = when_called>
@@ -140,14 +144,14 @@ template <class Os> std::vector<unsigned> online_cpus(std::error_code& ec) {
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os> [[nodiscard]] cpuinfo read_cpuinfo() {
+template <class Os> cpuinfo read_cpuinfo() {
   return detail::or_throw([](std::error_code& ec) { return read_cpuinfo<Os>(ec); },
-                          [] { return std::string(cpuinfo_path) + ": is /proc mounted?"; });
+                          [](std::error_code ec) { return detail::file_hint(cpuinfo_path, ec); });
 }
 
-template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> online_cpus() {
+template <class Os> std::vector<unsigned> online_cpus() {
   return detail::or_throw([](std::error_code& ec) { return online_cpus<Os>(ec); },
-                          [] { return std::string(online_cpus_path) + ": is /sys mounted?"; });
+                          [](std::error_code ec) { return detail::file_hint(online_cpus_path, ec); });
 }
 #endif
 

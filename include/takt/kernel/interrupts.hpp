@@ -56,6 +56,9 @@ struct timer_interrupts {
 };
 
 template <class Os = linux_os> [[nodiscard]] timer_interrupts read_timer_interrupts(std::error_code& ec);
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] timer_interrupts read_timer_interrupts();
+#endif
 template <class = when_called>
 [[nodiscard]] timer_interrupts since(const timer_interrupts& earlier, const timer_interrupts& later);
 template <class = when_called>
@@ -158,10 +161,10 @@ template <class Os> timer_interrupts read_timer_interrupts(std::error_code& ec) 
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os> [[nodiscard]] timer_interrupts read_timer_interrupts() {
+template <class Os> timer_interrupts read_timer_interrupts() {
   return detail::or_throw(
       [](std::error_code& ec) { return read_timer_interrupts<Os>(ec); },
-      [] { return std::string(interrupts_path) + ": is /proc mounted, and readable for this user?"; });
+      [](std::error_code ec) { return detail::file_hint(interrupts_path, ec); });
 }
 #endif
 

@@ -37,6 +37,9 @@ struct kernel_log {
 };
 
 template <class Os = linux_os> [[nodiscard]] kernel_log read_kernel_log(std::error_code& ec);
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] kernel_log read_kernel_log();
+#endif
 
 template <class = when_called> [[nodiscard]] kernel_log parse_kernel_log(std::string_view text);
 template <class = when_called> [[nodiscard]] std::string last_kernel_message(std::string_view text, std::string_view prefix);
@@ -129,10 +132,13 @@ template <class Os> kernel_log read_kernel_log(std::error_code& ec) {
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os> [[nodiscard]] kernel_log read_kernel_log() {
+template <class Os> kernel_log read_kernel_log() {
   return detail::or_throw(
       [](std::error_code& ec) { return read_kernel_log<Os>(ec); },
-      [] { return std::string("the kernel's log: needs CAP_SYSLOG where kernel.dmesg_restrict is 1"); });
+      [](std::error_code ec) {
+        return std::string(detail::not_permitted(ec) ? "the kernel's log: needs CAP_SYSLOG where kernel.dmesg_restrict is 1"
+                                                     : "syslog(2), the kernel's log");
+      });
 }
 #endif
 

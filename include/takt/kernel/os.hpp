@@ -1,7 +1,8 @@
-/// os.hpp - the one place where takt touches Linux: a stateless policy of static functions.
+/// os.hpp - the one place where takt touches Linux: a policy of static functions.
 ///
 /// Everything above takes the policy as a template parameter, `class Os = linux_os`, so that a test can put
 /// testing::fake_os in its place. A function here is one system call or the few that belong together; it judges nothing.
+/// Its one state is the count of forks, which no system call tells.
 /// Unless said otherwise it returns 0 or a value of errno (never -1), leaves its output untouched on failure and retries
 /// after a signal. Clocks, auxiliary vector and scheduling are async-signal-safe; what takes a std::string allocates.
 ///
@@ -56,20 +57,6 @@ struct [[gnu::visibility("default")]] linux_os {
   }
   [[nodiscard]] static int clock_getres(clockid_t id, timespec& out) noexcept {
     return ::syscall(SYS_clock_getres, id, &out) == 0 ? 0 : errno;
-  }
-
-  /// What adjtimex(2) tells of the kernel's steering of CLOCK_MONOTONIC and CLOCK_REALTIME.
-  struct steering {
-    long frequency = 0; ///< ppm times 65536
-    long tick = 10'000; ///< us that the clocks advance in a hundredth of a second
-    long offset = 0;    ///< what is left of a correction, in us or ns as `status` says
-    int status = 0;     ///< STA_* bits
-  };
-  [[nodiscard]] static int clock_steering(steering& out) noexcept {
-    timex t{};
-    if (::syscall(SYS_adjtimex, &t) == -1) return errno;
-    out = {t.freq, t.tick, t.offset, t.status};
-    return 0;
   }
 
   /// Returns: 0 with all that adjtimex(2) tells and the state of the clock, TIME_OK and so on. Changes nothing.

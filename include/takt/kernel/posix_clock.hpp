@@ -3,7 +3,9 @@
 /// Does not promise: that the road by the vDSO is the fast one for every clock. The vDSO makes the system call itself
 /// for CPU time, and for all but the coarse clocks while the clock source cannot be read from user space;
 /// `vdso::answers` tells. A filter (seccomp) that forbids clock_gettime ends the program in `now()` of a clock that
-/// needs it: there is no number to return; `read_clock` reports instead.
+/// needs it: there is no number to return; `read_clock` reports instead. A thread that may not read the counter (prctl
+/// PR_SET_TSC, PR_TSC_SIGSEGV) is ended by SIGSEGV in either, by the road of the vDSO, unless the clock is a coarse one or
+/// CPU time: to ask first would cost a system call, so whoever lives under such a ban takes access::syscall at once.
 ///
 /// Sources: clock_gettime(2), vdso(7), time_namespaces(7); [time.clock.req] of C++20; Linux lib/vdso/gettimeofday.c,
 /// v6.1.
@@ -197,11 +199,17 @@ template <class Os> std::chrono::nanoseconds clock_resolution(clockid_t id, std:
 #if TAKT_EXCEPTIONS
 template <access A, class Os> std::chrono::nanoseconds read_clock(clockid_t id) {
   return detail::or_throw([&](std::error_code& ec) { return read_clock<A, Os>(id, ec); },
-                          [&] { return "clock_gettime: clock " + std::to_string(id) + " cannot be read"; });
+                          [&](std::error_code ec) {
+                            return "clock_gettime: clock " + std::to_string(id) +
+                                   (ec == std::errc::invalid_argument ? " is not known to this kernel" : " cannot be read");
+                          });
 }
 template <class Os> std::chrono::nanoseconds clock_resolution(clockid_t id) {
   return detail::or_throw([&](std::error_code& ec) { return clock_resolution<Os>(id, ec); },
-                          [&] { return "clock_getres: clock " + std::to_string(id) + " is not known to this kernel"; });
+                          [&](std::error_code ec) {
+                            return "clock_getres: clock " + std::to_string(id) +
+                                   (ec == std::errc::invalid_argument ? " is not known to this kernel" : " cannot be asked");
+                          });
 }
 #endif
 

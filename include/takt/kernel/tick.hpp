@@ -44,6 +44,11 @@ struct kernel_config {
 template <class Os = linux_os> [[nodiscard]] frequency kernel_hz(std::error_code& ec) noexcept;
 template <class Os = linux_os> [[nodiscard]] kernel_config read_kernel_config(std::error_code& ec);
 template <class Os = linux_os> [[nodiscard]] std::optional<std::vector<unsigned>> nohz_full_cpus(std::error_code& ec);
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] frequency kernel_hz();
+template <class Os = linux_os> [[nodiscard]] kernel_config read_kernel_config();
+template <class Os = linux_os> [[nodiscard]] std::optional<std::vector<unsigned>> nohz_full_cpus();
+#endif
 
 [[nodiscard]] constexpr std::optional<frequency> kernel_hz_of(std::chrono::nanoseconds coarse_resolution) noexcept;
 template <class = when_called> [[nodiscard]] kernel_config parse_kernel_config(std::string_view text) noexcept;
@@ -139,24 +144,24 @@ template <class Os> std::optional<std::vector<unsigned>> nohz_full_cpus(std::err
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os> [[nodiscard]] frequency kernel_hz() {
+template <class Os> frequency kernel_hz() {
   return detail::or_throw([](std::error_code& ec) { return kernel_hz<Os>(ec); },
                           [] { return std::string("clock_getres(CLOCK_MONOTONIC_COARSE), the length of a tick"); });
 }
 
-template <class Os = linux_os> [[nodiscard]] kernel_config read_kernel_config() {
+template <class Os> kernel_config read_kernel_config() {
   return detail::or_throw([](std::error_code& ec) { return read_kernel_config<Os>(ec); },
-                          [] {
+                          [](std::error_code ec) {
                             std::string release;
                             static_cast<void>(Os::kernel_release(release));
-                            return "/boot/config-" + release +
-                                   ": may be absent or readable by root alone; try /proc/config.gz";
+                            const std::string path = detail::file_hint("/boot/config-" + release, ec, "root");
+                            return ec == std::errc::no_such_file_or_directory ? path + ": is there a /proc/config.gz?" : path;
                           });
 }
 
-template <class Os = linux_os> [[nodiscard]] std::optional<std::vector<unsigned>> nohz_full_cpus() {
+template <class Os> std::optional<std::vector<unsigned>> nohz_full_cpus() {
   return detail::or_throw([](std::error_code& ec) { return nohz_full_cpus<Os>(ec); },
-                          [] { return std::string(nohz_full_path); });
+                          [](std::error_code ec) { return detail::file_hint(nohz_full_path, ec); });
 }
 #endif
 

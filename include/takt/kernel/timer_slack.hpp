@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace takt::inline TAKT_ABI {
 
@@ -25,6 +26,12 @@ template <class Os = linux_os> [[nodiscard]] std::chrono::nanoseconds timer_slac
 template <class Os = linux_os> void set_timer_slack(std::chrono::nanoseconds slack, std::error_code& ec) noexcept;
 template <class Os = linux_os> [[nodiscard]] std::chrono::nanoseconds timer_slack_of(pid_t id, std::error_code& ec);
 template <class Os = linux_os> void set_timer_slack_of(pid_t id, std::chrono::nanoseconds slack, std::error_code& ec);
+#if TAKT_EXCEPTIONS
+template <class Os = linux_os> [[nodiscard]] std::chrono::nanoseconds timer_slack();
+template <class Os = linux_os> void set_timer_slack(std::chrono::nanoseconds slack);
+template <class Os = linux_os> [[nodiscard]] std::chrono::nanoseconds timer_slack_of(pid_t id);
+template <class Os = linux_os> void set_timer_slack_of(pid_t id, std::chrono::nanoseconds slack);
+#endif
 template <class Os = linux_os> class scoped_timer_slack;
 
 template <class = when_called>
@@ -108,31 +115,36 @@ template <class Os> void set_timer_slack_of(pid_t id, std::chrono::nanoseconds s
 
 #if TAKT_EXCEPTIONS
 namespace detail {
-inline constexpr char slack_hint[] =
-    "wants at least 1 ns, and a thread that is not under a real-time policy: for those "
-    "the kernel ignores slack";
+/// What can be done about `ec` of setting or reading the slack that `what` names.
+[[nodiscard, gnu::cold, gnu::noinline]] inline std::string slack_hint(std::string what, std::error_code ec) {
+  if (ec == std::errc::invalid_argument) return what += ": wants at least 1 ns";
+  if (ec == errc::no_effect) return what += ": the thread is under a real-time policy, for which the kernel ignores slack";
+  if (ec == std::errc::no_such_file_or_directory || ec == std::errc::no_such_process) return what += ": is there such a thread?";
+  return file_hint(std::move(what), ec, "CAP_SYS_NICE for another thread than the calling one, even to read");
+}
 } // namespace detail
 
-template <class Os = linux_os> [[nodiscard]] std::chrono::nanoseconds timer_slack() {
+template <class Os> std::chrono::nanoseconds timer_slack() {
   return detail::or_throw([](std::error_code& ec) { return timer_slack<Os>(ec); },
                           [] { return std::string("prctl(PR_GET_TIMERSLACK)"); });
 }
 
-template <class Os = linux_os> void set_timer_slack(std::chrono::nanoseconds slack) {
+template <class Os> void set_timer_slack(std::chrono::nanoseconds slack) {
   detail::or_throw([&](std::error_code& ec) { set_timer_slack<Os>(slack, ec); },
-                   [&] { return "timer slack of " + std::to_string(slack.count()) + " ns: " + detail::slack_hint; });
+                   [&](std::error_code ec) {
+                     return detail::slack_hint("timer slack of " + std::to_string(slack.count()) + " ns", ec);
+                   });
 }
 
-template <class Os = linux_os> [[nodiscard]] std::chrono::nanoseconds timer_slack_of(pid_t id) {
+template <class Os> std::chrono::nanoseconds timer_slack_of(pid_t id) {
   return detail::or_throw([&](std::error_code& ec) { return timer_slack_of<Os>(id, ec); },
-                          [&] { return detail::timer_slack_path(id) + ": needs CAP_SYS_NICE, even to read"; });
+                          [&](std::error_code ec) { return detail::slack_hint(detail::timer_slack_path(id), ec); });
 }
 
-template <class Os = linux_os> void set_timer_slack_of(pid_t id, std::chrono::nanoseconds slack) {
+template <class Os> void set_timer_slack_of(pid_t id, std::chrono::nanoseconds slack) {
   detail::or_throw([&](std::error_code& ec) { set_timer_slack_of<Os>(id, slack, ec); },
-                   [&] {
-                     return detail::timer_slack_path(id) + ", " + std::to_string(slack.count()) +
-                            " ns: needs CAP_SYS_NICE; " + detail::slack_hint;
+                   [&](std::error_code ec) {
+                     return std::to_string(slack.count()) + " ns into " + detail::slack_hint(detail::timer_slack_path(id), ec);
                    });
 }
 #endif
@@ -150,7 +162,7 @@ public:
     std::error_code ec;
     set(slack, ec);
     if (ec) {
-      detail::throw_error(ec, "scoped_timer_slack of " + std::to_string(slack.count()) + " ns: " + detail::slack_hint);
+      detail::throw_error(ec, detail::slack_hint("scoped_timer_slack of " + std::to_string(slack.count()) + " ns", ec));
     }
   }
 #endif

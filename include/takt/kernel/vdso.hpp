@@ -4,8 +4,9 @@
 /// works in static programs.
 ///
 /// Does not promise: that there is an image (valgrind and some emulators hide it), that it stays where it is after
-/// somebody moved it with mremap, or that a function it exports does without a system call: that is found out by
-/// `answers`, not by looking.
+/// somebody moved it with mremap, that a function it exports does without a system call: that is found out by
+/// `answers`, not by looking. In a thread that may not read the counter (prctl PR_SET_TSC, PR_TSC_SIGSEGV) its functions end
+/// the program with SIGSEGV for all but the coarse clocks and CPU time, while the clock source is the counter.
 ///
 /// Sources: vdso(7) for names and versions; getauxval(3) AT_SYSINFO_EHDR; Linux Documentation/ABI/stable/vdso (the vDSO
 /// is a complete ELF image of which the dynamic symbols and nothing else are ABI).
@@ -30,6 +31,7 @@ template <class Os = linux_os> [[nodiscard]] std::optional<elf::image> try_curre
 template <class Os = linux_os> [[nodiscard]] elf::image current(std::error_code& ec) noexcept;
 template <class Os = linux_os> [[nodiscard]] linux_os::clock_gettime_function clock_gettime_function() noexcept;
 template <class Os = linux_os> [[nodiscard]] bool answers(clockid_t id, std::error_code& ec) noexcept;
+[[nodiscard]] constexpr bool wants_counter(clockid_t id) noexcept;
 #if TAKT_EXCEPTIONS
 template <class Os = linux_os> [[nodiscard]] elf::image current();
 template <class Os = linux_os> [[nodiscard]] bool answers(clockid_t id);
@@ -48,6 +50,11 @@ inline constexpr std::string_view clock_gettime_name, clock_gettime_version;
 #endif
 
 // definitions
+
+/// Returns: whether the vDSO reads the counter for this clock, while the clock source is the counter.
+constexpr bool wants_counter(clockid_t id) noexcept {
+  return id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_RAW || id == CLOCK_BOOTTIME || id == CLOCK_REALTIME || id == CLOCK_TAI;
+}
 
 /// Returns: the image that the kernel mapped into this process: the empty one if it mapped none, nothing if the one it
 /// mapped is malformed. Costs as elf::image::try_parse, no system call; async-signal-safe.
@@ -92,7 +99,8 @@ template <class Os> linux_os::clock_gettime_function clock_gettime_function() no
 /// it does for CPU time, and for all but the coarse clocks while the clock source cannot be read from user space), if
 /// there is no vDSO, and on error. Found out by a call from a thread that is refused the system call, so the answer is
 /// exact, and true of the moment.
-/// Errors: EINVAL for a clock the kernel does not know; what pthread_create or seccomp(2) report; ENOTSUP where an
+/// Errors: EINVAL for a clock the kernel does not know; counter_forbidden for one that wants the counter in a thread that may
+/// not read it, for the experiment would end the program; what pthread_create or seccomp(2) report; ENOTSUP where an
 /// emulator accepts the filter and ignores it. Blocks until the thread has ended, some 100 us.
 template <class Os> bool answers(clockid_t id, std::error_code& ec) noexcept {
   ec.clear();
@@ -102,6 +110,10 @@ template <class Os> bool answers(clockid_t id, std::error_code& ec) noexcept {
   if (error == 0) {
     const auto f = clock_gettime_function<Os>();
     if (f == nullptr) return false;
+    if (bool allowed = true; wants_counter(id) && Os::counter_allowed(allowed) == 0 && !allowed) {
+      ec = errc::counter_forbidden;
+      return false;
+    }
     error = Os::without_system_call(f, id, answered);
   }
   if (error != 0) ec = detail::errno_code(error);
@@ -116,9 +128,11 @@ template <class Os> elf::image current() {
 
 template <class Os> bool answers(clockid_t id) {
   return detail::or_throw([&](std::error_code& ec) { return answers<Os>(id, ec); },
-                          [&] {
+                          [&](std::error_code ec) {
+                            const bool known = ec != std::errc::invalid_argument;
                             return "vdso::answers: clock " + std::to_string(id) +
-                                   " could not be tried; needs a clock the kernel knows, and seccomp(2)";
+                                   (ec == errc::counter_forbidden ? ": prctl(PR_SET_TSC, PR_TSC_ENABLE) allows it"
+                                    : known ? " could not be tried: needs seccomp(2) and a thread" : " is not known to this kernel");
                           });
 }
 #endif

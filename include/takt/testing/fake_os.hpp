@@ -50,14 +50,20 @@ template <class Tag> struct fake_os {
     bool open = true;
   };
 
+  /// What adjtimex tells where the kernel leaves its clocks alone.
+  [[nodiscard]] static timex unsteered() noexcept {
+    timex t{};
+    t.tick = 10'000;
+    return t;
+  }
+
   struct state {
     std::map<std::string, answer<std::string>> files;     ///< by path
     std::map<std::string, linux_os::file_facts> facts;    ///< by path; what is not listed is a private file of the user's
     std::map<std::string, int> write_errors;              ///< by path; what is not listed can be written if it exists
     std::map<clockid_t, answer<timespec>> clocks;         ///< what clock_gettime answers
     std::map<clockid_t, answer<timespec>> resolutions;    ///< what clock_getres answers
-    answer<linux_os::steering> steering{};                ///< the kernel leaves its clocks alone
-    answer<timex> adjtimex{};                             ///< what adjtimex tells; the state of the clock is
+    answer<timex> adjtimex{unsteered(), 0};               ///< what adjtimex tells; the state of the clock is
     int adjtimex_state = TIME_OK;
     answer<long> adjtime{};                               ///< what is left of a correction by adjtime
     answer<std::string> log{{}, EPERM};                   ///< the kernel's log
@@ -96,8 +102,6 @@ template <class Tag> struct fake_os {
   [[nodiscard]] static int clock_getres(clockid_t id, timespec& out) noexcept {
     return get(now.resolutions, id, EINVAL, out);
   }
-  using steering = linux_os::steering;
-  [[nodiscard]] static int clock_steering(steering& out) noexcept { return give(now.steering, out); }
   [[nodiscard]] static int read_adjtimex(timex& out, int& state) noexcept {
     if (now.adjtimex.error == 0) state = now.adjtimex_state;
     return give(now.adjtimex, out);
@@ -250,6 +254,7 @@ template <class Tag> struct fake_os {
     const auto file = now.files.find(path);
     if (file == now.files.end()) return ENOENT;
     file->second.value = text;
+    if (text.empty() || text.back() != '\n') file->second.value += '\n'; // /proc and /sys show a setting as a line
     return 0;
   }
   /// The names directly below `path` of all files there are.
