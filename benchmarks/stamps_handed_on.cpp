@@ -1,10 +1,11 @@
-// stamps_handed_on [READS]: whether time runs backwards, for threads that hand stamps to each other and for each by itself.
+// stamps_handed_on [READS]: whether time runs backwards, for threads that hand stamps to each other and for each by
+// itself.
 //
 // One thread a CPU: each takes the newest stamp it was given, reads the clock, compares, and hands its own on. A stamp
-// below the one that was received before it was taken is a step back. fast_tsc_clock may show some, because a bare read may
-// happen before the load of the stamp has finished; tsc_clock none. Both are read on the kernel's clock as it is, and then
-// again while discipline() is called every millisecond with a reference that is wrong by up to 10 us in either direction:
-// now the fast clock is compared with itself alone. Ends with 1 if a promise was broken.
+// below the one that was received before it was taken is a step back. fast_tsc_clock may show some, because a bare read
+// may happen before the load of the stamp has finished; tsc_clock none. Both are read on the kernel's clock as it is,
+// and then again while discipline() is called every millisecond with a reference that is wrong by up to 10 us in either
+// direction: now the fast clock is compared with itself alone. Ends with 1 if a promise was broken.
 #include <takt/clock/tsc_clock.hpp>
 
 #include <algorithm>
@@ -84,8 +85,9 @@ public:
   ~wrong_keeper() {
     done_ = true;
     thread_.join();
-    std::printf("  discipline() was called %" PRIu64 " times, %" PRIu64 " of them found the clock ahead, by up to %.1f us\n", calls_,
-                ahead_, static_cast<double>(most_.count()) * 1e-3);
+    std::printf("  discipline() was called %" PRIu64 " times, %" PRIu64
+                " of them found the clock ahead, by up to %.1f us\n",
+                calls_, ahead_, static_cast<double>(most_.count()) * 1e-3);
   }
 
 private:
@@ -113,7 +115,8 @@ template <class Clock> bool show(const char* name, std::uint64_t reads, compared
   std::printf("  %-15s %-17s %11" PRIu64 " reads in %5.1f s  %9" PRIu64 " steps back", name,
               with == compared::with_all ? "between threads" : "within a thread", c.reads, seconds, c.back);
   if (c.back != 0) {
-    std::printf(", one in %.0f, the largest %" PRId64 " ns", static_cast<double>(c.reads) / static_cast<double>(c.back), c.most);
+    std::printf(", one in %.0f, the largest %" PRId64 " ns", static_cast<double>(c.reads) / static_cast<double>(c.back),
+                c.most);
   }
   std::printf("\n");
   std::fflush(stdout);

@@ -1,5 +1,5 @@
-/// tsc_clock_benchmark.cpp - what a time in nanoseconds costs beside the bare read of the counter that is in it, and beside
-/// std::chrono::steady_clock; on one core and on all at once. A keeper runs all the while.
+/// tsc_clock_benchmark.cpp - what a time in nanoseconds costs beside the bare read of the counter that is in it, and
+/// beside std::chrono::steady_clock; on one core and on all at once. A keeper runs all the while.
 ///
 /// All figures belong together only as ratios of medians of one interleaved run:
 ///   --benchmark_enable_random_interleaving=true --benchmark_repetitions=21 --benchmark_report_aggregates_only=true

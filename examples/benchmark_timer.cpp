@@ -1,6 +1,6 @@
 // A benchmark that times just what it means to, with takt::stopwatch as the manual timer of Google Benchmark. Sorting
-// needs an unsorted vector each time; PauseTiming() would cost more than the sort of a short one, and the loop around it
-// would be counted. Ordered reads frame the sort alone, and a run in which the thread was moved says so.
+// needs an unsorted vector each time; PauseTiming() would cost more than the sort of a short one, and the loop around
+// it would be counted. Ordered reads frame the sort alone, and a run in which the thread was moved says so.
 #include <algorithm>
 #include <benchmark/benchmark.h>
 #include <chrono>

@@ -1,6 +1,6 @@
 // A logger for hot paths: a record is the bare counter, 10 ns, and what happened; the time is worked out when somebody
-// reads the log, by the line that was in force when the record was made. A keeper renews that line meanwhile, so records of
-// an hour ago come out as well as new ones.
+// reads the log, by the line that was in force when the record was made. A keeper renews that line meanwhile, so
+// records of an hour ago come out as well as new ones.
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -33,7 +33,8 @@ public:
       std::tm local{};
       localtime_r(&seconds, &local);
       std::printf("%02d:%02d:%02d.%09lld  +/- %3lld ns  %s %d\n", local.tm_hour, local.tm_min, local.tm_sec,
-                  static_cast<long long>((wall - second).count()), static_cast<long long>(when.error.count()), r.what, r.number);
+                  static_cast<long long>((wall - second).count()), static_cast<long long>(when.error.count()), r.what,
+                  r.number);
     }
   }
 

@@ -29,8 +29,11 @@ int main() {
     else laps.push_back(lap.elapsed());
   }
   std::sort(laps.begin(), laps.end());
-  const auto ns = [&](std::size_t i) { return rate.rate().to<std::chrono::duration<double, std::nano>>(laps[i]).count(); };
-  std::printf("%lu found; a lookup takes %.1f ns, one in a hundred %.1f ns or more\n", found, ns(laps.size() / 2), ns(laps.size() * 99 / 100));
+  const auto ns = [&](std::size_t i) {
+    return rate.rate().to<std::chrono::duration<double, std::nano>>(laps[i]).count();
+  };
+  std::printf("%lu found; a lookup takes %.1f ns, one in a hundred %.1f ns or more\n", found, ns(laps.size() / 2),
+              ns(laps.size() * 99 / 100));
   std::printf("the two reads by themselves: %llu ticks, taken off; moved in %d laps\n",
               static_cast<unsigned long long>(watch.overhead().count()), moved);
 }

@@ -1,6 +1,6 @@
-// Following the wall clock for the price of a counter read: tsc_clock on CLOCK_REALTIME, with a keeper that is told at once
-// when somebody sets the system clock. Such a clock steps when the system clock does, so it is for calendars and never for
-// deadlines; is_steady says so.
+// Following the wall clock for the price of a counter read: tsc_clock on CLOCK_REALTIME, with a keeper that is told at
+// once when somebody sets the system clock. Such a clock steps when the system clock does, so it is for calendars and
+// never for deadlines; is_steady says so.
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -29,12 +29,13 @@ int main() {
     const std::time_t seconds = second.count();
     std::tm utc{};
     gmtime_r(&seconds, &utc);
-    std::printf("%04d-%02d-%02d %02d:%02d:%02d.%09lld UTC, %+lld ns from system_clock\n", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                utc.tm_hour, utc.tm_min, utc.tm_sec, static_cast<long long>((now.time_since_epoch() - second).count()),
+    std::printf("%04d-%02d-%02d %02d:%02d:%02d.%09lld UTC, %+lld ns from system_clock\n", utc.tm_year + 1900,
+                utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                static_cast<long long>((now.time_since_epoch() - second).count()),
                 static_cast<long long>((now.time_since_epoch() - kernel.time_since_epoch()).count()));
     std::this_thread::sleep_for(100ms);
   }
   const auto report = keeper.report();
-  std::printf("the keeper looked %llu times; the system clock was set %llu times\n", static_cast<unsigned long long>(report.looks),
-              static_cast<unsigned long long>(report.told));
+  std::printf("the keeper looked %llu times; the system clock was set %llu times\n",
+              static_cast<unsigned long long>(report.looks), static_cast<unsigned long long>(report.told));
 }

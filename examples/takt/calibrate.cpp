@@ -13,7 +13,8 @@
 #include <takt/clock/shared_calibration.hpp>
 #include <takt/clock/verdict.hpp>
 
-ABSL_FLAG(tool::duration, longest_budget, tool::duration{std::chrono::milliseconds(500)}, "TIME: The longest budget to try, up to 10s");
+ABSL_FLAG(tool::duration, longest_budget, tool::duration{std::chrono::milliseconds(500)},
+          "TIME: The longest budget to try, up to 10s");
 ABSL_FLAG(int, each_budget, 5, "N: Calibrations with each budget");
 
 namespace tool {
@@ -83,9 +84,12 @@ public:
   }
   /// The numbers at the ends, at the limits of the middle, and 0.
   [[nodiscard]] std::string heading() const {
-    const std::string most = absl::StrFormat("%g", least_ * std::pow(10, decades_)), least = absl::StrFormat("%g", least_);
+    const std::string most = absl::StrFormat("%g", least_ * std::pow(10, decades_)),
+                      least = absl::StrFormat("%g", least_);
     std::string line(width(), ' ');
-    const auto put = [&](std::size_t at, const std::string& text) { line.replace(std::min(at, width() - text.size()), text.size(), text); };
+    const auto put = [&](std::size_t at, const std::string& text) {
+      line.replace(std::min(at, width() - text.size()), text.size(), text);
+    };
     put(0, "-" + most), put(width() - most.size() - 1, "+" + most);
     put(half - 2, "+/-" + least);
     return line;
@@ -106,13 +110,22 @@ section convergence(const std::vector<step>& steps, const tsc_calibration& best)
     most = std::max(most, c.uncertainty_ppm() + std::fabs(ppm_apart(c.rate(), best.rate())));
   }
   const axis a(least, most);
-  s.table->columns = {{"budget_ns", "budget", true},        {"spent_ns", "spent", true},   {"hertz", "MHz", true},
-                      {"uncertainty_ppm", "+/- ppm", true}, {"off_ppm", "off ppm", true},  {"worst_off_ppm", "worst", true},
-                      {"samples_used", "used", true},       {"runs", "runs", true},        {"", a.heading()}};
+  s.table->columns = {
+      {"budget_ns", "budget", true},        {"spent_ns", "spent", true},  {"hertz", "MHz", true},
+      {"uncertainty_ppm", "+/- ppm", true}, {"off_ppm", "off ppm", true}, {"worst_off_ppm", "worst", true},
+      {"samples_used", "used", true},       {"runs", "runs", true},       {"", a.heading()}};
   for (const step& st : steps) {
     const value budget = time_value(static_cast<double>(st.budget.count()));
     if (st.runs.empty()) {
-      s.table->rows.push_back({budget, not_told(), not_told(), not_told(), not_told(), not_told(), not_told(), count(0), {st.why.message(), nullptr}});
+      s.table->rows.push_back({budget,
+                               not_told(),
+                               not_told(),
+                               not_told(),
+                               not_told(),
+                               not_told(),
+                               not_told(),
+                               count(0),
+                               {st.why.message(), nullptr}});
       continue;
     }
     const tsc_calibration& c = typical(st.runs);
@@ -143,12 +156,18 @@ section origins(const tsc_calibration& best, const std::optional<tsc_calibration
                       {"agrees", "agrees"},
                       {"not_told", ""}};
   const value none{"-", nullptr};
-  const auto mhz = [&](takt::tick_rate r) { return r.known() ? value{absl::StrFormat("%.6f", r.hertz() * 1e-6), r.hertz()} : none; };
+  const auto mhz = [&](takt::tick_rate r) {
+    return r.known() ? value{absl::StrFormat("%.6f", r.hertz() * 1e-6), r.hertz()} : none;
+  };
   const auto ppm = [](double x) {
     const double size = std::fabs(x);
-    return value{size >= 10 ? absl::StrFormat("%.0f", x) : size >= 1e-4 || size == 0 ? absl::StrFormat("%.4f", x) : absl::StrFormat("%.1e", x), x};
+    return value{size >= 10                  ? absl::StrFormat("%.0f", x)
+                 : size >= 1e-4 || size == 0 ? absl::StrFormat("%.4f", x)
+                                             : absl::StrFormat("%.1e", x),
+                 x};
   };
-  s.table->rows.push_back({word("measured"), mhz(raw ? raw->rate() : takt::tick_rate()), mhz(best.rate()), ppm(best.uncertainty_ppm()), none, none, none});
+  s.table->rows.push_back({word("measured"), mhz(raw ? raw->rate() : takt::tick_rate()), mhz(best.rate()),
+                           ppm(best.uncertainty_ppm()), none, none, none});
   std::size_t agree = 0, told = 0;
   // An anchor gives a calibration against CLOCK_MONOTONIC, so it is compared with the other one as it is.
   takt::shared_calibration shared;
@@ -157,7 +176,8 @@ section origins(const tsc_calibration& best, const std::optional<tsc_calibration
     const double off = ppm_apart(anchored.rate(), best.rate());
     const bool agrees = std::fabs(off) <= anchored.uncertainty_ppm() + best.uncertainty_ppm();
     ++told, agree += agrees;
-    s.table->rows.push_back({word("shared anchor"), none, mhz(anchored.rate()), ppm(anchored.uncertainty_ppm()), ppm(off), yes_no(agrees), none});
+    s.table->rows.push_back({word("shared anchor"), none, mhz(anchored.rate()), ppm(anchored.uncertainty_ppm()),
+                             ppm(off), yes_no(agrees), none});
   } else {
     s.table->rows.push_back({word("shared anchor"), none, none, none, none, none, word(shared.why())});
     s.remarks.push_back(absl::StrCat("Not told: shared anchor: ", shared.why(), "."));
@@ -166,10 +186,11 @@ section origins(const tsc_calibration& best, const std::optional<tsc_calibration
     const auto checked = takt::cross_check(r, best);
     const bool tells = r.raw.known() || r.monotonic.known();
     told += tells, agree += checked && checked->agrees;
-    s.table->rows.push_back({word(as_absl(takt::name(r.origin))), mhz(r.raw), mhz(r.monotonic), tells ? ppm(r.uncertainty_ppm) : none,
-                             checked ? ppm(checked->off_ppm) : none, checked ? yes_no(checked->agrees) : none,
-                             r.not_told.empty() ? none : word(r.not_told)});
-    if (!r.not_told.empty()) s.remarks.push_back(absl::StrCat("Not told: ", as_absl(takt::name(r.origin)), ": ", r.not_told, "."));
+    s.table->rows.push_back({word(as_absl(takt::name(r.origin))), mhz(r.raw), mhz(r.monotonic),
+                             tells ? ppm(r.uncertainty_ppm) : none, checked ? ppm(checked->off_ppm) : none,
+                             checked ? yes_no(checked->agrees) : none, r.not_told.empty() ? none : word(r.not_told)});
+    if (!r.not_told.empty())
+      s.remarks.push_back(absl::StrCat("Not told: ", as_absl(takt::name(r.origin)), ": ", r.not_told, "."));
   }
   s.add("steering_ppm", "MONOTONIC runs faster than RAW by",
         facts.steered_error ? not_told() : value{ppm(facts.steered.ppm).text + " ppm", facts.steered.ppm},
@@ -186,11 +207,13 @@ section origins(const tsc_calibration& best, const std::optional<tsc_calibration
 exit_code run() {
   const nanoseconds longest = absl::GetFlag(FLAGS_longest_budget).value;
   const int each = absl::GetFlag(FLAGS_each_budget);
-  if (longest < 100us || longest > takt::calibration_rule::longest_budget) return wrong_usage("--longest-budget wants a time from 100us to 10s");
+  if (longest < 100us || longest > takt::calibration_rule::longest_budget)
+    return wrong_usage("--longest-budget wants a time from 100us to 10s");
   if (each < 1) return wrong_usage("--each-budget wants a number above zero");
 
   bool allowed = true;
-  if (takt::linux_os::counter_allowed(allowed) == 0 && !allowed) return could_not("this thread may not read the counter (prctl PR_SET_TSC)");
+  if (takt::linux_os::counter_allowed(allowed) == 0 && !allowed)
+    return could_not("this thread may not read the counter (prctl PR_SET_TSC)");
   std::vector<step> steps;
   for (const nanoseconds b : budgets_up_to(longest)) steps.push_back({b, {}, 0, {}});
   nanoseconds all{}, spent{};
@@ -226,7 +249,8 @@ exit_code run() {
 
   document d;
   section s{"calibration", "The counter of this machine", {}, {}, {}};
-  s.add("hertz", "rate", {takt::to_string(*best), best->rate().hertz()}, "the best of all below, and what they are off from");
+  s.add("hertz", "rate", {takt::to_string(*best), best->rate().hertz()},
+        "the best of all below, and what they are off from");
   s.add_aside("uncertainty_ppm", number(best->uncertainty_ppm(), 6), "");
   s.add("counter_trusted", "may it be a clock", yes_no(trusted), "takt report tells why");
   d.sections.push_back(std::move(s));
@@ -239,16 +263,19 @@ exit_code run() {
 
 } // namespace
 
-extern const command calibrate_command{
-    "calibrate",
-    "how well the counter's rate is known after how long, and who else tells it",
-    "Measures the counter against CLOCK_MONOTONIC with budgets from 100 us up to --longest-budget, each several times, and shows the\n"
-    "typical run of each: its rate, the uncertainty it states, how far it and the worst of its kind are from the best of all. The\n"
-    "picture has the error bars on an axis of ppm that is logarithmic to both sides; inside its innermost numbers all is zero.\n"
-    "Then every origin of the rate side by side, another process's anchor, CPUID, hypervisor, firmware, kernel log and perf, and\n"
-    "whether it agrees with what was measured within what both may be off.",
-    "takt calibrate --longest-budget 2s",
-    {"longest_budget", "each_budget"},
-    &run};
+extern const command calibrate_command{"calibrate",
+                                       "how well the counter's rate is known after how long, and who else tells it",
+                                       "Measures the counter against CLOCK_MONOTONIC with budgets from 100 us up to "
+                                       "--longest-budget, each several times, and shows the\n"
+                                       "typical run of each: its rate, the uncertainty it states, how far it and the "
+                                       "worst of its kind are from the best of all. The\n"
+                                       "picture has the error bars on an axis of ppm that is logarithmic to both "
+                                       "sides; inside its innermost numbers all is zero.\n"
+                                       "Then every origin of the rate side by side, another process's anchor, CPUID, "
+                                       "hypervisor, firmware, kernel log and perf, and\n"
+                                       "whether it agrees with what was measured within what both may be off.",
+                                       "takt calibrate --longest-budget 2s",
+                                       {"longest_budget", "each_budget"},
+                                       &run};
 
 } // namespace tool

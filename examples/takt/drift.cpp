@@ -36,10 +36,10 @@ constexpr int brackets = 20;
 constexpr std::size_t most_rows = 12, most_bins = 20, bar_width = 50;
 
 struct reading {
-  nanoseconds at{};     // since the beginning
-  double error = 0;     // of the clock against CLOCK_MONOTONIC, ns; positive: ahead
+  nanoseconds at{}; // since the beginning
+  double error = 0; // of the clock against CLOCK_MONOTONIC, ns; positive: ahead
   double half_width = 0;
-  double stated = 0;    // what the clock itself says of its error
+  double stated = 0; // what the clock itself says of its error
 };
 
 /// Compares a clock with the kernel's between two reads of it.
@@ -112,7 +112,8 @@ section histogram(absl::string_view key, absl::string_view title, const std::vec
 
   const double width = bin_width(*most - *least), from = std::floor(*least / width);
   std::vector<std::size_t> bins(static_cast<std::size_t>(std::floor(*most / width) - from) + 1);
-  for (const double e : errors) ++bins[std::min(bins.size() - 1, static_cast<std::size_t>(std::max(0.0, std::floor(e / width) - from)))];
+  for (const double e : errors)
+    ++bins[std::min(bins.size() - 1, static_cast<std::size_t>(std::max(0.0, std::floor(e / width) - from)))];
   const std::size_t fullest = *std::max_element(bins.begin(), bins.end());
   s.table->columns = {{"from_ns", "from", true}, {"to_ns", "to", true}, {"readings", "readings", true}, {"", ""}};
   for (std::size_t i = 0; i < bins.size(); ++i) {
@@ -131,7 +132,9 @@ section over_time(const std::vector<reading>& alone, const std::vector<reading>&
                       {"alone_most_ns", "most", true},
                       {"alone_stated_ns", "stated", true}};
   if (!kept.empty()) {
-    for (const column& c : {column{"kept_least_ns", "kept: least", true}, {"kept_most_ns", "most", true}, {"kept_stated_ns", "stated", true}})
+    for (const column& c : {column{"kept_least_ns", "kept: least", true},
+                            {"kept_most_ns", "most", true},
+                            {"kept_stated_ns", "stated", true}})
       s.table->columns.push_back(c);
   }
   // In a row for each of `most_rows` equal spans; of no readings nothing is told.
@@ -146,7 +149,9 @@ section over_time(const std::vector<reading>& alone, const std::vector<reading>&
       stated = std::max(stated, r.stated), any = true;
     }
     if (!any) row.insert(row.end(), 3, value{"-", nullptr});
-    else row.push_back(rounded(least)), row.push_back(rounded(most)), row.push_back({"+/- " + time_value(stated).text, stated});
+    else
+      row.push_back(rounded(least)), row.push_back(rounded(most)),
+          row.push_back({"+/- " + time_value(stated).text, stated});
   };
   for (std::size_t i = 0; i < most_rows; ++i) {
     const double until = std::chrono::duration<double>(length).count() * static_cast<double>(i + 1) / most_rows;
@@ -162,9 +167,11 @@ exit_code run() {
   const std::optional<duration> wanted = absl::GetFlag(FLAGS_for), keeper_period = absl::GetFlag(FLAGS_keeper);
   const nanoseconds budget = absl::GetFlag(FLAGS_budget).value;
   const nanoseconds length = wanted ? wanted->value : default_length;
-  if (length <= nanoseconds::zero() || length > std::chrono::hours(24 * 365)) return wrong_usage("--for wants a time above zero and up to a year");
+  if (length <= nanoseconds::zero() || length > std::chrono::hours(24 * 365))
+    return wrong_usage("--for wants a time above zero and up to a year");
   if (budget <= nanoseconds::zero()) return wrong_usage("--budget wants a time above zero");
-  if (keeper_period && keeper_period->value < takt::keeper_rule::least_period) return wrong_usage("--keeper wants a period of 1ms or more");
+  if (keeper_period && keeper_period->value < takt::keeper_rule::least_period)
+    return wrong_usage("--keeper wants a period of 1ms or more");
 
   std::error_code ec;
   const takt::tsc_calibration calibration = alone_clock::calibrate(budget, ec);
@@ -173,7 +180,8 @@ exit_code run() {
     kept_clock::calibrate(budget, ec, keeper_period->value);
     if (!ec) keeper.emplace(keeper_period->value, ec);
   }
-  if (ec) return could_not("tsc_clock cannot run by this machine's counter; `takt report` tells what is known of it", ec);
+  if (ec)
+    return could_not("tsc_clock cannot run by this machine's counter; `takt report` tells what is known of it", ec);
 
   const nanoseconds interval = std::max(least_interval, length / most_readings);
   std::vector<reading> alone, kept;
@@ -186,16 +194,20 @@ exit_code run() {
     if (believed) alone.push_back(compare<alone_clock>(begin));
     if (keeper) kept.push_back(compare<kept_clock>(begin));
     shown.at(std::chrono::duration<double>(steady_clock::now() - start) / std::chrono::duration<double>(length));
-  } while (sleep_until(std::min(steady_clock::now() + interval, start + length)) && steady_clock::now() < start + length);
+  } while (sleep_until(std::min(steady_clock::now() + interval, start + length)) &&
+           steady_clock::now() < start + length);
   const nanoseconds compared = kernel::now() - begin;
   if (alone.empty()) return could_not("the counter jumped as soon as it was calibrated");
 
   document d;
   section s{"drift", "tsc_clock against CLOCK_MONOTONIC", {}, {}, {}};
-  s.add("seconds", "compared for", {absl::StrFormat("%.3g s", std::chrono::duration<double>(compared).count()), std::chrono::duration<double>(compared).count()});
+  s.add("seconds", "compared for",
+        {absl::StrFormat("%.3g s", std::chrono::duration<double>(compared).count()),
+         std::chrono::duration<double>(compared).count()});
   s.add("every_ns", "every", time_value(static_cast<double>(interval.count())));
   s.add("hertz", "calibration", {takt::to_string(calibration), calibration.rate().hertz()});
-  s.add("uncertainty_ppm", "so it may drift by", {absl::StrFormat("%.4f ppm", calibration.uncertainty_ppm()), calibration.uncertainty_ppm()});
+  s.add("uncertainty_ppm", "so it may drift by",
+        {absl::StrFormat("%.4f ppm", calibration.uncertainty_ppm()), calibration.uncertainty_ppm()});
   if (keeper) {
     const takt::keeper_report r = keeper->report();
     s.add("keeper_period_ns", "a keeper looked every", time_value(static_cast<double>(keeper_period->value.count())));
@@ -203,11 +215,15 @@ exit_code run() {
     s.add("corrected_forward", "found the clock behind", count(r.corrected_forward));
     s.add("worked_off", "ahead", count(r.worked_off));
   }
-  if (!believed) s.remarks.push_back("The clock that was left alone stopped believing its counter: its hour was over, or the counter jumped.");
+  if (!believed)
+    s.remarks.push_back(
+        "The clock that was left alone stopped believing its counter: its hour was over, or the counter jumped.");
   d.sections.push_back(std::move(s));
   d.sections.push_back(over_time(alone, kept, compared));
   d.sections.push_back(histogram("left_alone", "Left alone", alone));
-  if (!kept.empty()) d.sections.push_back(histogram("kept", absl::StrCat("Kept every ", time_value(static_cast<double>(keeper_period->value.count())).text), kept));
+  if (!kept.empty())
+    d.sections.push_back(histogram(
+        "kept", absl::StrCat("Kept every ", time_value(static_cast<double>(keeper_period->value.count())).text), kept));
   print(d);
   return exit_code::done;
 }
@@ -217,8 +233,10 @@ exit_code run() {
 extern const command drift_command{
     "drift",
     "how far tsc_clock goes from the kernel's clock",
-    "Calibrates tsc_clock once and compares it with CLOCK_MONOTONIC for --for TIME (10 s without it), each time by the narrowest of\n"
-    "20 brackets. --keeper adds a second clock that a clock_keeper disciplines, so that both are seen in one run. Shows how the error\n"
+    "Calibrates tsc_clock once and compares it with CLOCK_MONOTONIC for --for TIME (10 s without it), each time by the "
+    "narrowest of\n"
+    "20 brackets. --keeper adds a second clock that a clock_keeper disciplines, so that both are seen in one run. "
+    "Shows how the error\n"
     "grew beside what the clock states of it, and its histogram. Ctrl-C ends it with what there is.",
     "takt drift --for 5min --keeper 1s",
     {"for", "keeper", "budget"},

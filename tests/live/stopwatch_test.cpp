@@ -1,5 +1,5 @@
-// Protects the stopwatch on this machine: empty laps come out next to nothing, busy ones as long as they were, and a thread
-// that is moved inside a region is told from one that is not.
+// Protects the stopwatch on this machine: empty laps come out next to nothing, busy ones as long as they were, and a
+// thread that is moved inside a region is told from one that is not.
 #include <takt/clock/stopwatch.hpp>
 
 #include <doctest/doctest.h>
@@ -36,7 +36,8 @@ TEST_CASE("an empty lap takes less than the overhead that was subtracted from it
 }
 
 TEST_CASE("a lap is not shorter than what was done in it, nor longer than what it was done in") {
-  if (!takt::judge(takt::gather_counter_facts()).counter_trusted) TAKT_SKIP("the counter of this machine is not trusted");
+  if (!takt::judge(takt::gather_counter_facts()).counter_trusted)
+    TAKT_SKIP("the counter of this machine is not trusted");
   std::error_code ec;
   takt::tsc_clock::calibrate(5ms, ec);
   REQUIRE(!ec);
@@ -46,12 +47,14 @@ TEST_CASE("a lap is not shorter than what was done in it, nor longer than what i
     const auto outer = kernel::now();
     watch.start();
     const auto inner = kernel::now();
-    while (kernel::now() < inner + 100us) {}
+    while (kernel::now() < inner + 100us) {
+    }
     const auto inside = kernel::now() - inner;
     const takt::lap lap = watch.stop();
     const auto outside = kernel::now() - outer;
     REQUIRE(lap.time());
-    // 1 us: what the overhead may have been taken too large. A thousandth: twice the most that NTP may change the rate by.
+    // 1 us: what the overhead may have been taken too large. A thousandth: twice the most that NTP may change the rate
+    // by.
     const auto slack = 1us + outside / 1000;
     CHECK(*lap.time() >= inside - slack);
     CHECK(*lap.time() <= outside + slack);

@@ -1,5 +1,5 @@
-# takt calibrate: a row for each budget with its error bar, every origin beside the measurement, and what it has when it is
-# stopped.
+# takt calibrate: a row for each budget with its error bar, every origin beside the measurement, and what it has when it
+# is stopped.
 . "$(dirname "$0")/common.sh"
 every calibrate --longest-budget 200us --each-budget 1
 

@@ -1,5 +1,5 @@
-# A machine whose kernel does not offer the counter as a clock source: the tool says so, recommends the other road, and keeps
-# no time by the counter. The kernel's list is replaced by one that nobody else sees.
+# A machine whose kernel does not offer the counter as a clock source: the tool says so, recommends the other road, and
+# keeps no time by the counter. The kernel's list is replaced by one that nobody else sees.
 . "$(dirname "$0")/common.sh"
 in_own_mounts "$@"
 sysfs=/sys/devices/system/clocksource/clocksource0

@@ -1,5 +1,5 @@
-// Protects what a stopwatch says of a region: ticks without its own overhead and never below zero, time by the line that
-// was in force, and whether the thread changed its CPU.
+// Protects what a stopwatch says of a region: ticks without its own overhead and never below zero, time by the line
+// that was in force, and whether the thread changed its CPU.
 #include <takt/clock/stopwatch.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <takt/testing/manual_counter.hpp>
@@ -37,7 +37,7 @@ TEST_CASE("a lap is what lies between its ends, less the overhead, and never bel
   static_assert(lap(at(100), at(120), ticks(20)).elapsed() == ticks(0));
   static_assert(lap(at(100), at(119), ticks(20)).elapsed() == ticks(0));
   static_assert(lap(at(100), at(100), ticks(0)).elapsed() == ticks(0));
-  static_assert(lap(at(100), at(99), ticks(0)).elapsed() == ticks(0));   // the counter of another CPU was behind
+  static_assert(lap(at(100), at(99), ticks(0)).elapsed() == ticks(0)); // the counter of another CPU was behind
   static_assert(lap(at(100), at(90), ticks(20)).elapsed() == ticks(0));
   static_assert(lap(at(~std::uint64_t{0} - 9), at(30), ticks(20)).elapsed() == ticks(20)); // past the counter's end
   static_assert(lap().elapsed() == ticks(0));
@@ -106,7 +106,7 @@ TEST_CASE("the overhead is what is usual: interruptions and a slow beginning do 
   machine::reset();
   machine::now.on_read = [] {
     const int n = region::reads;
-    machine::now.cost = n < 400 ? 60 : 20;               // not yet at speed
+    machine::now.cost = n < 400 ? 60 : 20;                 // not yet at speed
     if (n > 1000 && n % 5 == 0) machine::now.time += 5000; // interrupted, two regions in five
     if (n == 900) machine::now.cost = 2;
   };

@@ -3,14 +3,14 @@
 ///   takt::stopwatch watch;                     // once; the first of a program measures its own overhead
 ///   watch.start();
 ///   work();
-///   const takt::lap lap = watch.stop();        // lap.elapsed(): ticks; lap.time(): nanoseconds by tsc_clock; lap.moved()
+///   const takt::lap lap = watch.stop();        // lap.elapsed() in ticks, lap.time() by tsc_clock, lap.moved()
 ///
-/// Both ends are ordered: nothing before start() is counted, all that stands before stop() is. Beside a region the reads
-/// themselves take some 20 ns; that much is measured once, of empty regions, and subtracted.
+/// Both ends are ordered: nothing before start() is counted, all that stands before stop() is. Beside a region the
+/// reads themselves take some 20 ns; that much is measured once, of empty regions, and subtracted.
 ///
 /// Does not promise: that the compiler leaves calculations in the region that touch no memory (the essay in counter.hpp
-/// tells how to keep them); that nobody else had the CPU meanwhile; to see a thread that was moved and came back. A thread
-/// that forbade itself the counter (PR_SET_TSC) gets SIGSEGV.
+/// tells how to keep them); that nobody else had the CPU meanwhile; to see a thread that was moved and came back. A
+/// thread that forbade itself the counter (PR_SET_TSC) gets SIGSEGV.
 #pragma once
 #include <takt/clock/tsc_clock.hpp>
 #include <takt/core/config.hpp>
@@ -60,8 +60,8 @@ public:
   template <class Duration> [[nodiscard]] constexpr Duration to(const tick_rate& rate) const noexcept {
     return rate.to<Duration>(elapsed());
   }
-  /// Returns: elapsed() by the line of `Clock` that was in force, corrections that fell into the region included; nothing
-  /// before calibrate(). Lock-free; a few dozen nanoseconds.
+  /// Returns: elapsed() by the line of `Clock` that was in force, corrections that fell into the region included;
+  /// nothing before calibrate(). Lock-free; a few dozen nanoseconds.
   template <class Clock = tsc_clock> [[nodiscard]] std::optional<std::chrono::nanoseconds> time() const noexcept {
     const auto from = Clock::date(begin_.count);
     if (from.error == std::chrono::nanoseconds::max()) return std::nullopt;
@@ -132,12 +132,12 @@ template <class Region> inline constinit std::atomic<std::uint64_t> overhead_and
 
 } // namespace detail
 
-/// Measures laps, one after the other. `Region` has begin() and end(), which tell the counter and the CPU. Not to be shared
-/// between threads; as many as one likes may exist.
+/// Measures laps, one after the other. `Region` has begin() and end(), which tell the counter and the CPU. Not to be
+/// shared between threads; as many as one likes may exist.
 template <class Region> class basic_stopwatch {
 public:
-  /// Effects: the first of its kind in a program measures the overhead, in 100 us or less. All take the same, also on CPUs
-  /// of another speed.
+  /// Effects: the first of its kind in a program measures the overhead, in 100 us or less. All take the same, also on
+  /// CPUs of another speed.
   basic_stopwatch() noexcept : overhead_(known_overhead()) {}
 
   /// Effects: begins a lap, instead of the one that was begun before.
