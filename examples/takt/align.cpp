@@ -131,7 +131,7 @@ section about_wake_ups(const std::vector<finished_run>& runs) {
             {},
             table{},
             {}};
-  s.table->columns = {{"policy", "", false},
+  s.table->columns = {{"policy", "policy", false},
                       {"sleeps_per_second", "sleeps", true},
                       {"programmed_per_second", "distinct expiries", true},
                       {"planner_per_second", "planner", true},
@@ -159,7 +159,7 @@ section about_interrupts(const run_record& idle, const std::vector<finished_run>
             {},
             table{},
             {}};
-  s.table->columns = {{"policy", "", false}, {"per_second", "all CPUs", true}};
+  s.table->columns = {{"policy", "policy", false}, {"per_second", "all CPUs", true}};
   for (const auto& c : idle.interrupts.cpus)
     s.table->columns.push_back({absl::StrCat("cpu", c.cpu), absl::StrCat("CPU", c.cpu), true});
   const auto seconds = [](const run_record& r) { return std::chrono::duration<double>(r.length).count(); };
@@ -185,7 +185,7 @@ section about_interrupts(const run_record& idle, const std::vector<finished_run>
 
 section about_quiet(const std::vector<finished_run>& runs) {
   section s{"quiet", "Time in which no process of the experiment woke, in ms", {}, table{}, {}};
-  s.table->columns = {{"policy", "", false}, {"median_ns", "median", true}, {"longest_ns", "longest", true}};
+  s.table->columns = {{"policy", "policy", false}, {"median_ns", "median", true}, {"longest_ns", "longest", true}};
   for (const auto& [record, f] : runs) {
     s.table->rows.push_back(
         {word(name_of(record.policy)), quantile_in(milliseconds, f.quiet, 0.5), quantile_in(milliseconds, f.quiet, 1)});
@@ -195,7 +195,7 @@ section about_quiet(const std::vector<finished_run>& runs) {
 
 section about_lateness(const std::vector<finished_run>& runs) {
   section s{"lateness", "Lateness in us", {}, table{}, {}};
-  s.table->columns = {{"policy", "", false},
+  s.table->columns = {{"policy", "policy", false},
                       {"expiry_median_ns", "after expiry: median", true},
                       {"expiry_p99_ns", "p99", true},
                       {"expiry_max_ns", "most", true},

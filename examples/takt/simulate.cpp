@@ -155,7 +155,7 @@ exit_code simulate_cells(std::uint64_t seed, std::size_t seeds, drawing& svg) {
             {},
             table{},
             {}};
-  s.table->columns = {{"policy", "", false},
+  s.table->columns = {{"policy", "policy", false},
                       {"per_second", "a second", true},
                       {"best", "best", true},
                       {"mean", "mean", true},
@@ -226,7 +226,7 @@ private:
 
 exit_code print_machine(section about, const summary& sum, bool rates, const time_lines& lines, drawing& svg) {
   section s{"policies", "Distinct wake-ups of the machine", {}, table{}, {}};
-  s.table->columns = {{"policy", "", false},
+  s.table->columns = {{"policy", "policy", false},
                       {"per_second", "a second", true},
                       {"mean", "to the planner", true},
                       {"own", "to each process's own", true}};
@@ -349,7 +349,7 @@ exit_code simulate_fleet(const fleet& f, drawing& svg) {
   about.add("whole", "run to the end", yes_no(sim.machines() == f.machines));
 
   section s{"policies", "Wake-ups of a machine, and how often the service is asked", {}, table{}, {}};
-  s.table->columns = {{"policy", "", false},
+  s.table->columns = {{"policy", "policy", false},
                       {"phase", "phase", false},
                       {"per_second", "a second", true},
                       {"mean", "to the planner", true},

@@ -79,7 +79,7 @@ section symbol_section(const takt::elf::image& image) {
 
 section clock_section() {
   section s{"clocks", "Clocks, called where the system call is forbidden", {}, table{}, {}};
-  s.table->columns = {{"clock", "clock"}, {"in_user_space", "in user space"}, {"why_not_told", ""}};
+  s.table->columns = {{"clock", "clock"}, {"in_user_space", "in user space"}, {"why_not_told", "why not told"}};
   for (const named_clock& clock : clocks) {
     std::error_code ec;
     const bool answers = takt::vdso::answers(clock.id, ec);

@@ -26,6 +26,7 @@ same 'panels in the picture' "$(grep -c 'class="h"' "$work/align.svg")" 4
 same 'rows in the picture' "$(grep -c '<path' "$work/align.svg")" 16
 
 done_by align $brief
+says '^  plain .*[0-9]'
 says ' all together '
 says ' process 3 '
 

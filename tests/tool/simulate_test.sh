@@ -26,6 +26,7 @@ done_by simulate --seeds 1 --seed 2 --json
 
 # One machine, a fleet.
 done_by simulate --machine 8x4 --seeds 1 --svg "$work/machine.svg"
+says '^  roundest, decimal: takt  *[0-9]'
 says '^  process 8 '
 says '^roundest, decimal'
 same 'panels in the picture' "$(grep -c 'class="h"' "$work/machine.svg")" 5
