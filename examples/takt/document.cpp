@@ -222,4 +222,11 @@ void print_line(const json& fact) {
   static_cast<void>(flush_output());
 }
 
+void print_summary(const document& d) {
+  if (!json_wanted()) return print(d);
+  json last = to_json(d);
+  last["event"] = "summary";
+  print_line(last);
+}
+
 } // namespace tool

@@ -80,5 +80,7 @@ enum class layout { roomy, crowded };
 void print(const document& d, layout l = layout::roomy);
 /// For subcommands that tell one thing after the other: prints `fact` on a line of its own, at once.
 void print_line(const json& fact);
+/// The same at their end: `d`, as JSON an event named "summary".
+void print_summary(const document& d);
 
 } // namespace tool

@@ -278,14 +278,7 @@ exit_code run_command() {
     source->restore(ec);
     if (ec) return could_not(absl::StrCat("could not go back to ", source->original(), "; by hand: ", source->by_hand()), ec);
   }
-  document d{{summary(runs, usual)}};
-  if (json_wanted()) {
-    json last = to_json(d);
-    last["event"] = "summary";
-    print_line(last);
-  } else {
-    print(d);
-  }
+  print_summary({{summary(runs, usual)}});
   return exit_code::done;
 }
 

@@ -126,14 +126,7 @@ exit_code run_command() {
   if (ec) return could_not("the kernel's timer cannot be waited for", ec);
   tell(watch.look(ec));
   const nanoseconds watched = steady_clock::now() - start;
-  document d{{summary(watch, t, watched)}};
-  if (json_wanted()) {
-    json last = to_json(d);
-    last["event"] = "summary";
-    print_line(last);
-  } else {
-    print(d);
-  }
+  print_summary({{summary(watch, t, watched)}});
   return exit_code::done;
 }
 
