@@ -4,6 +4,7 @@
 #include <absl/strings/match.h>
 #include <absl/strings/strip.h>
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 #include <takt/clock/tsc_clock.hpp>
@@ -50,10 +51,10 @@ template <class Road> void batch() {
 void empty_batch() { sink = 0; }
 
 // The smallest positive difference between two reads in a row. A coarse clock stands still for milliseconds, so reading
-// goes on until a few steps were seen, but no longer than the limit.
+// goes on until a good number of steps was seen, but no longer than the limit.
 template <class Road> std::optional<raw> smallest_step() {
-  constexpr int reads = 5000, enough_steps = 3;
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::milliseconds(30);
+  constexpr int reads = 5000, enough_steps = 20;
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
   raw smallest = std::numeric_limits<raw>::max();
   raw before = Road::read();
   for (int i = 0, steps = 0; i < reads || steps < enough_steps; ++i) {
@@ -142,8 +143,6 @@ std::vector<road> all_roads(const timing& by) {
     roads.push_back(make_road<clock_by_counter<takt::fast_tsc_clock>>("takt::fast_tsc_clock", bare, false));
     roads.push_back(make_road<clock_by_counter<takt::tsc_clock>>("takt::tsc_clock", ordered, false));
   }
-  // A thread that may not read the counter may not call the vDSO for these clocks either: it would be killed.
-  const auto killed = [&](const road& r) { return !by.counter && r.by_vdso; };
   add_clock<CLOCK_MONOTONIC>(roads, "CLOCK_MONOTONIC");
   add_clock<CLOCK_MONOTONIC_RAW>(roads, "CLOCK_MONOTONIC_RAW");
   add_clock<CLOCK_BOOTTIME>(roads, "CLOCK_BOOTTIME");
@@ -153,29 +152,49 @@ std::vector<road> all_roads(const timing& by) {
   add_clock<CLOCK_REALTIME_COARSE>(roads, "CLOCK_REALTIME_COARSE");
   add_clock<CLOCK_THREAD_CPUTIME_ID>(roads, "CLOCK_THREAD_CPUTIME_ID");
   add_clock<CLOCK_PROCESS_CPUTIME_ID>(roads, "CLOCK_PROCESS_CPUTIME_ID");
-  std::erase_if(roads, killed);
-  if (by.counter) roads.push_back(make_road<steady_clock_by_library>("std::chrono::steady_clock", "C++ library", false));
+  roads.push_back(make_road<steady_clock_by_library>("std::chrono::steady_clock", "C++ library", false));
   return roads;
 }
 
-double quantile(std::vector<raw>& sorted, double q) {
-  return static_cast<double>(sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1))]);
+/// The smallest sample that a share of `q` of them does not exceed (nearest rank).
+double quantile(const std::vector<raw>& sorted, double q) {
+  const auto rank = static_cast<std::size_t>(std::ceil(q * static_cast<double>(sorted.size())));
+  return static_cast<double>(sorted[std::max<std::size_t>(rank, 1) - 1]);
+}
+
+/// Whether `part`, in small letters, is part of the name of the road's clock.
+bool names(const road& r, const std::string& part) { return absl::StrContains(absl::AsciiStrToLower(r.clock), part); }
+
+/// What is known of the counter's rate: by tsc_clock, or where the counter is no clock by measuring it all the same; nothing
+/// where it cannot be read.
+takt::tsc_calibration calibrated() {
+  using namespace std::chrono_literals;
+  using clock = takt::tsc_clock;
+  std::error_code ec;
+  if (!clock::calibration().rate().known() && takt::read_cpu_features().tsc != false) {
+    clock::calibrate(5ms, ec);
+    if (ec) return takt::calibrate<takt::posix_clock<CLOCK_MONOTONIC>, takt::ordered_counter>(20ms, ec);
+  }
+  return clock::calibration();
 }
 
 } // namespace
 
-cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
-  const takt::cpu_features cpu = takt::read_cpu_features();
-  bool allowed = true; // where there is no switch to forbid it
-  static_cast<void>(takt::linux_os::counter_allowed(allowed));
-  const timing by{allowed && cpu.tsc != false, cpu.rdtscp == true};
-  if (std::error_code ec; by.counter && !takt::tsc_clock::calibration().rate().known()) {
-    takt::tsc_clock::calibrate(std::chrono::milliseconds(5), ec); // where it cannot, its cost is that of its other road
+std::optional<std::string> unknown_clock(const std::vector<std::string>& clocks) {
+  const bool counter = takt::read_cpu_features().tsc != false;
+  const std::vector<road> roads = all_roads({counter, true});
+  for (const std::string& c : clocks) {
+    if (std::none_of(roads.begin(), roads.end(), [&](const road& r) { return names(r, c); })) return c;
   }
+  return std::nullopt;
+}
+
+cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
+  const takt::tsc_calibration calibration = calibrated();
+  const timing by{calibration.rate().known(), takt::read_cpu_features().rdtscp == true};
   std::vector<road> roads = all_roads(by);
   std::erase_if(roads, [&](const road& r) {
-    return !clocks.empty() && std::none_of(clocks.begin(), clocks.end(),
-                                           [&](const std::string& c) { return absl::StrContains(absl::AsciiStrToLower(r.clock), c); });
+    return !clocks.empty() && std::none_of(clocks.begin(), clocks.end(), [&](const std::string& c) { return names(r, c); });
   });
 
   std::vector<std::vector<raw>> samples(roads.size());
@@ -187,8 +206,6 @@ cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
     return by.end() - start;
   };
 
-  const auto start_time = takt::posix_clock<CLOCK_MONOTONIC, takt::access::syscall>::now();
-  const raw start = by.begin();
   progress shown("reading clocks");
   cost_table out;
   for (; out.batches < batches && (out.batches == 0 || !stop_wanted()); ++out.batches) {
@@ -196,16 +213,11 @@ cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
     for (std::size_t i = 0; i < roads.size(); ++i) samples[i].push_back(time(roads[i].batch));
     shown.at(static_cast<double>(out.batches) / batches);
   }
-  const raw end = by.end();
-  out.spent = takt::posix_clock<CLOCK_MONOTONIC, takt::access::syscall>::now() - start_time;
-  out.rate = takt::tsc_clock::calibration().rate();
-  if (by.counter && !out.rate.known() && out.spent.count() > 0) {
-    out.rate = takt::tick_rate(takt::frequency(static_cast<double>(end - start) * 1e9 / static_cast<double>(out.spent.count())));
-  }
+  out.calibration = calibration;
 
   std::sort(overhead.begin(), overhead.end());
   const double empty = quantile(overhead, 0.5);
-  const double ns_per_tick = by.counter ? 1e9 / out.rate.hertz() : 1;
+  const double ns_per_tick = by.counter ? 1e9 / calibration.rate().hertz() : 1;
   for (std::size_t i = 0; i < roads.size(); ++i) {
     const road& r = roads[i];
     std::sort(samples[i].begin(), samples[i].end());

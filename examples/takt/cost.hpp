@@ -4,7 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
-#include <takt/core/ticks.hpp>
+#include <takt/clock/calibration.hpp>
 #include <vector>
 
 namespace tool {
@@ -24,8 +24,7 @@ struct road_cost {
 
 struct cost_table {
   std::vector<road_cost> roads;
-  takt::tick_rate rate;             // of the counter: tsc_clock's, or as measured along the way where it has none
-  std::chrono::nanoseconds spent{}; // how long the measuring took
+  takt::tsc_calibration calibration; // of the counter, as a clock or not; empty where it cannot be read
   int batches = 0;
 };
 
@@ -36,6 +35,9 @@ inline constexpr int reads_per_batch = 64;
 /// so that whatever disturbs the machine disturbs all alike. Stops early with what it has when a stop is wanted.
 /// Calibrates tsc_clock if that was not done before.
 [[nodiscard]] cost_table measure_costs(int batches, const std::vector<std::string>& clocks = {});
+
+/// The first of `clocks` that is part of no clock's name; nothing where there is none.
+[[nodiscard]] std::optional<std::string> unknown_clock(const std::vector<std::string>& clocks);
 
 /// The first road to a clock, or the one of that name, if it was measured; else null.
 [[nodiscard]] const road_cost* find_road(const cost_table& costs, absl::string_view clock, absl::string_view road);

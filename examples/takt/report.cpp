@@ -6,6 +6,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
+#include <absl/strings/str_split.h>
 #include <algorithm>
 #include <map>
 #include <takt/takt.hpp>
@@ -40,8 +41,8 @@ found_config kernel_configuration() {
   return ec ? found_config{} : found_config{config, "/boot/config-$(uname -r)"};
 }
 
-section counter_section(const takt::cpu_features& cpu, const takt::counter_facts& facts, const takt::tick_rate measured,
-                        std::chrono::nanoseconds spent, bool calibrated) {
+section counter_section(const takt::cpu_features& cpu, const takt::counter_facts& facts, const takt::tsc_calibration& measured,
+                        bool calibrated, const takt::kernel_log& log, std::error_code log_error) {
   section s{"counter", "Counter", {}, {}, {}};
 #if defined(__x86_64__)
   s.add("processor", "processor", cpu.brand.empty() ? not_told() : word(as_absl(cpu.brand.view())), "CPUID 0x80000002");
@@ -63,19 +64,23 @@ section counter_section(const takt::cpu_features& cpu, const takt::counter_facts
   s.add("cpuid_frequency", "rate by CPUID", hertz(hertz_of(cpu.tsc_frequency)), "CPUID 0x15");
   s.add("base_frequency", "base frequency", hertz(hertz_of(cpu.base_frequency)), "CPUID 0x16, a bound only");
   s.add("hypervisor_frequency", "rate by the hypervisor", hertz(hertz_of(cpu.hypervisor_tsc_frequency)), "CPUID 0x40000010");
-  std::error_code ec;
-  const takt::kernel_log log = takt::read_kernel_log(ec);
   const auto log_source = [&](absl::string_view line) {
-    return ec ? absl::StrCat("kernel log: ", ec.message()) : absl::StrCat("kernel log, \"", line, "\"");
+    return log_error ? absl::StrCat("kernel log: ", log_error.message()) : absl::StrCat("kernel log, \"", line, "\"");
   };
   s.add("detected_frequency", "rate at boot", hertz(hertz_of(log.tsc ? log.tsc : log.processor)), log_source("tsc: Detected"));
   s.add("refined_frequency", "rate refined", hertz(hertz_of(log.refined_tsc)), log_source("tsc: Refined"));
 #elif defined(__aarch64__)
   s.add("cpuid_frequency", "rate by the processor", hertz(hertz_of(cpu.counter_frequency)), "CNTFRQ_EL0");
 #endif
-  const value rate = hertz(measured.known() ? std::optional(measured.hertz()) : std::nullopt);
+#if defined(__x86_64__)
+  s.add("marked_unstable", "found unstable",
+        log_error ? not_told() : value{log.unstable_tsc ? absl::StrCat("yes: ", *log.unstable_tsc) : "no", log.unstable_tsc.has_value()},
+        log_source("tsc: Marking TSC unstable"));
+#endif
+  const value rate = hertz(measured.rate().known() ? std::optional(measured.rate().hertz()) : std::nullopt);
   if (calibrated) s.add_aside("measured_frequency", rate, "takt::calibrate");
-  else s.add("measured_frequency", "rate measured", rate, absl::StrCat("against CLOCK_MONOTONIC over ", time_value(static_cast<double>(spent.count())).text));
+  else s.add("measured_frequency", "rate measured", measured.rate().known() ? value{takt::to_string(measured), rate.data} : not_told(),
+             "takt::calibrate against CLOCK_MONOTONIC, trusted or not");
   return s;
 }
 
@@ -103,6 +108,15 @@ absl::string_view name_of(takt::road r) {
   return "unknown";
 }
 
+absl::string_view how_to_take(takt::road r) {
+  switch (r) {
+  case takt::road::counter: return "takt::tsc_clock::calibrate(5ms), then takt::tsc_clock::now()";
+  case takt::road::vdso: return "clock_gettime, std::chrono or takt::posix_clock";
+  case takt::road::system_call: return "takt::posix_clock<CLOCK_MONOTONIC, takt::access::syscall>";
+  }
+  return "unknown";
+}
+
 section verdict_section(const takt::verdict& v) {
   section s{"verdict", "Verdict", {}, {}, {}};
   std::vector<std::string> reasons, against;
@@ -110,7 +124,7 @@ section verdict_section(const takt::verdict& v) {
     (takt::speaks_against_counter(f) ? against : reasons).emplace_back(takt::explain(f));
   }
   s.add("counter_trusted", "the counter", {v.counter_trusted ? "trusted" : "not trusted", v.counter_trusted});
-  s.add("recommended_road", "road to take", word(name_of(v.recommended)));
+  s.add("recommended_road", "road to take", {absl::StrCat(name_of(v.recommended), ": ", how_to_take(v.recommended)), std::string(name_of(v.recommended))});
   // One reason against outweighs all that speak for it, so it is told first.
   if (!against.empty()) s.add("against", "because", {absl::StrJoin(against, "; "), against});
   s.add("reasons", against.empty() ? "because" : "although", {reasons.empty() ? "nothing" : absl::StrJoin(reasons, "; "), reasons});
@@ -146,12 +160,14 @@ section clock_event_section([[maybe_unused]] const takt::cpu_features& cpu) {
         ec ? absl::StrCat("sysfs clockevents: ", ec.message()) : "sysfs clockevents");
   s.add("broadcast", "broadcast", ec ? not_told() : broadcast ? word(*broadcast) : value{"none", nullptr}, "sysfs clockevents/broadcast");
 #if defined(__x86_64__)
-  if (cpu.arat) {
-    s.add("broadcast_matters", "does it matter",
-          {*cpu.arat ? "no: the local timers run in every idle state" : "yes: local timers stop in deep idle states", !*cpu.arat}, "ARAT");
-  } else {
-    s.add("broadcast_matters", "does it matter", not_told(), "ARAT");
-  }
+  // Linux knows processors whose timers go on although CPUID does not say so, and others of which CPUID lies.
+  const takt::cpuinfo info = takt::read_cpuinfo(ec);
+  const bool by_linux = !ec && info.agree_on("arat");
+  const std::optional<bool> arat = by_linux ? info.has("arat") : cpu.arat;
+  s.add("broadcast_matters", "does it matter",
+        arat ? value{*arat ? "no: the local timers run in every idle state" : "yes: local timers stop in deep idle states", !*arat}
+             : not_told(),
+        by_linux ? "arat in /proc/cpuinfo" : "ARAT, CPUID 6 EAX[2]");
 #endif
   return s;
 }
@@ -163,11 +179,22 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
   s.add("hz", "HZ", ec ? not_told() : value{absl::StrFormat("%.0f", hz.hertz()), hz.hertz()}, "resolution of CLOCK_MONOTONIC_COARSE");
   const found_config config = kernel_configuration();
   std::optional<std::string> mode;
+  std::string mode_source = absl::StrCat(config.source, ", as it was built");
   if (config.config.tick) {
-    mode = *config.config.tick == takt::tick_mode::periodic ? "periodic" : *config.config.tick == takt::tick_mode::idle ? "stops on idle CPUs (NO_HZ_IDLE)" : "stops on idle and on nohz_full CPUs (NO_HZ_FULL)";
+    mode = *config.config.tick == takt::tick_mode::periodic ? "periodic"
+           : *config.config.tick == takt::tick_mode::idle   ? "stops on idle CPUs (NO_HZ_IDLE)"
+                                                            : "stops on idle and on nohz_full CPUs (NO_HZ_FULL)";
   }
-  s.add("mode", "tickless mode", optional_word(mode), config.source);
-  s.add("high_resolution_timers", "high resolution timers", yes_no(config.config.high_resolution_timers), config.source);
+  std::string booted_with;
+  if (takt::linux_os::read_file("/proc/cmdline", booted_with, 1 << 16) == 0) {
+    for (const absl::string_view argument : absl::StrSplit(booted_with, absl::ByAnyChar(" \n"))) {
+      if (argument == "nohz=off" || argument == "nohz=0") mode = absl::StrCat("never stops (", argument, ")"), mode_source = "/proc/cmdline";
+    }
+  }
+  s.add("mode", "tickless mode", optional_word(mode), mode_source);
+  const auto resolution = takt::clock_resolution(CLOCK_MONOTONIC, ec);
+  s.add("high_resolution_timers", "high resolution timers", yes_no(ec ? std::nullopt : std::optional(resolution == 1ns)),
+        "clock_getres(CLOCK_MONOTONIC) is 1 ns");
   const auto full = takt::nohz_full_cpus(ec);
   s.add("nohz_full", "nohz_full CPUs", ec || !full ? not_told() : value{full->empty() ? "none" : cpu_list(*full), *full},
         "sysfs cpu/nohz_full");
@@ -219,11 +246,6 @@ std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, 
   const bool calibrated = takt::tsc_clock::source() == takt::road::counter && steady != nullptr && fast != nullptr;
   const auto source = as_absl(facts.current_source ? std::string_view(*facts.current_source) : "not told");
 
-  if (facts.allowed == false) {
-    return absl::StrCat("This thread may not read the counter, and the vDSO's precise clocks would kill it as well. What is left is the "
-                        "system call", call ? absl::StrFormat(", at %.0f ns a read", call->median_ns) : "",
-                        ". Who forbade it (prctl PR_SET_TSC) can allow it again.");
-  }
   if (facts.vdso_answers == false && call != nullptr) {
     std::string text = absl::StrFormat("The clock source is %s: every clock_gettime costs a system call, %.0f ns", source, call->median_ns);
     if (counter != nullptr) absl::StrAppendFormat(&text, ", %.0f times a counter read", call->median_ns / counter->median_ns);
@@ -270,10 +292,11 @@ exit_code run() {
   const takt::timer_interrupts before = takt::read_timer_interrupts(interrupts_error);
 
   takt::counter_facts facts = takt::gather_counter_facts();
-  if (facts.allowed != false) {
-    if (const bool answers = takt::vdso::answers(CLOCK_MONOTONIC, vdso_error); !vdso_error) facts.vdso_answers = answers;
-  }
+  if (const bool answers = takt::vdso::answers(CLOCK_MONOTONIC, vdso_error); !vdso_error) facts.vdso_answers = answers;
   const takt::cpu_features cpu = takt::read_cpu_features();
+  std::error_code log_error;
+  const takt::kernel_log log = takt::read_kernel_log(log_error);
+  if (!log_error) facts.marked_unstable = log.unstable_tsc.has_value();
   const takt::verdict verdict = takt::judge(facts);
   std::error_code not_calibrated;
   const takt::tsc_calibration calibration = takt::tsc_clock::calibrate(20ms, not_calibrated);
@@ -287,7 +310,7 @@ exit_code run() {
   document d;
   d.sections.push_back({"takt", "takt", {}, {}, {}});
   d.sections.back().add("version", "version", word(absl::StrFormat("%d.%d.%d", TAKT_VERSION_MAJOR, TAKT_VERSION_MINOR, TAKT_VERSION_PATCH)));
-  d.sections.push_back(counter_section(cpu, facts, costs.rate, costs.spent, calibration.rate().known()));
+  d.sections.push_back(counter_section(cpu, facts, costs.calibration, calibration.rate().known(), log, log_error));
   d.sections.push_back(calibration_section(calibration, not_calibrated));
   d.sections.push_back(verdict_section(verdict));
   d.sections.push_back(clock_source_section(facts));

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 #include <takt/kernel/clocksource.hpp>
+#include <takt/kernel/os.hpp>
+#include <vector>
 
 namespace tool {
 
@@ -25,7 +27,7 @@ public:
 
   /// Selects `name`; the kernel's refusal is passed on.
   void select(std::string_view name, std::error_code& ec) {
-    changed_ = true;
+    changed_ = overridden_ = true;
     takt::clocksource::select(name, ec);
   }
   /// Goes back now instead of at the end. Even a refused name may have moved the kernel: an unknown one makes it take the
@@ -34,7 +36,16 @@ public:
     ec.clear();
     if (!changed_) return;
     changed_ = false;
-    if (takt::clocksource::current(ec) != original_) takt::clocksource::select(original_, ec);
+    if (takt::clocksource::current(ec) == original_ && !overridden_) return;
+    takt::clocksource::select(original_, ec);
+    overridden_ = false;
+    const std::vector<std::string> offered = takt::clocksource::available(ec);
+    if (ec || offered.empty() || offered.front() != original_) return;
+    // What is selected the kernel keeps, even when a better source comes up or this one turns out bad. It was its own choice
+    // before; an empty line leaves it the choice again.
+    static_cast<void>(takt::linux_os::write_file(takt::clocksource::current_path, "\n"));
+    std::error_code unread;
+    if (takt::clocksource::current(unread) != original_) takt::clocksource::select(original_, ec);
   }
   /// What root would type to go back.
   [[nodiscard]] std::string by_hand() const {
@@ -46,6 +57,7 @@ private:
   unhurried until_restored_;
   std::string original_;
   bool changed_ = false;
+  bool overridden_ = false;
 };
 
 } // namespace tool

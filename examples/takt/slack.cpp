@@ -59,7 +59,9 @@ std::optional<policy> policy_of(pid_t pid) {
 exit_code refused(pid_t pid, std::error_code ec) {
   const std::string whose = absl::StrCat("timer slack of process ", pid);
   if (ec == std::errc::no_such_file_or_directory || ec == std::errc::no_such_process)
-    return could_not(absl::StrCat("there is no process ", pid));
+    return kill(pid, 0) == 0 || errno == EPERM
+               ? could_not(absl::StrCat(whose, ": /proc does not show the process to this user (mounted with hidepid, or not at all?)"))
+               : could_not(absl::StrCat("there is no process ", pid));
   if (ec == std::errc::operation_not_permitted || ec == std::errc::permission_denied) {
     return could_not(absl::StrCat(whose, ": ", ec.message(), "; that of others needs CAP_SYS_NICE, even to look at"));
   }
@@ -104,6 +106,7 @@ exit_code show_all() {
     else if (ec == std::errc::operation_not_permitted || ec == std::errc::permission_denied) ++not_permitted;
     // Else it has ended since the directory was read.
   }
+  if (processes.empty() && not_permitted == 0) return could_not("/proc shows no process: is it mounted?");
   std::sort(processes.begin(), processes.end(), [](const process& a, const process& b) { return a.pid < b.pid; });
 
   section s{"slack", "Timer slack of the first thread of each process", {}, table{}, {}};
