@@ -90,7 +90,8 @@ template <clockid_t Id> void add_clock(std::vector<road>& roads, absl::string_vi
   roads.push_back(make_road<clock_by<Id, takt::access::syscall>>(name, "system call", false, Id));
 }
 
-// What times the batches: the counter where it can be read, else the kernel's clock.
+// What times the batches: the counter where there is one, else the kernel's clock. That the counter is forbidden need not be
+// thought of: the dynamic linker reads it, and no program of this kind starts then.
 struct timing {
   bool counter;
   bool rdtscp;

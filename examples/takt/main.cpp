@@ -14,7 +14,6 @@
 #include <exception>
 #include <span>
 #include <takt/core/config.hpp>
-#include <takt/kernel/os.hpp>
 
 namespace tool {
 namespace {
@@ -102,11 +101,6 @@ exit_code run(std::span<char*> arguments) {
   const auto found = std::find_if(all.begin(), all.end(), [&](const command& c) { return c.name == name; });
   if (found == all.end()) return wrong_usage(absl::StrCat("no command '", name, "'; takt --help lists them"));
   arguments = arguments.subspan(1);
-  if (bool allowed = true; takt::linux_os::counter_allowed(allowed) == 0 && !allowed) {
-    // The first look at a clock of the C++ library would end in SIGSEGV.
-    return could_not("this thread may not read the counter, nor the vDSO's clocks (PR_TSC_SIGSEGV, inherited from what started "
-                     "takt); prctl(PR_SET_TSC, PR_TSC_ENABLE) allows it");
-  }
   for (const absl::string_view argument : arguments) {
     if (argument == "--") break; // what follows is another program's
     if (argument == "--help" || argument == "-h") return print_help(*found), exit_code::done;

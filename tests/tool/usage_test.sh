@@ -18,11 +18,6 @@ wrong_usage no-such-command
 complains "no-such-command"
 wrong_usage --no-such-flag
 wrong_usage ''
-# The counter forbidden, as prctl(PR_SET_TSC, PR_TSC_SIGSEGV) before exec leaves it: a sentence, not a crash.
-if [ "$(uname -m)" = x86_64 ]; then
-  run 1 perl -e 'syscall(157, 26, 2, 0, 0, 0); exec @ARGV' "$takt" cost --repetitions 2
-  complains PR_TSC_SIGSEGV
-fi
 # Every command that a help text or the README names, in backquotes or with flags at the beginning of a line, helps.
 commands=$(sed -n 's/^  \([a-z-]*\)  .*/\1/p' "$work/help")
 for command in $commands; do done_by "$command" --help; cat "$out"; done >"$work/helps"
