@@ -27,6 +27,7 @@ TEST_CASE("the phase is the first 8 bytes, big endian, modulo the period") {
   CHECK(takt::phase_from_boot_id<os>(7ns, ec) == 0xd784f92e6aa84f28 % 7 * 1ns);
   CHECK(takt::phase_from_boot_id<os>(1ns, ec) == 0ns);
   CHECK(takt::phase_from_boot_id<os>(std::chrono::nanoseconds::max(), ec).count() == 0x5784f92e6aa84f29);
+  CHECK(takt::phase_from_boot_id<os>(std::chrono::hours(24 * 365 * 400), ec).count() == 0x5784f92e6aa84f29);
   CHECK_FALSE(ec);
 }
 
@@ -58,6 +59,8 @@ TEST_CASE("a period that is not positive and a file that is not there are errors
     CHECK(takt::phase_from_boot_id<os>(period, ec) == 0ns);
     CHECK(ec == std::errc::invalid_argument);
   }
+  CHECK(takt::phase_from_boot_id<os>(std::chrono::hours::min(), ec) == 0ns);
+  CHECK(ec == std::errc::invalid_argument);
 #if TAKT_EXCEPTIONS
   CHECK(takt::phase_from_boot_id<os>(10s) == 0xd784f92e6aa84f28 % 10'000'000'000 * 1ns);
   CHECK_THROWS_WITH_AS(static_cast<void>(takt::phase_from_boot_id<os>(0s)), doctest::Contains("period of 0 ns"),

@@ -8,6 +8,7 @@
 /// Sources: random(4), /proc/sys/kernel/random/boot_id; RFC 9562, version 4: 60 of the 64 bits are random.
 #pragma once
 #include <takt/core/error.hpp>
+#include <takt/core/saturating.hpp>
 #include <takt/kernel/boot_id.hpp>
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/text.hpp>
@@ -20,16 +21,18 @@
 namespace takt::inline TAKT_ABI {
 
 // synopsis
-template <class Os = linux_os>
-[[nodiscard]] std::chrono::nanoseconds phase_from_boot_id(std::chrono::nanoseconds period, std::error_code& ec);
+template <class Os = linux_os, class Rep, class Period>
+[[nodiscard]] std::chrono::nanoseconds phase_from_boot_id(std::chrono::duration<Rep, Period> period,
+                                                          std::error_code& ec);
 
 // definitions
 
-/// Returns: a phase in [0, period); on error zero.
+/// Returns: a phase in [0, period); on error zero. Beyond 292 years the period is 2^63 - 1 ns, below a nanosecond none.
 /// Errors: EINVAL for a period that is not positive; those of reading the boot id; malformed_text. Reads one file.
-template <class Os>
-std::chrono::nanoseconds phase_from_boot_id(std::chrono::nanoseconds period, std::error_code& ec) {
+template <class Os, class Rep, class Period>
+std::chrono::nanoseconds phase_from_boot_id(std::chrono::duration<Rep, Period> of, std::error_code& ec) {
   using std::chrono::nanoseconds;
+  const auto period = saturating_cast<nanoseconds>(of);
   if (period <= nanoseconds::zero()) return ec = detail::errno_code(EINVAL), nanoseconds::zero();
   const std::string text = detail::read_text<Os>(boot_id_path, 4096, ec);
   const std::uint64_t id = ec ? 0 : parse_boot_id(text, ec);
@@ -37,12 +40,13 @@ std::chrono::nanoseconds phase_from_boot_id(std::chrono::nanoseconds period, std
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os>
-[[nodiscard]] std::chrono::nanoseconds phase_from_boot_id(std::chrono::nanoseconds period) {
+template <class Os = linux_os, class Rep, class Period>
+[[nodiscard]] std::chrono::nanoseconds phase_from_boot_id(std::chrono::duration<Rep, Period> period) {
   return detail::or_throw([&](std::error_code& ec) { return phase_from_boot_id<Os>(period, ec); },
                           [&] {
                             return std::string(boot_id_path) + ": a phase for a period of " +
-                                   std::to_string(period.count()) + " ns; is /proc mounted, and the period positive?";
+                                   std::to_string(saturating_cast<std::chrono::nanoseconds>(period).count()) +
+                                   " ns; is /proc mounted, and the period positive?";
                           });
 }
 #endif
