@@ -41,12 +41,12 @@ public:
   }
   timer_fd(timer_fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   timer_fd& operator=(timer_fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
+    if (this == &other) return *this;
+    let_go();
+    fd_ = std::exchange(other.fd_, -1);
     return *this;
   }
-  ~timer_fd() {
-    if (fd_ >= 0) Os::timer_close(fd_);
-  }
+  ~timer_fd() { let_go(); }
 
   [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
   /// Readable when there are news. For poll(2) and its kin; read it by take() alone.
@@ -82,6 +82,9 @@ public:
   }
 
 private:
+  void let_go() noexcept {
+    if (fd_ >= 0) Os::timer_close(fd_);
+  }
   bool set(timespec deadline, bool told, std::error_code& ec) noexcept {
     const int error = Os::timer_arm(fd_, deadline, told);
     ec.clear();
