@@ -24,7 +24,7 @@ TEST_CASE("the policy holds while the object lives; policy, nice and slack come 
     CHECK(rt.active());
     CHECK(os::now.scheduling.value.policy == SCHED_RR);
     CHECK(os::now.scheduling.value.priority == 42);
-    os::now.slack.value = 50'000; // as the kernel does when the policy changes back
+    os::now.slack.value = 50'000; // as the kernel has it when the policy changes back, and not before that heeds a wish
   }
   CHECK(os::now.scheduling.value.policy == SCHED_OTHER);
   CHECK(os::now.scheduling.value.priority == 0);

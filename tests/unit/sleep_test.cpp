@@ -260,6 +260,9 @@ TEST_CASE("a real-time thread, and one that may not set its slack, sleeps to the
   takt::sleep_until_within<os>(at<mono>(1000s + 1ms), 50ms, ec);
   CHECK_FALSE(ec);
   CHECK(os::now.sleeps.back().deadline == 1000s + 50ms);
+  takt::sleep_until_within<os>(at<mono>(1000s + 40ms), 1s, ec); // open already: no sleep to its roundest point
+  CHECK_FALSE(ec);
+  CHECK(os::now.sleeps.size() == 1);
   start();
   os::now.slack.error = EPERM;
   takt::sleep_until_within<os>(at<mono>(1000s + 1ms), 50ms, ec);

@@ -213,9 +213,10 @@ template <class Tag> struct fake_os {
   }
   [[nodiscard]] static int current_cpu(unsigned& out) noexcept { return give(now.cpu, out); }
   [[nodiscard]] static int timer_slack(std::uint64_t& out) noexcept { return give(now.slack, out); }
-  /// As Linux does it: 0 means the default.
+  /// As Linux does it: 0 means the default, and under a real-time policy it succeeds and does nothing.
   [[nodiscard]] static int set_timer_slack(std::uint64_t nanoseconds) noexcept {
-    if (now.slack.error == 0) now.slack.value = nanoseconds == 0 ? 50'000 : nanoseconds;
+    const bool real_time = now.policy.value == SCHED_FIFO || now.policy.value == SCHED_RR;
+    if (now.slack.error == 0 && !real_time) now.slack.value = nanoseconds == 0 ? 50'000 : nanoseconds;
     return now.slack.error;
   }
   [[nodiscard]] static int scheduling_policy(pid_t, int& out) noexcept { return give(now.policy, out); }
