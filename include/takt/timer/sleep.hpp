@@ -299,16 +299,19 @@ template <class Os = linux_os, class Clock, class Duration, class... Rest>
   requires(!sleepable_clock<Clock>)
 void sleep_until_within(std::chrono::time_point<Clock, Duration>, Rest&&...) = delete;
 
-/// A sleep is ended by takt::interruptible or a std::stop_token.
+namespace detail {
 template <class Ender>
 concept no_sleep_ender = !sleep_ender<std::remove_cvref_t<Ender>> &&
                          !std::same_as<std::remove_cvref_t<Ender>, std::error_code>;
-template <class Os = linux_os, sleepable_clock Clock, class Duration, no_sleep_ender Ender, class... Rest>
+} // namespace detail
+
+/// A sleep is ended by takt::interruptible or a std::stop_token.
+template <class Os = linux_os, sleepable_clock Clock, class Duration, detail::no_sleep_ender Ender, class... Rest>
 void sleep_until(std::chrono::time_point<Clock, Duration>, Ender&&, Rest&&...) = delete;
-template <class Os = linux_os, sleepable_clock Clock, class Duration, no_sleep_ender Ender, class... Rest>
+template <class Os = linux_os, sleepable_clock Clock, class Duration, detail::no_sleep_ender Ender, class... Rest>
 void sleep_until_aligned(std::chrono::time_point<Clock, Duration>, const grid&, Ender&&, Rest&&...) = delete;
-template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period, no_sleep_ender Ender,
-          class... Rest>
+template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period,
+          detail::no_sleep_ender Ender, class... Rest>
 void sleep_until_within(std::chrono::time_point<Clock, Duration>, std::chrono::duration<Rep, Period>, Ender&&,
                         Rest&&...) = delete;
 
