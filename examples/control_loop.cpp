@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
+#include <exception>
 #include <takt/timer/periodic.hpp>
 #include <thread>
 
@@ -16,7 +17,7 @@ struct plant {
 
 } // namespace
 
-int main() {
+int main() try {
   using namespace std::chrono_literals;
   const double target = 1.0, gain = 4.0;
   plant p;
@@ -40,4 +41,7 @@ int main() {
   std::printf("lateness: mean %.1f us, most %.1f us\n",
               std::chrono::duration<double, std::micro>(c.lateness).count() / static_cast<double>(c.cycles),
               std::chrono::duration<double, std::micro>(c.max_lateness).count());
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "control_loop: %s\n", e.what());
+  return 1;
 }

@@ -8,10 +8,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <takt/timer/sleep.hpp>
 #include <unistd.h>
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   using namespace std::chrono_literals;
   using std::chrono::steady_clock;
   const std::chrono::milliseconds period(argc > 1 ? std::atol(argv[1]) : 100);
@@ -29,4 +30,7 @@ int main(int argc, char** argv) {
                 std::chrono::duration<double, std::micro>(now - point).count());
     std::fflush(stdout);
   }
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "meet: %s\n", e.what());
+  return 1;
 }
