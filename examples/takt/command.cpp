@@ -12,9 +12,11 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <fcntl.h>
 #include <poll.h>
 #include <time.h>
 #include <unistd.h>
+#include <utility>
 
 ABSL_FLAG(bool, json, false, "Print for programs");
 ABSL_FLAG(bool, yes_change_this_machine, false,
@@ -44,6 +46,38 @@ bool may_change_this_machine(absl::string_view what) {
       "takt: %s changes a setting of the whole machine; say --yes-change-this-machine if that is what you want\n",
       what);
   return false;
+}
+
+// pictures
+
+drawing::~drawing() {
+  if (fd_ < 0) return;
+  close(fd_);
+  if (ours_) unlink(path_.c_str()); // empty
+}
+
+exit_code drawing::failed(int error) { return could_not(path_, std::error_code(error, std::generic_category())); }
+
+exit_code drawing::open(const std::string& path) {
+  path_ = path;
+  if (path.empty()) return exit_code::done;
+  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  ours_ = fd_ >= 0;
+  if (!ours_ && errno == EEXIST) fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  return fd_ >= 0 ? exit_code::done : failed(errno);
+}
+
+exit_code drawing::write(const std::function<std::string()>& draw) {
+  if (fd_ < 0) return exit_code::done;
+  const std::string text = draw();
+  ours_ = false;
+  if (ftruncate(fd_, 0) != 0 && errno != EINVAL) return failed(errno); // EINVAL: a pipe or a device
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t n = ::write(fd_, text.data() + at, text.size() - at);
+    if (n >= 0) at += static_cast<std::size_t>(n);
+    else if (errno != EINTR) return failed(errno);
+  }
+  return close(std::exchange(fd_, -1)) == 0 ? exit_code::done : failed(errno);
 }
 
 // output

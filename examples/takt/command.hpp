@@ -2,6 +2,7 @@
 #pragma once
 #include <absl/strings/string_view.h>
 #include <chrono>
+#include <functional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -54,6 +55,25 @@ exit_code could_not(absl::string_view what);
 exit_code could_not(absl::string_view what, std::error_code why);
 /// Says on standard error what is wrong with the command line; returns exit_code::wrong_usage.
 exit_code wrong_usage(absl::string_view what);
+
+/// Where a picture goes. What cannot be written is found out before the work, not after; what was there before stays until
+/// there is something to put in its place.
+class drawing {
+public:
+  /// An empty path is none: nothing is opened, nothing will be written.
+  exit_code open(const std::string& path);
+  exit_code write(const std::function<std::string()>& draw);
+  drawing() = default;
+  ~drawing();
+  drawing(const drawing&) = delete;
+  drawing& operator=(const drawing&) = delete;
+
+private:
+  exit_code failed(int error);
+  std::string path_;
+  int fd_ = -1;
+  bool ours_ = false; // it was not there before
+};
 
 /// Whether Ctrl-C (or SIGTERM, or SIGHUP) asked the tool to stop with what it has. One more, half a second
 /// later or after that, ends the tool at once.

@@ -62,32 +62,6 @@ std::string time_text(nanoseconds t) { return time_value(static_cast<double>(t.c
 value time_or_zero(nanoseconds t) { return {time_text(t), t.count()}; }
 double seconds_of(nanoseconds t) { return std::chrono::duration<double>(t).count(); }
 
-/// Where the picture goes. What cannot be written is found out before the work, not after.
-class drawing {
-public:
-  exit_code open(const std::string& path) {
-    path_ = path;
-    if (path.empty()) return exit_code::done;
-    file_.reset(std::fopen(path.c_str(), "w"));
-    return file_ ? exit_code::done : could_not(path_, std::error_code(errno, std::generic_category()));
-  }
-  exit_code write(const std::function<std::string()>& draw) {
-    if (!file_) return exit_code::done;
-    const std::string text = draw();
-    const bool written = std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size();
-    return std::fclose(file_.release()) == 0 && written
-               ? exit_code::done
-               : could_not(path_, std::error_code(errno, std::generic_category()));
-  }
-
-private:
-  struct close {
-    void operator()(std::FILE* f) const { std::fclose(f); }
-  };
-  std::string path_;
-  std::unique_ptr<std::FILE, close> file_;
-};
-
 void print_picture(absl::string_view title, const std::string& picture) {
   if (json_wanted()) return;
   absl::PrintF("\n%s\n%s", title, picture);

@@ -69,7 +69,7 @@ std::string draw_text(const std::vector<picture_panel>& panels, const picture_fr
 }
 
 std::string draw_svg(const std::vector<picture_panel>& panels, const picture_frame& frame) {
-  constexpr double left = 110, plot = 1000, row_height = 14, gap = 46, top = 30;
+  constexpr double left = 110, plot = 1000, right = 40, row_height = 14, gap = 46, top = 60;
   double height = top;
   for (const auto& p : panels) height += static_cast<double>(p.rows.size()) * row_height + gap;
   const auto x = [&](nanoseconds t) {
@@ -80,7 +80,11 @@ std::string draw_svg(const std::vector<picture_panel>& panels, const picture_fra
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\">\n"
       "<style>text{font:12px sans-serif;fill:#333}.h{font-weight:bold}.g{stroke:#ddd}.p{stroke:#27c;stroke-width:1}"
       ".a{stroke:#c30;stroke-width:1.5}</style>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-      left + plot + 20, height, left + plot + 20, height);
+      left + plot + right, height, left + plot + right, height);
+  absl::StrAppendFormat(&out,
+                        "<text x=\"4\" y=\"20\">Each stroke is a wake-up: blue of one process; red of the machine, those "
+                        "within %.4g us of the first as one.</text>\n",
+                        milliseconds(frame.together) * 1000);
   double y = top;
   for (const auto& p : panels) {
     const double bottom = y + static_cast<double>(p.rows.size()) * row_height;
@@ -96,7 +100,7 @@ std::string draw_svg(const std::vector<picture_panel>& panels, const picture_fra
       const bool all = &row == &p.rows.back();
       absl::StrAppendFormat(&out, "<text x=\"4\" y=\"%.1f\">%s</text>\n<path class=\"%s\" d=\"", y + row_height - 3,
                             escaped(row.label), all ? "a" : "p");
-      for (const nanoseconds t : row.wake_ups) {
+      for (const nanoseconds t : all ? times_together(row.wake_ups, frame.together) : row.wake_ups) {
         if (t >= nanoseconds::zero() && t < frame.length)
           absl::StrAppendFormat(&out, "M%.2f %.1fv%.1f", x(t), y + 2, row_height - 3);
       }
