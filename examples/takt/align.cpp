@@ -8,8 +8,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
+#include <cmath>
 #include <takt/core/grid.hpp>
 #include <takt/kernel/timer_slack.hpp>
 
@@ -36,6 +35,10 @@ using std::chrono::nanoseconds;
 /// Wake-ups within this time of the first keep the machine out of the same sleep.
 constexpr nanoseconds cluster_width = std::chrono::microseconds(500);
 constexpr std::size_t phase_bins = 10;
+/// More than that start for longer than they sleep, and few machines let one user have them.
+constexpr int most_threads = 4000;
+/// So much is kept of each run, 40 bytes a wake-up.
+constexpr double most_wake_ups = 2e7;
 
 /// What a run amounts to.
 struct figures {
@@ -49,18 +52,16 @@ struct figures {
   std::vector<double> phases = std::vector<double>(phase_bins); // shares
 };
 
-figures evaluate(const run_record& run, nanoseconds phase_period) {
+figures evaluate(const run_record& run, const std::vector<timer>& timers, nanoseconds phase_period) {
   figures f;
   f.seconds = std::chrono::duration<double>(run.length).count();
   f.wake_ups = run.wake_ups.size();
   std::vector<nanoseconds> woke, expiries;
-  std::vector<window> windows;
   const auto beat = *takt::grid::make(phase_period);
   for (const wake_up& w : run.wake_ups) {
     woke.push_back(w.woke);
     f.early += w.woke < w.due;
-    if (w.expiry != nanoseconds::zero()) { // else it was awake already: neither had to wake it
-      windows.push_back({w.due, w.latest});
+    if (w.expiry != nanoseconds::zero()) { // else it was awake already: nothing was programmed
       expiries.push_back(w.expiry);
       f.after_expiry.push_back(std::max(w.woke - w.expiry, nanoseconds::zero()));
     }
@@ -69,7 +70,7 @@ figures evaluate(const run_record& run, nanoseconds phase_period) {
     f.phases[static_cast<std::size_t>(phase * static_cast<std::int64_t>(phase_bins) / phase_period)] += 1;
   }
   for (double& share : f.phases) share /= static_cast<double>(std::max<std::size_t>(f.wake_ups, 1));
-  const auto points = plan(windows);
+  const auto points = plan(windows_within(timers, run.length)); // the same for all who slept as long
   f.planned = points.size();
   f.planned_clusters = clusters_of(points, cluster_width).size();
   f.programmed = distinct(expiries);
@@ -99,6 +100,7 @@ struct finished_run {
 
 section about_experiment(const workload& w, nanoseconds each, const std::string& policy,
                          const std::vector<finished_run>& runs) {
+  const auto whole = [](const finished_run& r) { return r.record.whole; };
   section s{"experiment", "Does it help to sleep on the common grid?", {}, {}, {}};
   s.add("processes", "processes", {absl::StrCat(w.processes, " of ", w.threads, " threads each"), w.processes});
   s.add("threads", "threads", {absl::StrCat(w.processes * w.threads), w.processes * w.threads});
@@ -117,14 +119,45 @@ section about_experiment(const workload& w, nanoseconds each, const std::string&
   const nanoseconds slack = takt::timer_slack(ec);
   s.add("default_slack_ns", "slack where none is set",
         ec ? not_told() : value{time_value(static_cast<double>(slack.count())).text, slack.count()});
-  s.add("whole", "run to the end", yes_no(runs.size() == std::size(all_policies) && runs.back().record.whole));
+  s.add("whole", "run to the end",
+        yes_no(runs.size() == std::size(all_policies) && std::all_of(runs.begin(), runs.end(), whole)));
   s.remarks.push_back("plain: clock_nanosleep until due. slack: the same, the kernel told that it may be late. "
                       "aligned: until the roundest point "
                       "of the window. both: the kernel told the window, up to its roundest point.");
+  for (const auto& run : runs) {
+    if (run.record.died != 0)
+      s.remarks.push_back(absl::StrCat("While they slept by ", name_of(run.record.policy), ", ", run.record.died,
+                                       " of the processes ended before their time (killed?): their wake-ups are "
+                                       "missing from then on."));
+  }
   return s;
 }
 
-section about_wake_ups(const std::vector<finished_run>& runs) {
+/// What the comparison that was made says, not what another machine would.
+std::string lesson(const std::vector<finished_run>& runs, std::size_t cpus, bool has_slack) {
+  const auto with = [&](sleep_policy p) -> const figures& {
+    return std::find_if(runs.begin(), runs.end(), [p](const auto& r) { return r.record.policy == p; })->seen;
+  };
+  const figures &slack = with(sleep_policy::slack), &aligned = with(sleep_policy::aligned),
+                &both = with(sleep_policy::both);
+  const std::size_t grid = std::min(aligned.clusters, both.clusters);
+  if (grid == 0 || slack.clusters == 0) return "Too little was seen to compare the grid with the kernel's slack.";
+  if (!has_slack)
+    return "These threads run under a real-time policy: the kernel knows no slack for them, and \"slack\" is \"plain\" by "
+           "another name. The grid needs none.";
+  const double ratio_to_slack = static_cast<double>(grid) / static_cast<double>(slack.clusters);
+  const std::string where = absl::StrCat("here, with ", cpus, cpus == 1 ? " CPU, " : " CPUs, ");
+  if (ratio_to_slack > 1.05)
+    return absl::StrFormat("The kernel joins windows when an interrupt finds several open, each CPU for itself: %sits slack "
+                           "alone woke the machine less often than the grid, which needed %.2f times as many. The grid "
+                           "is for many CPUs, and for real-time threads, whom the kernel grants no slack.",
+                           where, ratio_to_slack);
+  return absl::StrFormat("The kernel joins windows when an interrupt finds several open, each CPU for itself: %sthe grid "
+                         "woke the machine %.2f times as often as its slack alone%s.",
+                         where, ratio_to_slack, ratio_to_slack > 0.95 ? ", much the same" : "");
+}
+
+section about_wake_ups(const std::vector<finished_run>& runs, std::size_t cpus, bool has_slack) {
   section s{"wake_ups",
             "Wake-ups a second: what was programmed, what came of it, and the fewest that an all-knowing planner needs "
             "for the same windows",
@@ -146,21 +179,21 @@ section about_wake_ups(const std::vector<finished_run>& runs) {
                              ratio(f.programmed, f.planned), rate(f.clusters), rate(f.planned_clusters),
                              ratio(f.clusters, f.planned_clusters)});
   }
-  s.remarks.push_back("An expiry is when a timer fires at the latest. The kernel's slack leaves those of different "
-                      "threads apart and joins them when "
-                      "an interrupt finds several windows open, each CPU for itself: on one CPU it does as well as the "
-                      "grid, on many it does not.");
+  s.remarks.push_back("An expiry is when a timer fires at the latest; slack leaves those of different threads apart, and "
+                      "what came of it stands beside. The planner's windows are those of the workload.");
+  if (runs.size() == std::size(all_policies)) s.remarks.push_back(lesson(runs, cpus, has_slack));
   return s;
 }
 
-section about_interrupts(const run_record& idle, const std::vector<finished_run>& runs) {
+section about_interrupts(const std::vector<run_record>& idles, const std::vector<finished_run>& runs) {
   section s{"interrupts",
-            "Timer interrupts a second as the kernel counts them, less those of the idle machine",
+            "Timer interrupts a second as the kernel counts them, less those of the idle machine before and after",
             {},
             table{},
             {}};
   s.table->columns = {{"policy", "policy", false}, {"per_second", "all CPUs", true}};
-  for (const auto& c : idle.interrupts.cpus)
+  const auto& cpus = idles.front().interrupts.cpus;
+  for (const auto& c : cpus)
     s.table->columns.push_back({absl::StrCat("cpu", c.cpu), absl::StrCat("CPU", c.cpu), true});
   const auto seconds = [](const run_record& r) { return std::chrono::duration<double>(r.length).count(); };
   const auto rate = [&](const run_record& r, unsigned cpu) {
@@ -168,18 +201,28 @@ section about_interrupts(const run_record& idle, const std::vector<finished_run>
         std::find_if(r.interrupts.cpus.begin(), r.interrupts.cpus.end(), [cpu](const auto& c) { return c.cpu == cpu; });
     return found == r.interrupts.cpus.end() ? 0 : static_cast<double>(found->count) / seconds(r);
   };
+  const auto total = [&](const run_record& r) { return static_cast<double>(r.interrupts.total()) / seconds(r); };
+  const auto of_idle = [&](auto figure) { // the mean
+    double sum = 0;
+    for (const run_record& idle : idles) sum += figure(idle);
+    return sum / static_cast<double>(idles.size());
+  };
   const auto row = [&](absl::string_view name, const run_record& r, bool net) {
-    std::vector<value> cells{word(name),
-                             number(static_cast<double>(r.interrupts.total()) / seconds(r) -
-                                        (net ? static_cast<double>(idle.interrupts.total()) / seconds(idle) : 0),
-                                    1)};
-    for (const auto& c : idle.interrupts.cpus)
-      cells.push_back(number(rate(r, c.cpu) - (net ? rate(idle, c.cpu) : 0), 1));
+    std::vector<value> cells{word(name), number(total(r) - (net ? of_idle(total) : 0), 1)};
+    for (const auto& c : cpus) {
+      const auto of_cpu = [&](const run_record& x) { return rate(x, c.cpu); };
+      cells.push_back(number(of_cpu(r) - (net ? of_idle(of_cpu) : 0), 1));
+    }
     s.table->rows.push_back(std::move(cells));
   };
   for (const auto& run : runs) row(name_of(run.record.policy), run.record, true);
-  row("idle", idle, false);
-  s.remarks.push_back("What other programs do meanwhile is counted too.");
+  row("idle before", idles.front(), false);
+  if (idles.size() > 1) {
+    row("idle after", idles.back(), false);
+    s.remarks.push_back(absl::StrFormat("What other programs do meanwhile is counted too: the net figures are no better "
+                                        "than the two idle ones agree, which is to %.1f a second.",
+                                        std::abs(total(idles.front()) - total(idles.back()))));
+  }
   return s;
 }
 
@@ -264,6 +307,7 @@ exit_code run() {
   const nanoseconds each = absl::GetFlag(FLAGS_each).value, phase_period = absl::GetFlag(FLAGS_phase_grid).value;
   if (w.processes < 1 || w.processes > 1000) return wrong_usage("--processes wants 1 to 1000");
   if (w.threads < 1 || w.threads > 1000) return wrong_usage("--threads wants 1 to 1000");
+  if (w.processes * w.threads > most_threads) return wrong_usage("--processes times --threads may be 4000 at most");
   if (w.shortest < std::chrono::microseconds(100)) return wrong_usage("--shortest wants 100us or more");
   if (w.longest < w.shortest || w.longest > std::chrono::hours(1))
     return wrong_usage("--longest wants at least --shortest, at most 1h");
@@ -279,39 +323,58 @@ exit_code run() {
   else if (policy == "rr") rt = real_time{takt::realtime_policy::round_robin};
   else if (!policy.empty()) return wrong_usage("--real-time wants fifo or rr");
 
-  // What cannot be written is found out before the half minute, not after.
-  const std::string svg = absl::GetFlag(FLAGS_svg);
-  std::FILE* const drawing = svg.empty() ? nullptr : std::fopen(svg.c_str(), "w");
-  if (!svg.empty() && drawing == nullptr) return could_not(svg, std::error_code(errno, std::generic_category()));
+  const auto timers = draw_timers(w);
+  double expected = 0;
+  for (const timer& t : timers) expected += static_cast<double>(each / t.period);
+  if (expected > most_wake_ups)
+    return wrong_usage("that is too much to keep: fewer threads, longer periods or less --each");
+  if (windows_within(timers, each).empty())
+    return wrong_usage("there would be nothing to see: no window opens and closes within --each; a longer time, shorter "
+                       "periods or another --seed");
+  drawing svg;
+  if (const exit_code opened = svg.open(absl::GetFlag(FLAGS_svg)); opened != exit_code::done) return opened;
 
   std::error_code ec;
-  run_record idle;
+  std::vector<run_record> idles;
   std::vector<finished_run> runs;
+  int ready = 0;
   {
     progress shown("sleeping in four ways");
     double done = 0;
-    constexpr double parts = 1 + std::size(all_policies);
+    constexpr double parts = 2 + std::size(all_policies);
     const progress_report report = [&](double share) { shown.at((done + share) / parts); };
-    idle = watch_idle(each, report, ec);
+    const auto stay_idle = [&] {
+      run_record idle = watch_idle(each, report, ec);
+      if (idles.empty() || idle.whole) idles.push_back(std::move(idle));
+      ++done;
+    };
+    stay_idle();
     for (const sleep_policy p : all_policies) {
       if (ec || stop_wanted()) break;
-      ++done;
       run_record record = run_policy(w, p, each, rt, report, ec);
+      ready = record.ready;
       if (ec || record.length == nanoseconds::zero()) break;
-      figures f = evaluate(record, phase_period);
+      figures f = evaluate(record, timers, phase_period);
       runs.push_back({std::move(record), std::move(f)});
+      ++done;
     }
+    if (!ec && !stop_wanted()) stay_idle();
   }
+  if (ec == std::errc::timed_out)
+    return could_not(absl::StrCat("the experiment: ", ready, " of ", timers.size(),
+                                  " threads were ready in time; ask for fewer, or when the machine has less to do"));
   if (ec) {
-    if (drawing != nullptr) std::fclose(drawing);
     return could_not(rt ? "the experiment (a real-time policy needs CAP_SYS_NICE, or a limit that allows it: ulimit -r)"
                         : "the experiment",
                      ec);
   }
+  std::error_code refused;
+  const bool has_slack = !rt && takt::scoped_timer_slack<>(std::chrono::milliseconds(1), refused).active();
   document d;
   d.sections.push_back(about_experiment(w, each, policy.empty() ? "as inherited" : policy, runs));
-  if (!runs.empty()) d.sections.push_back(about_wake_ups(runs));
-  d.sections.push_back(about_interrupts(idle, runs));
+  if (!runs.empty())
+    d.sections.push_back(about_wake_ups(runs, idles.front().interrupts.cpus.size(), has_slack));
+  d.sections.push_back(about_interrupts(idles, runs));
   if (!runs.empty()) {
     d.sections.push_back(about_quiet(runs));
     d.sections.push_back(about_lateness(runs));
@@ -319,18 +382,16 @@ exit_code run() {
   }
   print(d);
   const auto panels = picture_of(w, runs);
+  picture_frame frame;
+  frame.length = std::min(frame.length, each);
+  frame.together = cluster_width;
   if (!json_wanted()) {
-    absl::PrintF(
-        "\nThe first half second: how often each process woke up, and the machine (wake-ups within 500 us are one)\n%s",
-        draw_text(panels, {}));
+    absl::PrintF("\nThe first %s: how often each process woke up, and the machine (wake-ups within 500 us are one)\n%s",
+                 time_value(static_cast<double>(frame.length.count())).text, draw_text(panels, frame));
     static_cast<void>(flush_output());
   }
-  if (drawing != nullptr) {
-    const std::string text = draw_svg(panels, {});
-    const bool written = std::fwrite(text.data(), 1, text.size(), drawing) == text.size();
-    if (std::fclose(drawing) != 0 || !written) return could_not(svg, std::error_code(errno, std::generic_category()));
-  }
-  return exit_code::done;
+  if (runs.empty()) return exit_code::done; // stopped before there was anything to draw
+  return svg.write([&] { return draw_svg(panels, frame); });
 }
 
 } // namespace
@@ -342,7 +403,7 @@ extern const command align_command{
     "through the same\n"
     "windows in four ways, one after the other, and are compared with each other and with the fewest wake-ups that "
     "would have done.\n"
-    "Nobody tells anybody else anything: what they have in common is the clock and what a round point is. Takes five "
+    "Nobody tells anybody else anything: what they have in common is the clock and what a round point is. Takes six "
     "times --each.",
     "takt align --svg align.svg   # half a minute, and a picture to look at",
     {"processes", "threads", "each", "shortest", "longest", "slack_share", "phase_grid", "seed", "real_time", "svg"},

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
-#include <memory>
+#include <linux/futex.h>
 #include <new>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <takt/timer/sleep.hpp>
 #include <thread>
@@ -32,10 +35,9 @@ absl::string_view name_of(sleep_policy p) {
 
 namespace {
 
-/// How long before the first window a process must be there: starting one takes some milliseconds, more on a busy
-/// machine.
-constexpr nanoseconds time_to_start = std::chrono::milliseconds(300),
-                      time_to_start_a_thread = std::chrono::milliseconds(1);
+/// How long the threads may take until they are there, and how long they then have to learn when it begins.
+constexpr nanoseconds patience = std::chrono::seconds(10), patience_for_a_thread = std::chrono::milliseconds(5),
+                      notice = std::chrono::milliseconds(100), notice_for_a_thread = std::chrono::microseconds(100);
 
 nanoseconds since_zero() { return steady_clock::now().time_since_epoch() - takt::grid_origin(); }
 steady_clock::time_point on_clock(nanoseconds from_zero) {
@@ -91,11 +93,26 @@ public:
   [[nodiscard]] std::atomic<int>& ready() { return at_front().ready; }
   [[nodiscard]] std::atomic<int>& failure() { return at_front().failure; }
 
+  /// Tells all who wait for it when the first window may open.
+  void begin_at(nanoseconds start) {
+    at_front().start.store(start.count(), std::memory_order_relaxed);
+    at_front().told.store(1, std::memory_order_release);
+    syscall(SYS_futex, &at_front().told, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); // of other processes: not private
+  }
+  [[nodiscard]] nanoseconds wait_for_start() {
+    while (at_front().told.load(std::memory_order_acquire) == 0)
+      syscall(SYS_futex, &at_front().told, FUTEX_WAIT, 0, nullptr, nullptr, 0);
+    return nanoseconds(at_front().start.load(std::memory_order_relaxed));
+  }
+
 private:
   struct header {
-    std::atomic<int> ready{0};   // threads that sleep towards the start
+    std::atomic<int> ready{0};   // threads that wait for the start
     std::atomic<int> failure{0}; // errno of one that could not
+    std::atomic<std::uint32_t> told{0};
+    std::atomic<std::int64_t> start{0}; // once told
   };
+  static_assert(std::atomic<std::int64_t>::is_always_lock_free && sizeof(std::atomic<std::uint32_t>) == 4);
   static std::size_t windows_in(const timer& t, nanoseconds length) {
     return static_cast<std::size_t>(length / t.period) + 2;
   }
@@ -115,7 +132,8 @@ void sleep_through(const timer& t, sleep_policy policy, nanoseconds start, nanos
   for (nanoseconds due = start + t.first; due + t.slack < end; due += t.period) {
     wake_up w{due, due + t.slack, nanoseconds::zero(), nanoseconds::zero(), process};
     const nanoseconds roundest = *takt::roundest_point(w.due, w.latest);
-    const bool sleeps = since_zero() < due;
+    // What has come already programs nothing: who sleeps to the roundest point does so inside the window too.
+    const bool sleeps = since_zero() < (policy == sleep_policy::aligned ? roundest : due);
     switch (policy) {
     case sleep_policy::plain:
       w.expiry = w.due;
@@ -145,7 +163,7 @@ struct plan_of_run {
   const std::vector<timer>& timers;
   sleep_policy policy;
   std::optional<real_time> rt;
-  nanoseconds start, end;
+  nanoseconds length;
 };
 
 /// The life of a process of the experiment.
@@ -161,18 +179,21 @@ struct plan_of_run {
   std::optional<takt::scoped_realtime<>> priority;
   if (run.rt) priority.emplace(run.rt->policy, run.rt->priority, ec); // threads inherit it
   if (ec) fail(ec.value());
+  std::vector<std::thread> threads; // not inside: to destroy them while they run would end the program
   try {
-    std::vector<std::thread> threads;
     for (int i = 0; i < run.w.threads; ++i) {
       const auto index = static_cast<std::size_t>(process * run.w.threads + i);
       threads.emplace_back([&, index] {
         memory.ready().fetch_add(1);
-        sleep_through(run.timers[index], run.policy, run.start, run.end, process, memory.log(index));
+        const nanoseconds start = memory.wait_for_start();
+        sleep_through(run.timers[index], run.policy, start, start + run.length, process, memory.log(index));
       });
     }
     for (std::thread& t : threads) t.join();
   } catch (const std::system_error& e) {
     fail(e.code().value());
+  } catch (const std::bad_alloc&) {
+    fail(ENOMEM);
   }
   _exit(0);
 }
@@ -191,6 +212,16 @@ public:
   children(const children&) = delete;
   children& operator=(const children&) = delete;
   void add(pid_t pid) { pids_.push_back(pid); }
+  /// Returns: how many have ended in another way than by their own good end. They can still be waited for.
+  [[nodiscard]] int died() const {
+    int n = 0;
+    for (const pid_t pid : pids_) {
+      siginfo_t info{};
+      if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) continue;
+      n += info.si_code != CLD_EXITED || info.si_status != 0;
+    }
+    return n;
+  }
 
 private:
   std::vector<pid_t> pids_;
@@ -236,12 +267,12 @@ run_record run_policy(const workload& w, sleep_policy policy, nanoseconds length
   const takt::grid seconds(std::chrono::seconds(1)); // every policy begins at the same place of the ladder
   run_record record;
   record.policy = policy;
-  record.start = seconds.ceil(since_zero() + time_to_start + threads * time_to_start_a_thread);
   record.length = length;
+  record.threads = static_cast<int>(threads);
 
   shared_memory memory(timers, length);
   if (memory.error() != 0) return ec = std::error_code(memory.error(), std::system_category()), record;
-  const plan_of_run run{w, timers, policy, rt, record.start, record.start + length};
+  const plan_of_run run{w, timers, policy, rt, length};
   const auto failed = [&] {
     const int error = memory.failure().load();
     if (error != 0) ec = std::error_code(error, std::system_category());
@@ -256,14 +287,29 @@ run_record run_policy(const workload& w, sleep_policy policy, nanoseconds length
     if (pid == 0) child(i, run, memory, self);
     started.add(pid);
   }
-  if (sleep_until(on_clock(record.start))) {
+  const nanoseconds patient_until = since_zero() + patience + threads * patience_for_a_thread;
+  bool go_on = true;
+  while (go_on && (record.ready = memory.ready().load()) != threads) {
+    record.died = started.died();
     if (failed()) return record;
-    if (memory.ready().load() != threads) return ec = std::make_error_code(std::errc::timed_out), record;
+    if (record.died != 0 || since_zero() > patient_until)
+      return ec = std::make_error_code(std::errc::timed_out), record;
+    go_on = sleep_until(steady_clock::now() + std::chrono::milliseconds(10));
+    report(0);
+  }
+  record.start = seconds.ceil(since_zero() + notice + threads * notice_for_a_thread);
+  if (go_on) {
+    memory.begin_at(record.start);
+    go_on = sleep_until(on_clock(record.start));
+  }
+  if (go_on) {
     count_interrupts(record, report, ec);
   } else {
     record.whole = false;
     record.length = nanoseconds::zero();
   }
+  record.died = started.died();
+  if (record.died != 0) record.whole = false;
   if (ec || failed()) return record;
   for (std::size_t i = 0; i < timers.size(); ++i) {
     const thread_log& l = memory.log(i);

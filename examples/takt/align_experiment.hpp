@@ -41,7 +41,10 @@ struct run_record {
   std::chrono::nanoseconds length{};
   std::vector<wake_up> wake_ups; ///< in order of waking
   takt::timer_interrupts interrupts;
-  bool whole = true; ///< not stopped before its time
+  bool whole = true;   ///< not stopped before its time
+  int threads = 0;     ///< that were to take part
+  int ready = 0;       ///< that were there when it was to begin
+  int died = 0;        ///< processes that did not come to their end
 };
 
 /// Told now and then, with the share that is done. Its answer: whether to go on.
@@ -57,8 +60,9 @@ struct real_time {
 [[nodiscard]] run_record watch_idle(std::chrono::nanoseconds length, const progress_report& report,
                                     std::error_code& ec);
 
-/// Starts the processes of `w`, lets them sleep by `policy` from the next full second on for `length`, and takes in what
-/// they recorded. Ends early, with what there is, when a stop is wanted. On error nothing is left running.
+/// Starts the processes of `w`, waits until all threads are there, lets them sleep by `policy` from the next full second
+/// on for `length`, and takes in what they recorded. Ends early, with what there is, when a stop is wanted. On error
+/// nothing is left running; timed_out when some threads were not there in time.
 [[nodiscard]] run_record run_policy(const workload& w, sleep_policy policy, std::chrono::nanoseconds length,
                                     std::optional<real_time> rt, const progress_report& report, std::error_code& ec);
 

@@ -60,6 +60,16 @@ struct workload {
   return timers;
 }
 
+/// Returns: the windows of all timers that open at zero or later and close before `length`.
+[[nodiscard]] inline std::vector<window> windows_within(const std::vector<timer>& timers,
+                                                        std::chrono::nanoseconds length) {
+  std::vector<window> windows;
+  for (const timer& t : timers) {
+    for (auto due = t.first; due + t.slack < length; due += t.period) windows.push_back({due, due + t.slack});
+  }
+  return windows;
+}
+
 /// Returns: the points of the planner that knows all windows: the fewest such that every window holds one, each as late
 /// as it may be. Greedy interval stabbing, which is optimal: the window that closes first needs a point, no later one
 /// serves it, and none serves more others than the last moment of it.

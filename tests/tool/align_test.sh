@@ -22,11 +22,14 @@ for policy in plain slack aligned both; do
   awk "BEGIN { s = $sum; exit !(s > 0.999 && s < 1.001) }" || fail "the phases of $policy are not all of them"
 done
 head -n 1 "$work/align.svg" | grep -q '^<svg ' && tail -n 1 "$work/align.svg" | grep -q '^</svg>' || fail 'no SVG'
+grep -q '500 us of the first' "$work/align.svg" || fail 'nothing says what is drawn'
+same 'the planner serves the same windows in all four ways' "$(for i in 0 1 2 3; do json /wake_ups/rows/$i/planner_per_second; done | sort -u | wc -l)" 1
 same 'panels in the picture' "$(grep -c 'class="h"' "$work/align.svg")" 4
 same 'rows in the picture' "$(grep -c '<path' "$work/align.svg")" 16
 
 done_by align $brief
-says '^  plain .*[0-9]'
+for policy in plain slack aligned both 'idle before' 'idle after'; do says "^  $policy "; done
+says 'The first 300 ms'
 says ' all together '
 says ' process 3 '
 
@@ -41,6 +44,9 @@ wrong_usage align --slack-share most
 wrong_usage align --slack-share 101
 wrong_usage align --phase-grid 0s
 wrong_usage align --real-time batch
+wrong_usage align --processes 1000 --threads 5
+wrong_usage align --shortest 1h --longest 1h --each 100ms
+wrong_usage align --processes 1000 --threads 4 --shortest 100us --longest 100us --each 1h
 
 # However it is asked to stop, it stops with what it has, and takes its processes along.
 children() { cat "/proc/$tool/task/$tool/children" 2>/dev/null; }
@@ -59,10 +65,28 @@ for signal in INT TERM HUP; do
   same "the run after SIG$signal" "$(json /experiment/whole)" false
   until_true gone "$family"
 done
-start align --processes 3 --each 1s
+echo 'what was there' >"$work/kept.svg"
+start align --processes 3 --each 1s --svg "$work/kept.svg"
 until_true has_children
 family=$(children)
 kill -KILL $tool
 wait $tool 2>/dev/null
 until_true gone "$family"
+same 'a picture that was not drawn anew' "$(cat "$work/kept.svg")" 'what was there'
+
+# A process that dies is missed, whether before it begins or while it runs.
+start align --processes 3 --each 1s --json
+until_true has_children
+sleep 0.5
+victim=$(children | cut -d' ' -f1)
+if grep -q '^State:.[RSD]' "/proc/$victim/status" 2>/dev/null && kill -KILL "$victim"; then
+  wait $tool
+  case $? in
+  0) same 'the run that lost a process' "$(json /experiment/whole)" false ;;
+  1) complains 'threads were ready in time' ;;
+  *) fail 'a process that died ended the tool in a way of its own' ;;
+  esac
+else
+  wait $tool # it had come to its end
+fi
 finish

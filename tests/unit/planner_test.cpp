@@ -51,6 +51,17 @@ TEST_CASE("no plan has fewer points: every set of them, tried") {
   }
 }
 
+TEST_CASE("the windows of a time are those that close in it") {
+  const std::vector<tool::timer> timers{{2ns, 10ns, 5ns}, {30ns, 1ns, 0ns}, {0ns, 100ns, 27ns}};
+  const auto windows = tool::windows_within(timers, 27ns);
+  REQUIRE(windows.size() == 2);
+  CHECK(windows[0].earliest == 2ns);
+  CHECK(windows[0].latest == 7ns);
+  CHECK(windows[1].earliest == 12ns);
+  CHECK(tool::windows_within(timers, 28ns).size() == 4);
+  CHECK(tool::windows_within(timers, 0ns).empty());
+}
+
 TEST_CASE("windows that touch share a point") {
   CHECK(tool::plan({{0ns, 5ns}, {5ns, 9ns}}).size() == 1);
   CHECK(tool::plan({{0ns, 5ns}, {6ns, 9ns}}).size() == 2);
