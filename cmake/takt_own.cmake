@@ -18,6 +18,19 @@ if(TAKT_SANITIZE)
   target_link_options(takt_own INTERFACE -fsanitize=${TAKT_SANITIZE})
 endif()
 
+# takt_has(RESULT PART PACKAGE...): whether all packages are installed or may be fetched; where not, says that PART stays out.
+function(takt_has result part)
+  set(${result} TRUE PARENT_SCOPE)
+  foreach(name IN LISTS ARGN)
+    find_package(${name} QUIET)
+    if(NOT ${name}_FOUND AND NOT TAKT_FETCH_DEPENDENCIES)
+      message(STATUS "takt: without ${part}: ${name} was not found (Debian, Ubuntu: see cmake/packages.sh)")
+      set(${result} FALSE PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+endfunction()
+
 # takt_dependency(NAME TARGET [FetchContent arguments...]): an installed package first, the network only on request.
 function(takt_dependency name target)
   if(TARGET ${target})
