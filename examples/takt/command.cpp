@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 #include <utility>
@@ -214,6 +215,12 @@ unhurried::~unhurried() { --undoing; }
 
 // progress
 
+unsigned terminal_width(int descriptor) {
+  winsize size{};
+  if (isatty(descriptor) == 0 || ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 120;
+  return std::max(40U, static_cast<unsigned>(size.ws_col));
+}
+
 progress::progress(std::string what)
     : what_(std::move(what)), start_(std::chrono::steady_clock::now()), last_(start_) {}
 
@@ -223,14 +230,17 @@ void progress::at(double fraction) {
   if (now - start_ < 1s || now - last_ < 100ms || !isatty(STDERR_FILENO)) return;
   last_ = now;
   shown_ = true;
-  constexpr int width = 30;
+  // The line must not wrap: a carriage return would not take back what it left above.
+  const unsigned room = terminal_width(STDERR_FILENO);
+  const auto shown = std::min<std::size_t>(what_.size(), room - 20);
+  const int width = std::min(30, static_cast<int>(room - shown) - 12);
   const int full = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * width);
-  absl::FPrintF(stderr, "\r%s [%s%s] %3.0f %%", what_, std::string(static_cast<std::size_t>(full), '#'),
+  absl::FPrintF(stderr, "\r%s [%s%s] %3.0f %%", what_.substr(0, shown), std::string(static_cast<std::size_t>(full), '#'),
                 std::string(static_cast<std::size_t>(width - full), '.'), fraction * 100);
 }
 
 progress::~progress() {
-  if (shown_) absl::FPrintF(stderr, "\r%s\r", std::string(what_.size() + 42, ' '));
+  if (shown_) absl::FPrintF(stderr, "\r%s\r", std::string(std::min<std::size_t>(what_.size() + 42, terminal_width(STDERR_FILENO) - 1), ' '));
 }
 
 } // namespace tool

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <unistd.h>
 
 namespace tool {
 
@@ -213,7 +214,7 @@ void print_text(const document& d, std::FILE* out, unsigned width) {
 void print(const document& d, layout l) {
   errno = 0; // see flush_output
   if (json_wanted()) absl::PrintF("%s\n", to_json(d).dump(2, ' ', false, json::error_handler_t::replace));
-  else (l == layout::roomy ? print_text : print_crowded)(d, stdout, 118);
+  else (l == layout::roomy ? print_text : print_crowded)(d, stdout, std::min(118U, terminal_width(STDOUT_FILENO)));
   static_cast<void>(flush_output());
 }
 

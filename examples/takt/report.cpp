@@ -63,6 +63,11 @@ section counter_section(const takt::cpu_features& cpu, const takt::counter_facts
 #if defined(__x86_64__)
   s.add("cpuid_frequency", "rate by CPUID", hertz(hertz_of(cpu.tsc_frequency)), "CPUID 0x15");
   s.add("base_frequency", "base frequency", hertz(hertz_of(cpu.base_frequency)), "CPUID 0x16, a bound only");
+  s.add_aside("crystal_frequency", hertz(hertz_of(cpu.crystal_frequency)), "CPUID 0x15 ECX");
+  s.add_aside("tsc_ratio", cpu.tsc_ratio ? word(absl::StrCat(cpu.tsc_ratio->numerator, "/", cpu.tsc_ratio->denominator)) : not_told(),
+              "CPUID 0x15 EBX/EAX");
+  s.add_aside("tsc_adjust", yes_no(cpu.tsc_adjust), "CPUID 7 EBX[1]");
+  s.add_aside("lfence_serializing", yes_no(cpu.lfence_serializing), "CPUID 0x80000021 EAX[2]");
   s.add("hypervisor_frequency", "rate by the hypervisor", hertz(hertz_of(cpu.hypervisor_tsc_frequency)), "CPUID 0x40000010");
   const auto log_source = [&](absl::string_view line) {
     return log_error ? absl::StrCat("kernel log: ", log_error.message()) : absl::StrCat("kernel log, \"", line, "\"");
@@ -196,8 +201,10 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
   s.add("high_resolution_timers", "high resolution timers", yes_no(ec ? std::nullopt : std::optional(resolution == 1ns)),
         "clock_getres(CLOCK_MONOTONIC) is 1 ns");
   const auto full = takt::nohz_full_cpus(ec);
-  s.add("nohz_full", "nohz_full CPUs", ec || !full ? not_told() : value{full->empty() ? "none" : cpu_list(*full), *full},
-        "sysfs cpu/nohz_full");
+  const bool not_built_in = config.config.tick && *config.config.tick != takt::tick_mode::full;
+  const std::vector<unsigned> cpus = full.value_or(std::vector<unsigned>());
+  s.add("nohz_full", "nohz_full CPUs", ec || (!full && !not_built_in) ? not_told() : value{!full ? "none, not built in" : full->empty() ? "none" : cpu_list(*full), cpus},
+        full || ec ? "sysfs cpu/nohz_full" : config.source);
 
   const double seconds = std::chrono::duration<double>(over).count();
   std::vector<std::string> words;
