@@ -223,11 +223,12 @@ cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
     const road& r = roads[i];
     std::sort(samples[i].begin(), samples[i].end());
     const double median = std::max(0.0, quantile(samples[i], 0.5) - empty) / reads_per_batch;
-    const double p99 = std::max(0.0, quantile(samples[i], 0.99) - empty) / reads_per_batch;
-    road_cost cost{std::string(r.clock), std::string(r.name), median * ns_per_tick, p99 * ns_per_tick, {}, {}, {}, {}, {}};
-    if (by.counter) {
-      cost.median_ticks = median;
-      cost.p99_ticks = p99;
+    road_cost cost{std::string(r.clock), std::string(r.name), median * ns_per_tick, {}, {}, {}, {}, {}, {}};
+    if (by.counter) cost.median_ticks = median;
+    if (samples[i].size() >= 100) {
+      const double p99 = std::max(0.0, quantile(samples[i], 0.99) - empty) / reads_per_batch;
+      cost.p99_ns = p99 * ns_per_tick;
+      if (by.counter) cost.p99_ticks = p99;
     }
     std::error_code ec;
     if (r.id) {
@@ -258,9 +259,9 @@ table short_table(const cost_table& costs) {
                {"", "least step", true}};
   const value none{"-", nullptr};
   const auto numbers = [&](std::vector<value>& row, const road_cost* r) {
-    const bool ticks = r != nullptr && r->median_ticks && r->p99_ticks;
-    row.push_back(r ? number(r->median_ns, 1) : none), row.push_back(r ? number(r->p99_ns, 1) : none);
-    row.push_back(ticks ? number(*r->median_ticks, 0) : none), row.push_back(ticks ? number(*r->p99_ticks, 0) : none);
+    const auto optional_number = [&](std::optional<double> x, int decimals) { return x ? number(*x, decimals) : none; };
+    row.push_back(r ? number(r->median_ns, 1) : none), row.push_back(r ? optional_number(r->p99_ns, 1) : none);
+    row.push_back(r ? optional_number(r->median_ticks, 0) : none), row.push_back(r ? optional_number(r->p99_ticks, 0) : none);
   };
   std::string done;
   for (const road_cost& r : costs.roads) {
@@ -294,7 +295,7 @@ section cost_section(const cost_table& costs) {
   const auto optional_number = [](std::optional<double> x) { return x ? number(*x, 1) : value{"-", nullptr}; };
   const auto optional_time = [](std::optional<double> ns) { return ns ? time_value(*ns) : value{"-", nullptr}; };
   for (const road_cost& r : costs.roads) {
-    s.table->rows.push_back({word(r.clock), word(r.road), number(r.median_ns, 1), number(r.p99_ns, 1),
+    s.table->rows.push_back({word(r.clock), word(r.road), number(r.median_ns, 1), optional_number(r.p99_ns),
                              optional_number(r.median_ticks), optional_number(r.p99_ticks),
                              optional_time(r.resolution ? std::optional(static_cast<double>(r.resolution->count())) : std::nullopt),
                              optional_time(r.smallest_step_ns),

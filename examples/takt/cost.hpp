@@ -14,7 +14,7 @@ struct road_cost {
   std::string clock;
   std::string road;
   double median_ns = 0;
-  double p99_ns = 0;
+  std::optional<double> p99_ns; // nothing below 100 batches: of those it would be the slowest
   std::optional<double> median_ticks;                      // nothing where the counter cannot be read
   std::optional<double> p99_ticks;
   std::optional<std::chrono::nanoseconds> resolution;      // as clock_getres states it; counters have none there

@@ -4,6 +4,8 @@ every cost --repetitions 2
 
 done_by cost --repetitions 2 --clocks MONOTONIC_RAW,tai --json
 same 'clocks' "$(sed -n 's/.*"clock": "\(.*\)".*/\1/p' "$out" | sort -u | paste -sd' ')" 'CLOCK_MONOTONIC_RAW CLOCK_TAI'
+same 'no 99th percentile of two' "$(json /cost/rows/0/p99_ns)" null
+done_by cost --repetitions 100 --clocks MONOTONIC_RAW --json
 json /cost/rows/0/median_ns /cost/rows/0/p99_ns | awk '$1 <= 0 { exit 1 }' || fail 'a read that takes no time'
 
 done_by cost --repetitions 2 --clocks tsc_clock --json

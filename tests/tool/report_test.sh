@@ -2,7 +2,7 @@
 . "$(dirname "$0")/common.sh"
 every report --report-batches 2
 
-done_by report --report-batches 20 --json
+done_by report --report-batches 100 --json
 cp "$out" "$work/report.json"
 run 0 "$report_check" "$work/report.json"
 done_by report --report-batches 20
