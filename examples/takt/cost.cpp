@@ -25,9 +25,7 @@ template <takt::ordering O> struct counter_by {
   static raw read() { return takt::read_counter<O>().count(); }
 };
 template <clockid_t Id, takt::access A> struct clock_by {
-  static raw read() {
-    return static_cast<raw>(takt::posix_clock<Id, A>::now().time_since_epoch().count());
-  }
+  static raw read() { return static_cast<raw>(takt::posix_clock<Id, A>::now().time_since_epoch().count()); }
 };
 struct steady_clock_by_library {
   static raw read() { return static_cast<raw>(std::chrono::steady_clock::now().time_since_epoch().count()); }
@@ -80,8 +78,8 @@ struct road {
   bool by_vdso;
 };
 
-template <class Road>
-road make_road(absl::string_view clock, absl::string_view name, bool in_ticks, std::optional<clockid_t> id = {}, bool by_vdso = false) {
+template <class Road> road make_road(absl::string_view clock, absl::string_view name, bool in_ticks,
+                                     std::optional<clockid_t> id = {}, bool by_vdso = false) {
   return {clock, name, &batch<Road>, &smallest_step<Road>, in_ticks, id, by_vdso};
 }
 
@@ -195,7 +193,8 @@ cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
   const timing by{calibration.rate().known(), takt::read_cpu_features().rdtscp == true};
   std::vector<road> roads = all_roads(by);
   std::erase_if(roads, [&](const road& r) {
-    return !clocks.empty() && std::none_of(clocks.begin(), clocks.end(), [&](const std::string& c) { return names(r, c); });
+    return !clocks.empty() &&
+           std::none_of(clocks.begin(), clocks.end(), [&](const std::string& c) { return names(r, c); });
   });
 
   std::vector<std::vector<raw>> samples(roads.size());
@@ -237,15 +236,17 @@ cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
     if (r.by_vdso) {
       if (const bool answers = takt::vdso::answers(*r.id, ec); !ec) cost.in_user_space = answers;
     }
-    if (const auto step = r.smallest_step()) cost.smallest_step_ns = static_cast<double>(*step) * (r.in_ticks ? ns_per_tick : 1);
+    if (const auto step = r.smallest_step())
+      cost.smallest_step_ns = static_cast<double>(*step) * (r.in_ticks ? ns_per_tick : 1);
     out.roads.push_back(std::move(cost));
   }
   return out;
 }
 
 const road_cost* find_road(const cost_table& costs, absl::string_view clock, absl::string_view road) {
-  const auto found = std::find_if(costs.roads.begin(), costs.roads.end(),
-                                  [&](const road_cost& r) { return r.clock == clock && (road.empty() || r.road == road); });
+  const auto found = std::find_if(costs.roads.begin(), costs.roads.end(), [&](const road_cost& r) {
+    return r.clock == clock && (road.empty() || r.road == road);
+  });
   return found == costs.roads.end() ? nullptr : &*found;
 }
 
@@ -254,14 +255,15 @@ namespace {
 /// One line a clock: what it costs without a system call and with one.
 table short_table(const cost_table& costs) {
   table t;
-  t.columns = {{"", "Cost of one read"}, {"", "user ns", true}, {"", "p99", true}, {"", "ticks", true}, {"", "p99", true},
-               {"", "call ns", true},    {"", "p99", true},     {"", "ticks", true}, {"", "p99", true}, {"", "resolution", true},
-               {"", "least step", true}};
+  t.columns = {{"", "Cost of one read"}, {"", "user ns", true},    {"", "p99", true},       {"", "ticks", true},
+               {"", "p99", true},        {"", "call ns", true},    {"", "p99", true},       {"", "ticks", true},
+               {"", "p99", true},        {"", "resolution", true}, {"", "least step", true}};
   const value none{"-", nullptr};
   const auto numbers = [&](std::vector<value>& row, const road_cost* r) {
     const auto optional_number = [&](std::optional<double> x, int decimals) { return x ? number(*x, decimals) : none; };
     row.push_back(r ? number(r->median_ns, 1) : none), row.push_back(r ? optional_number(r->p99_ns, 1) : none);
-    row.push_back(r ? optional_number(r->median_ticks, 0) : none), row.push_back(r ? optional_number(r->p99_ticks, 0) : none);
+    row.push_back(r ? optional_number(r->median_ticks, 0) : none),
+        row.push_back(r ? optional_number(r->p99_ticks, 0) : none);
   };
   std::string done;
   for (const road_cost& r : costs.roads) {
@@ -295,11 +297,11 @@ section cost_section(const cost_table& costs) {
   const auto optional_number = [](std::optional<double> x) { return x ? number(*x, 1) : value{"-", nullptr}; };
   const auto optional_time = [](std::optional<double> ns) { return ns ? time_value(*ns) : value{"-", nullptr}; };
   for (const road_cost& r : costs.roads) {
-    s.table->rows.push_back({word(r.clock), word(r.road), number(r.median_ns, 1), optional_number(r.p99_ns),
-                             optional_number(r.median_ticks), optional_number(r.p99_ticks),
-                             optional_time(r.resolution ? std::optional(static_cast<double>(r.resolution->count())) : std::nullopt),
-                             optional_time(r.smallest_step_ns),
-                             r.road == "vDSO" ? yes_no(r.in_user_space) : value{"-", nullptr}});
+    s.table->rows.push_back(
+        {word(r.clock), word(r.road), number(r.median_ns, 1), optional_number(r.p99_ns),
+         optional_number(r.median_ticks), optional_number(r.p99_ticks),
+         optional_time(r.resolution ? std::optional(static_cast<double>(r.resolution->count())) : std::nullopt),
+         optional_time(r.smallest_step_ns), r.road == "vDSO" ? yes_no(r.in_user_space) : value{"-", nullptr}});
   }
   s.short_table = short_table(costs);
   return s;

@@ -34,19 +34,23 @@ found_config kernel_configuration() {
     std::string text(takt::kernel_config_file_limit, '\0');
     const int n = gzread(file, text.data(), static_cast<unsigned>(text.size()));
     gzclose(file);
-    if (n > 0) return {takt::parse_kernel_config(std::string_view(text).substr(0, static_cast<std::size_t>(n))), "/proc/config.gz"};
+    if (n > 0)
+      return {takt::parse_kernel_config(std::string_view(text).substr(0, static_cast<std::size_t>(n))),
+              "/proc/config.gz"};
   }
   std::error_code ec;
   const takt::kernel_config config = takt::read_kernel_config(ec);
   return ec ? found_config{} : found_config{config, "/boot/config-$(uname -r)"};
 }
 
-section counter_section(const takt::cpu_features& cpu, const takt::counter_facts& facts, const takt::tsc_calibration& measured,
-                        bool calibrated, const takt::kernel_log& log, std::error_code log_error) {
+section counter_section(const takt::cpu_features& cpu, const takt::counter_facts& facts,
+                        const takt::tsc_calibration& measured, bool calibrated, const takt::kernel_log& log,
+                        std::error_code log_error) {
   section s{"counter", "Counter", {}, {}, {}};
 #if defined(__x86_64__)
   s.add("processor", "processor", cpu.brand.empty() ? not_told() : word(as_absl(cpu.brand.view())), "CPUID 0x80000002");
-  s.add("hypervisor", "hypervisor", cpu.hypervisor == true ? word(as_absl(cpu.hypervisor_vendor.view())) : yes_no(cpu.hypervisor),
+  s.add("hypervisor", "hypervisor",
+        cpu.hypervisor == true ? word(as_absl(cpu.hypervisor_vendor.view())) : yes_no(cpu.hypervisor),
         "CPUID 0x40000000");
   s.add("exists", "time stamp counter", yes_no(facts.exists), "CPUID 1 EDX[4]");
   s.add("rdtscp", "rdtscp", yes_no(cpu.rdtscp), "CPUID 0x80000001 EDX[27]");
@@ -64,35 +68,43 @@ section counter_section(const takt::cpu_features& cpu, const takt::counter_facts
   s.add("cpuid_frequency", "rate by CPUID", hertz(hertz_of(cpu.tsc_frequency)), "CPUID 0x15");
   s.add("base_frequency", "base frequency", hertz(hertz_of(cpu.base_frequency)), "CPUID 0x16, a bound only");
   s.add_aside("crystal_frequency", hertz(hertz_of(cpu.crystal_frequency)), "CPUID 0x15 ECX");
-  s.add_aside("tsc_ratio", cpu.tsc_ratio ? word(absl::StrCat(cpu.tsc_ratio->numerator, "/", cpu.tsc_ratio->denominator)) : not_told(),
+  s.add_aside("tsc_ratio",
+              cpu.tsc_ratio ? word(absl::StrCat(cpu.tsc_ratio->numerator, "/", cpu.tsc_ratio->denominator))
+                            : not_told(),
               "CPUID 0x15 EBX/EAX");
   s.add_aside("tsc_adjust", yes_no(cpu.tsc_adjust), "CPUID 7 EBX[1]");
   s.add_aside("lfence_serializing", yes_no(cpu.lfence_serializing), "CPUID 0x80000021 EAX[2]");
-  s.add("hypervisor_frequency", "rate by the hypervisor", hertz(hertz_of(cpu.hypervisor_tsc_frequency)), "CPUID 0x40000010");
+  s.add("hypervisor_frequency", "rate by the hypervisor", hertz(hertz_of(cpu.hypervisor_tsc_frequency)),
+        "CPUID 0x40000010");
   const auto log_source = [&](absl::string_view line) {
     return log_error ? absl::StrCat("kernel log: ", log_error.message()) : absl::StrCat("kernel log, \"", line, "\"");
   };
-  s.add("detected_frequency", "rate at boot", hertz(hertz_of(log.tsc ? log.tsc : log.processor)), log_source("tsc: Detected"));
+  s.add("detected_frequency", "rate at boot", hertz(hertz_of(log.tsc ? log.tsc : log.processor)),
+        log_source("tsc: Detected"));
   s.add("refined_frequency", "rate refined", hertz(hertz_of(log.refined_tsc)), log_source("tsc: Refined"));
 #elif defined(__aarch64__)
   s.add("cpuid_frequency", "rate by the processor", hertz(hertz_of(cpu.counter_frequency)), "CNTFRQ_EL0");
 #endif
 #if defined(__x86_64__)
   s.add("marked_unstable", "found unstable",
-        log_error ? not_told() : value{log.unstable_tsc ? absl::StrCat("yes: ", *log.unstable_tsc) : "no", log.unstable_tsc.has_value()},
+        log_error
+            ? not_told()
+            : value{log.unstable_tsc ? absl::StrCat("yes: ", *log.unstable_tsc) : "no", log.unstable_tsc.has_value()},
         log_source("tsc: Marking TSC unstable"));
 #endif
   const value rate = hertz(measured.rate().known() ? std::optional(measured.rate().hertz()) : std::nullopt);
   if (calibrated) s.add_aside("measured_frequency", rate, "takt::calibrate");
-  else s.add("measured_frequency", "rate measured", measured.rate().known() ? value{takt::to_string(measured), rate.data} : not_told(),
-             "takt::calibrate against CLOCK_MONOTONIC, trusted or not");
+  else
+    s.add("measured_frequency", "rate measured",
+          measured.rate().known() ? value{takt::to_string(measured), rate.data} : not_told(),
+          "takt::calibrate against CLOCK_MONOTONIC, trusted or not");
   return s;
 }
 
 section calibration_section(const takt::tsc_calibration& c, std::error_code why_not) {
   section s{"calibration", "Calibration", {}, {}, {}};
-  const std::string source = why_not ? absl::StrCat("tsc_clock::calibrate: ", why_not.message())
-                                     : "against CLOCK_MONOTONIC";
+  const std::string source =
+      why_not ? absl::StrCat("tsc_clock::calibrate: ", why_not.message()) : "against CLOCK_MONOTONIC";
   const bool known = c.rate().known();
   const auto ns = [&](std::chrono::nanoseconds d) { return known ? value{"", d.count()} : not_told(); };
   s.add("hertz", "counter rate", known ? value{takt::to_string(c), c.rate().hertz()} : not_told(), source);
@@ -129,10 +141,12 @@ section verdict_section(const takt::verdict& v) {
     (takt::speaks_against_counter(f) ? against : reasons).emplace_back(takt::explain(f));
   }
   s.add("counter_trusted", "the counter", {v.counter_trusted ? "trusted" : "not trusted", v.counter_trusted});
-  s.add("recommended_road", "road to take", {absl::StrCat(name_of(v.recommended), ": ", how_to_take(v.recommended)), std::string(name_of(v.recommended))});
+  s.add("recommended_road", "road to take",
+        {absl::StrCat(name_of(v.recommended), ": ", how_to_take(v.recommended)), std::string(name_of(v.recommended))});
   // One reason against outweighs all that speak for it, so it is told first.
   if (!against.empty()) s.add("against", "because", {absl::StrJoin(against, "; "), against});
-  s.add("reasons", against.empty() ? "because" : "although", {reasons.empty() ? "nothing" : absl::StrJoin(reasons, "; "), reasons});
+  s.add("reasons", against.empty() ? "because" : "although",
+        {reasons.empty() ? "nothing" : absl::StrJoin(reasons, "; "), reasons});
   return s;
 }
 
@@ -160,28 +174,38 @@ section clock_event_section([[maybe_unused]] const takt::cpu_features& cpu) {
     }
   }
   std::vector<std::string> words;
-  for (const auto& [name, cpus] : by_name) words.push_back(absl::StrCat(name, by_name.size() == 1 ? " on every CPU" : absl::StrCat(" on CPU ", cpu_list(cpus))));
+  for (const auto& [name, cpus] : by_name)
+    words.push_back(
+        absl::StrCat(name, by_name.size() == 1 ? " on every CPU" : absl::StrCat(" on CPU ", cpu_list(cpus))));
   s.add("devices", "per CPU", ec ? not_told() : value{words.empty() ? "none" : absl::StrJoin(words, "; "), per_cpu},
         ec ? absl::StrCat("sysfs clockevents: ", ec.message()) : "sysfs clockevents");
-  s.add("broadcast", "broadcast", ec ? not_told() : broadcast ? word(*broadcast) : value{"none", nullptr}, "sysfs clockevents/broadcast");
+  s.add("broadcast", "broadcast",
+        ec          ? not_told()
+        : broadcast ? word(*broadcast)
+                    : value{"none", nullptr},
+        "sysfs clockevents/broadcast");
 #if defined(__x86_64__)
   // Linux knows processors whose timers go on although CPUID does not say so, and others of which CPUID lies.
   const takt::cpuinfo info = takt::read_cpuinfo(ec);
   const bool by_linux = !ec && info.agree_on("arat");
   const std::optional<bool> arat = by_linux ? info.has("arat") : cpu.arat;
   s.add("broadcast_matters", "does it matter",
-        arat ? value{*arat ? "no: the local timers run in every idle state" : "yes: local timers stop in deep idle states", !*arat}
+        arat ? value{*arat ? "no: the local timers run in every idle state"
+                           : "yes: local timers stop in deep idle states",
+                     !*arat}
              : not_told(),
         by_linux ? "arat in /proc/cpuinfo" : "ARAT, CPUID 6 EAX[2]");
 #endif
   return s;
 }
 
-section tick_section(const takt::timer_interrupts& interrupts, std::error_code interrupts_error, std::chrono::nanoseconds over) {
+section tick_section(const takt::timer_interrupts& interrupts, std::error_code interrupts_error,
+                     std::chrono::nanoseconds over) {
   section s{"tick", "Tick", {}, {}, {}};
   std::error_code ec;
   const takt::frequency hz = takt::kernel_hz(ec);
-  s.add("hz", "HZ", ec ? not_told() : value{absl::StrFormat("%.0f", hz.hertz()), hz.hertz()}, "resolution of CLOCK_MONOTONIC_COARSE");
+  s.add("hz", "HZ", ec ? not_told() : value{absl::StrFormat("%.0f", hz.hertz()), hz.hertz()},
+        "resolution of CLOCK_MONOTONIC_COARSE");
   const found_config config = kernel_configuration();
   std::optional<std::string> mode;
   std::string mode_source = absl::StrCat(config.source, ", as it was built");
@@ -193,17 +217,23 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
   std::string booted_with;
   if (takt::linux_os::read_file("/proc/cmdline", booted_with, 1 << 16) == 0) {
     for (const absl::string_view argument : absl::StrSplit(booted_with, absl::ByAnyChar(" \n"))) {
-      if (argument == "nohz=off" || argument == "nohz=0") mode = absl::StrCat("never stops (", argument, ")"), mode_source = "/proc/cmdline";
+      if (argument == "nohz=off" || argument == "nohz=0")
+        mode = absl::StrCat("never stops (", argument, ")"), mode_source = "/proc/cmdline";
     }
   }
   s.add("mode", "tickless mode", optional_word(mode), mode_source);
   const auto resolution = takt::clock_resolution(CLOCK_MONOTONIC, ec);
-  s.add("high_resolution_timers", "high resolution timers", yes_no(ec ? std::nullopt : std::optional(resolution == 1ns)),
-        "clock_getres(CLOCK_MONOTONIC) is 1 ns");
+  s.add("high_resolution_timers", "high resolution timers",
+        yes_no(ec ? std::nullopt : std::optional(resolution == 1ns)), "clock_getres(CLOCK_MONOTONIC) is 1 ns");
   const auto full = takt::nohz_full_cpus(ec);
   const bool not_built_in = config.config.tick && *config.config.tick != takt::tick_mode::full;
   const std::vector<unsigned> cpus = full.value_or(std::vector<unsigned>());
-  s.add("nohz_full", "nohz_full CPUs", ec || (!full && !not_built_in) ? not_told() : value{!full ? "none, not built in" : full->empty() ? "none" : cpu_list(*full), cpus},
+  s.add("nohz_full", "nohz_full CPUs",
+        ec || (!full && !not_built_in) ? not_told()
+                                       : value{!full           ? "none, not built in"
+                                               : full->empty() ? "none"
+                                                               : cpu_list(*full),
+                                               cpus},
         full || ec ? "sysfs cpu/nohz_full" : config.source);
 
   const double seconds = std::chrono::duration<double>(over).count();
@@ -217,7 +247,10 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
   if (interrupts.cpus.size() > words.size()) words.push_back("...");
   const bool told = !interrupts_error && !interrupts.cpus.empty();
   s.add("timer_interrupts_per_second", "interrupts/s by CPU",
-        told ? value{absl::StrCat(absl::StrJoin(words, ", "), absl::StrFormat("  (all: %.0f)", static_cast<double>(interrupts.total()) / seconds)), rates} : not_told(),
+        told ? value{absl::StrCat(absl::StrJoin(words, ", "),
+                                  absl::StrFormat("  (all: %.0f)", static_cast<double>(interrupts.total()) / seconds)),
+                     rates}
+             : not_told(),
         interrupts_error ? absl::StrCat("/proc/interrupts: ", interrupts_error.message())
                          : absl::StrFormat("/proc/interrupts, while this ran (%.1f s)", seconds));
   return s;
@@ -227,7 +260,8 @@ section slack_section() {
   section s{"slack", "Timer slack", {}, {}, {}};
   std::error_code ec;
   const auto slack = takt::timer_slack(ec);
-  s.add("own_ns", "of this process", ec ? not_told() : time_value(static_cast<double>(slack.count())), "prctl PR_GET_TIMERSLACK");
+  s.add("own_ns", "of this process", ec ? not_told() : time_value(static_cast<double>(slack.count())),
+        "prctl PR_GET_TIMERSLACK");
   return s;
 }
 
@@ -238,8 +272,11 @@ section vdso_section(const takt::counter_facts& facts, std::error_code why_not) 
   const std::size_t symbols = ec ? 0 : image.symbols().size();
   s.add("symbols", "exports", ec ? not_told() : value{absl::StrCat(symbols, " symbols"), symbols}, "AT_SYSINFO_EHDR");
   s.add("answers", "CLOCK_MONOTONIC",
-        facts.vdso_answers ? value{*facts.vdso_answers ? "yes, without a system call" : "no, it makes a system call", *facts.vdso_answers} : not_told(),
-        why_not ? absl::StrCat("the experiment could not be made: ", why_not.message()) : "tried where the system call is forbidden");
+        facts.vdso_answers ? value{*facts.vdso_answers ? "yes, without a system call" : "no, it makes a system call",
+                                   *facts.vdso_answers}
+                           : not_told(),
+        why_not ? absl::StrCat("the experiment could not be made: ", why_not.message())
+                : "tried where the system call is forbidden");
   return s;
 }
 
@@ -254,40 +291,50 @@ std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, 
   const auto source = as_absl(facts.current_source ? std::string_view(*facts.current_source) : "not told");
 
   if (facts.vdso_answers == false && call != nullptr) {
-    std::string text = absl::StrFormat("The clock source is %s: every clock_gettime costs a system call, %.0f ns", source, call->median_ns);
-    if (counter != nullptr) absl::StrAppendFormat(&text, ", %.0f times a counter read", call->median_ns / counter->median_ns);
+    std::string text = absl::StrFormat("The clock source is %s: every clock_gettime costs a system call, %.0f ns",
+                                       source, call->median_ns);
+    if (counter != nullptr)
+      absl::StrAppendFormat(&text, ", %.0f times a counter read", call->median_ns / counter->median_ns);
     const auto name = as_absl(takt::counter_clocksource);
     if (v.counter_trusted && facts.current_source != takt::counter_clocksource) {
-      absl::StrAppend(&text, ". The kernel offers ", name, "; `takt clocksource --select ", name, " --yes-change-this-machine` tries it.");
+      absl::StrAppend(&text, ". The kernel offers ", name, "; `takt clocksource --select ", name,
+                      " --yes-change-this-machine` tries it.");
     } else if (calibrated) {
-      absl::StrAppendFormat(&text, ". Read takt::tsc_clock instead, %.1f ns, and within one thread takt::fast_tsc_clock, %.1f ns.", steady->median_ns,
-                            fast->median_ns);
+      absl::StrAppendFormat(
+          &text, ". Read takt::tsc_clock instead, %.1f ns, and within one thread takt::fast_tsc_clock, %.1f ns.",
+          steady->median_ns, fast->median_ns);
     } else if (v.counter_trusted) {
       absl::StrAppend(&text, ". Measure short spans with the counter.");
     } else {
-      absl::StrAppend(&text, ". The counter is not trusted here, so that is the price; where a tick is precise enough, read a coarse clock.");
+      absl::StrAppend(&text, ". The counter is not trusted here, so that is the price; where a tick is precise enough, "
+                             "read a coarse clock.");
     }
     return text;
   }
-  if (vdso == nullptr) return "Nothing but the system call could be measured here; use std::chrono and expect no better.";
+  if (vdso == nullptr)
+    return "Nothing but the system call could be measured here; use std::chrono and expect no better.";
   if (calibrated) {
     const double saved = 1 - steady->median_ns / vdso->median_ns;
-    std::string text = absl::StrFormat("Within one thread stamp events with takt::fast_tsc_clock, %.1f ns a read. Stamps that threads compare want "
-                                       "takt::tsc_clock, %.1f ns: %s clock_gettime by the vDSO, %.1f ns.", fast->median_ns, steady->median_ns,
-                                       saved > 0.02 ? absl::StrFormat("%.0f %% less than", saved * 100) : "no less than", vdso->median_ns);
+    std::string text = absl::StrFormat(
+        "Within one thread stamp events with takt::fast_tsc_clock, %.1f ns a read. Stamps that threads compare want "
+        "takt::tsc_clock, %.1f ns: %s clock_gettime by the vDSO, %.1f ns.",
+        fast->median_ns, steady->median_ns,
+        saved > 0.02 ? absl::StrFormat("%.0f %% less than", saved * 100) : "no less than", vdso->median_ns);
     absl::StrAppendFormat(&text, " A takt::clock_keeper holds both to the kernel's clock.");
     if (call != nullptr) absl::StrAppendFormat(&text, " Avoid the system call: %.0f ns.", call->median_ns);
     return text;
   }
   if (v.counter_trusted && counter != nullptr) {
-    std::string text = absl::StrFormat("Stamp events with clock_gettime by the vDSO, %.1f ns a read; measure short spans with the counter, %.1f ns. "
-                                       "Both stand on the same counter, which can be trusted.",
-                                       vdso->median_ns, counter->median_ns);
+    std::string text = absl::StrFormat(
+        "Stamp events with clock_gettime by the vDSO, %.1f ns a read; measure short spans with the counter, %.1f ns. "
+        "Both stand on the same counter, which can be trusted.",
+        vdso->median_ns, counter->median_ns);
     if (call != nullptr) absl::StrAppendFormat(&text, " Avoid the system call: %.0f ns.", call->median_ns);
     return text;
   }
-  return absl::StrFormat("Read the kernel's clocks, %.1f ns by the vDSO, and leave the counter alone: it is not trusted on this machine.",
-                         vdso->median_ns);
+  return absl::StrFormat(
+      "Read the kernel's clocks, %.1f ns by the vDSO, and leave the counter alone: it is not trusted on this machine.",
+      vdso->median_ns);
 }
 
 exit_code run() {
@@ -316,7 +363,8 @@ exit_code run() {
 
   document d;
   d.sections.push_back({"takt", "takt", {}, {}, {}});
-  d.sections.back().add("version", "version", word(absl::StrFormat("%d.%d.%d", TAKT_VERSION_MAJOR, TAKT_VERSION_MINOR, TAKT_VERSION_PATCH)));
+  d.sections.back().add("version", "version",
+                        word(absl::StrFormat("%d.%d.%d", TAKT_VERSION_MAJOR, TAKT_VERSION_MINOR, TAKT_VERSION_PATCH)));
   d.sections.push_back(counter_section(cpu, facts, costs.calibration, calibration.rate().known(), log, log_error));
   d.sections.push_back(calibration_section(calibration, not_calibrated));
   d.sections.push_back(verdict_section(verdict));
@@ -336,9 +384,11 @@ exit_code run() {
 extern const command report_command{
     "report",
     "this machine's timekeeping on one screen",
-    "Shows the counter and each fact about it with its source, whether it can be trusted and why, clock sources, clock event\n"
+    "Shows the counter and each fact about it with its source, whether it can be trusted and why, clock sources, clock "
+    "event\n"
     "devices, the tick, timer slack, the vDSO, what reading each clock costs in user space and by system call, and a\n"
-    "recommendation; `takt cost` has more of the costs, `takt calibrate` of the calibration. Takes a second or two. Needs no privileges; with root it can also read the kernel's log where that is restricted.",
+    "recommendation; `takt cost` has more of the costs, `takt calibrate` of the calibration. Takes a second or two. "
+    "Needs no privileges; with root it can also read the kernel's log where that is restricted.",
     "takt report --json | jq .verdict",
     {"report_batches"},
     &run};
