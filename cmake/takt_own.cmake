@@ -14,7 +14,7 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_
   target_compile_options(takt_own INTERFACE -Wno-c2y-extensions)
 endif()
 if(TAKT_SANITIZE)
-  target_compile_options(takt_own INTERFACE -fsanitize=${TAKT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  target_compile_options(takt_own INTERFACE -fsanitize=${TAKT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(takt_own INTERFACE -fsanitize=${TAKT_SANITIZE})
 endif()
 
