@@ -100,12 +100,10 @@ extern const command clocksource_command{
     "clocksource",
     "the counter the kernel keeps time by, and what else it could",
     "Shows the clock source in use and those the kernel offers, the best first.\n\n"
-    "--select puts the whole machine on another one. What takt changes it undoes, so it holds the setting until Ctrl-C "
-    "(or\n"
-    "until --for is over, or SIGTERM or SIGHUP comes) and then goes back. Needs root and --yes-change-this-machine. "
-    "What the\n"
-    "kernel refuses is passed on. SIGKILL leaves no time to go back; how to do that by hand is said at the start. With "
-    "--json\n"
+    "--select puts the whole machine on another one. What takt changes it undoes, so it holds the setting until Ctrl-C (or\n"
+    "until --for is over, or SIGTERM or SIGHUP comes) and then goes back. Where the source before was the kernel's own first\n"
+    "choice, the choice is its own again; another one is selected by name. Needs root and --yes-change-this-machine. What the\n"
+    "kernel refuses is passed on. SIGKILL leaves no time to go back; how to do that by hand is said at the start. With --json\n"
     "each event is a line of its own.",
     "takt clocksource --select acpi_pm --for 30s --yes-change-this-machine   # how does my program do on a slow one?",
     {"select", "for", "yes_change_this_machine"},
