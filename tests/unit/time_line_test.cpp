@@ -127,21 +127,32 @@ TEST_CASE("a line turns without a step, and saturates") {
 TEST_CASE("the kernel's road never shows less than the line has, nor less than the kernel, and never runs backwards") {
   time_line line;
   line.slope = line.cruise = tick_scale::from(1);
-  line.turn = line.life = 1'000'000'000, line.reference = 5'000, line.half_width = 20;
+  line.base = 50, line.turn = line.life = 1'000'000'000, line.reference = 5'000, line.half_width = 20;
   for (const std::int64_t lead : {-500, 0, 500, 2'000'000}) {
     line.start = line.reference + lead;
+    const std::int64_t end = line.after(line.life);
     std::int64_t last = 0;
     for (std::int64_t passed = 0; passed < 2'000'000'000; passed += 9'999'999) {
       const std::int64_t now = line.reference + passed;
-      const std::int64_t shown = line.kernel_road(now);
+      const std::int64_t shown = line.kernel_road(now, line.base - 1); // the counter was reset
       CHECK(shown >= now);
       CHECK(shown >= last);
       // The counter may have run 1000 ppm fast against the kernel's clock, as far as the life goes.
-      CHECK(shown >= std::min(now + lead + passed / 1024, line.after(line.life)));
-      CHECK(shown <= std::max(now, line.after(line.life)));
+      CHECK(shown >= std::min(now + lead + passed / 1024, end));
+      CHECK(shown <= std::max(now, end));
       last = shown;
+      // The counter is past the line, however it came there: anything up to the end may have been seen.
+      CHECK(line.kernel_road(now, line.base + line.life) == std::max(now, end));
+      CHECK(line.kernel_road(now, line.base + line.life + 3600'000'000'000) == std::max(now, end));
     }
   }
+  CHECK(!line.is_past(line.base - 1));
+  CHECK(!line.is_past(line.base));
+  CHECK(!line.is_past(line.base + line.life - 1));
+  CHECK(line.is_past(line.base + line.life));
+  line.life = 0; // not believed: the start is all that was seen
+  CHECK(line.is_past(line.base - 1));
+  CHECK(line.kernel_road(line.start - 5, line.base - 1) == line.start);
 }
 
 TEST_CASE("before the first line the kernel's clock is read; the first line does not fall behind it") {
@@ -236,7 +247,9 @@ TEST_CASE("how long a line is believed") {
   CHECK(takt::life_of_line(-1s) == untended_life);
   CHECK(takt::life_of_line(1s) == 5s);
   CHECK(takt::life_of_line(nanoseconds::max()) == untended_life);
-  CHECK(takt::life_of_line(59min) == untended_life);
+  CHECK(takt::life_of_line(10min) == 40min + 1s);
+  CHECK(takt::life_of_line(59min) == longest_life);
+  CHECK(takt::life_of_line(61min) == untended_life);
 
   world w;
   w.draw(0, 0, 1s);
@@ -257,8 +270,8 @@ TEST_CASE("how long a line is believed") {
   }
 }
 
-TEST_CASE("a counter that leaps: the kernel's road, and a line again after the next correction") {
-  for (const double leap : {3600e9 * 2.6, -1e9, -2.6e9}) {
+TEST_CASE("a counter that is reset: the kernel's road, and a line again after the next correction") {
+  for (const double leap : {-1e9, -2.6e9}) {
     world w;
     w.draw(30, 0, 0s);
     for (int i = 0; i < 100; ++i) w.read(), w.time += 1e6;
@@ -279,6 +292,54 @@ TEST_CASE("a counter that leaps: the kernel's road, and a line again after the n
     }
     w.time += 3e9;
     CHECK(std::abs(static_cast<double>(w.read()) - w.time) < 50); // the lead is worked off
+  }
+}
+
+TEST_CASE("a counter that leaps, within the life or past it: no read goes back, neither when the life ends nor after a correction") {
+  const double life = 5e9; // of a line that is renewed every second
+  for (const double leap : {0.1, 0.5, 0.9, 0.9999, 1.0, 1.5, 720.0}) {
+    for (const bool seen : {true, false}) {
+      for (const double corrected_after : {0.0, 0.3, 0.7, 2.0}) {
+        world w;
+        w.draw(30, 0, 1s);
+        for (int i = 0; i < 10; ++i) w.read(), w.time += 1e6;
+        w.counter_leap = leap * life * w.ticks_per_ns;
+        // Readers that see the whole line after the leap, up to its end; or none before the counter is past it.
+        const double begin = w.time;
+        for (int i = 0; i < 100; ++i) {
+          if (seen) w.read();
+          w.time += corrected_after * life / 100;
+        }
+        w.read();
+        w.draw(0, 0, 1s);
+        bool fast = false;
+        for (int i = 0; i < 500; ++i) {
+          const std::int64_t shown = w.read(&fast);
+          CHECK(static_cast<double>(shown) > w.time - 30);
+          CHECK(static_cast<double>(shown) < w.time + life); // however far it leapt
+          w.time += life / 100;
+          if (i % 20 == 19) w.draw(0, 0, 1s);
+        }
+        CHECK(fast);
+        CHECK(w.time - begin > 2 * life);
+        CHECK(std::abs(static_cast<double>(w.read()) - w.time) < 100);
+      }
+    }
+  }
+}
+
+TEST_CASE("a reader at the end of a line that still was, a decider who is there already: the next line is not below either") {
+  for (int late = -200; late < 200; ++late) {
+    world w;
+    w.draw(0, 0, 1ms); // a life of 1.004 s
+    w.read();
+    w.time += 1e9;
+    w.counter_leap = 3e6 * w.ticks_per_ns; // ahead by 3 ms: the line is nearly at its end
+    const time_line old = w.lines.settled<true>(w.read_counter(), w.read_reference());
+    w.time += std::floor(static_cast<double>(old.base + old.life - w.count()) / w.ticks_per_ns) + late;
+    for (int i = 0; i < 10; ++i) w.read();
+    w.draw(0, 0, 1ms);
+    for (int i = 0; i < 10; ++i) w.read();
   }
 }
 

@@ -31,11 +31,14 @@ inline constexpr std::chrono::nanoseconds leap = std::chrono::milliseconds(100);
 /// at half speed, in twice its length.
 inline constexpr double steep_rate = 0.5;
 /// A line that nobody promised to renew is believed this long. It has drifted as its calibration says, and by what NTP
-/// did meanwhile; a counter that leaps by an hour is noticed.
-inline constexpr std::chrono::nanoseconds untended_life = std::chrono::hours(1);
-/// A line that is renewed every so often is believed for so many periods, and a second for a machine that is busy.
+/// did meanwhile. The clock of a machine whose counter leaps, or goes on while it sleeps, is ahead by no more than this,
+/// and waits for no more than this when the life is over (time_line.hpp): hence no hours, though calibrations are worth them.
+inline constexpr std::chrono::nanoseconds untended_life = std::chrono::minutes(10);
+/// A line that is renewed every so often is believed for so many periods, and a second for a machine that is busy;
 inline constexpr int kept_periods = 4;
 inline constexpr std::chrono::nanoseconds kept_reserve = std::chrono::seconds(1);
+/// but no longer than this. A longer period counts as none.
+inline constexpr std::chrono::nanoseconds longest_life = std::chrono::hours(1);
 /// The rate is measured over at least this much; 10 ns of error in either reading are then 0.04 ppm.
 inline constexpr std::chrono::nanoseconds least_baseline = std::chrono::milliseconds(500);
 /// One that is another by more than a jump (clock_event_rule::jump_ppm) is believed over so little: even 50 us of error in
@@ -60,9 +63,9 @@ struct bearing {
 /// Returns: how long a line is believed; a period that is not positive means that nobody promised to renew it.
 constexpr std::chrono::nanoseconds life_of_line(std::chrono::nanoseconds renewed_every) noexcept {
   using namespace steering_rule;
-  if (renewed_every <= std::chrono::nanoseconds::zero() || renewed_every > untended_life) return untended_life;
+  if (renewed_every <= std::chrono::nanoseconds::zero() || renewed_every > longest_life) return untended_life;
   const std::chrono::nanoseconds kept = renewed_every * kept_periods + kept_reserve;
-  return kept < untended_life ? kept : untended_life;
+  return kept < longest_life ? kept : longest_life;
 }
 
 /// Returns: what the reference shows, or showed, at a tick near the point.
@@ -77,7 +80,8 @@ constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint6
                               std::chrono::nanoseconds renewed_every, bool steady) noexcept {
   using namespace steering_rule;
   const std::chrono::nanoseconds life = life_of_line(renewed_every);
-  const auto settle = static_cast<double>((life < untended_life ? renewed_every : settling).count());
+  const bool kept = renewed_every > std::chrono::nanoseconds::zero() && renewed_every < longest_life / kept_periods;
+  const auto settle = static_cast<double>((kept ? renewed_every : settling).count());
   time_line line;
   line.base = base;
   line.reference = line.start = reference_at(b, base);
@@ -91,7 +95,7 @@ constexpr time_line draw_line(const time_line* old, const bearing& b, std::uint6
   if (!steady || old == nullptr) return line;
 
   // What the last reader before the base may have seen; 2 ns because lines round down.
-  const std::int64_t shown = 2 + (old->holds_at(base) ? old->after(base - old->base) : old->kernel_road(line.reference));
+  const std::int64_t shown = 2 + (old->holds_at(base) ? old->after(base - old->base) : old->kernel_road(line.reference, base));
   const std::int64_t lead = shown - line.reference;
   if (lead <= 0) return line;
   line.start = shown;

@@ -31,8 +31,11 @@
 ///   The writer may stop anywhere: before 2 it has changed nothing that is read; after 2 the record is complete, readers
 ///   decide by themselves and take the slow road, some nanoseconds more, until step 4. No reader ever waits for it.
 ///
-/// A line is believed for `life` ticks. Outside of that (the counter was reset or jumped, the machine slept, nobody renewed
-/// the line) reads give the kernel's clock, raised by the most that the line may have been ahead of it.
+/// A line is believed for `life` ticks, and outside of that reads give the kernel's clock, but not less than may have been
+/// seen. Where the counter is past the life (nobody renewed the line, the machine slept, the counter leapt), that is the
+/// end of the line: a counter that leapt by less than the life may have been read all the way. If the kernel's clock is
+/// not there yet, time stands still until it is, which is the price, or until the next line. Where the counter is before
+/// the base it was reset, and the kernel's clock is raised by the most that the line may have been ahead of it.
 ///
 /// Memory order. Fields are stored with release and loaded with acquire, `current` likewise: who sees a number sees the
 /// record; who sees a field of a later record in the same place sees, in step d, that `current` has moved on, since that
@@ -41,7 +44,8 @@
 /// store may still wait in the writer's store buffer, seen by the writer alone, when the writer goes on to step 3.
 ///
 /// Does not promise: anything about counters that differ between CPUs by more than order_margin; Linux does not keep time
-/// by such counters. Steps back of a reference that is not steady are followed at once, and then time runs backwards.
+/// by such counters; nor about one that leaps and then is reset, both within one life and before the next line. Steps back
+/// of a reference that is not steady are followed at once, and then time runs backwards.
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/core/ticks.hpp>
@@ -109,15 +113,23 @@ struct time_line {
   }
   [[nodiscard]] constexpr bool holds_at(std::uint64_t c) const noexcept { return c - base < life; }
 
-  /// Returns: a time that no read under this line has exceeded, and that is not before the reference, which shows `now`:
-  /// the reference raised by the lead, which may have grown by 1000 ppm (twice what NTP may steer), but not past the end
-  /// of the line. It grows with `now`.
-  [[nodiscard]] constexpr std::int64_t kernel_road(std::int64_t now) const noexcept {
+  /// Whether the counter, which shows `c`, has left the line by its end, not by its beginning. Of a line without a life
+  /// nothing was read but the start.
+  [[nodiscard]] constexpr bool is_past(std::uint64_t c) const noexcept {
+    const std::uint64_t since = c - base;
+    return life == 0 || (since >= life && since <= ~std::uint64_t{0} >> 1);
+  }
+
+  /// Returns: a time that no read under this line has exceeded, and that is not before the reference, which shows `now`,
+  /// while the counter shows `c`, where the line does not hold. Past the life: the end of the line, or `now` if that is
+  /// later. Before the base: the reference raised by the lead, which may have grown by 1000 ppm (twice what NTP may steer),
+  /// but not past the end of the line. It grows with `now`.
+  [[nodiscard]] constexpr std::int64_t kernel_road(std::int64_t now, std::uint64_t c) const noexcept {
     const std::int64_t lead = start - reference + half_width;
     const std::int64_t elapsed = now > reference ? now - reference : 0;
     const std::int64_t raised = now + (lead > 0 ? lead : 0) + elapsed / 1024;
     const std::int64_t end = after(life);
-    const std::int64_t most = raised < end ? raised : end;
+    const std::int64_t most = is_past(c) || raised > end ? end : raised;
     return most > now ? most : now;
   }
 };
@@ -235,7 +247,7 @@ bool line_register::decide(std::uint64_t number, time_line& line, Counter&& coun
     };
     std::uint64_t now = counter(); // the heart of the proof: after `current` was seen
     std::int64_t least = 0;
-    if (number != 1 && old.holds_at(now)) {
+    if (number != 1 && old.holds_at(now + line.margin)) {
       least = start_for(old.after(now + line.margin - old.base), now + line.margin);
     } else {
       // Before this line the kernel's clock was read. No margin is needed: the two clocks keep the same rate, so what was
@@ -244,9 +256,11 @@ bool line_register::decide(std::uint64_t number, time_line& line, Counter&& coun
       least = std::numeric_limits<std::int64_t>::max();
       for (int again = 0; again < 5; ++again, now = counter()) {
         const std::int64_t shown = reference();
-        const std::int64_t one = start_for(number == 1 ? shown : old.kernel_road(shown), now);
+        const std::int64_t one = start_for(number == 1 ? shown : old.kernel_road(shown, now + line.margin), now);
         if (one < least) least = one;
       }
+      // The end of a line stands still where clocks go on: not even the beginning of the new one may lie below it.
+      if (number != 1 && old.is_past(now + line.margin) && least < old.after(old.life)) least = old.after(old.life);
     }
     if (least > start) start = least;
   } else {
@@ -319,7 +333,7 @@ std::int64_t line_register::read(std::uint64_t c, Counter&& counter, Reference&&
     if (early && c - line.base > line.life) return line.start;
     const std::int64_t now = reference();
     if (newest() != number) continue;
-    return Steady ? line.kernel_road(now) : now;
+    return Steady ? line.kernel_road(now, c) : now;
   }
 }
 

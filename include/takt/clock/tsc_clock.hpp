@@ -10,7 +10,8 @@
 ///
 /// Does not promise: that the two clocks agree within more than calibration() states, times the time since it was made,
 /// unless discipline() is called from time to time (timer/keeper.hpp does); nor anything between a program and a plug-in
-/// that has its own copy of the state, beyond that. A thread that forbids itself to read the counter (PR_SET_TSC) after
+/// that has its own copy of the state, beyond that. A counter that leaps takes the clock along, to the end of its line at
+/// most (steering_rule::untended_life where nobody keeps it), and then it stands until its reference has come up. A thread that forbids itself to read the counter (PR_SET_TSC) after
 /// calibrate() gets SIGSEGV from now(), as it does from libc's clock_gettime.
 ///
 /// How a line is published and why no read goes backwards: time_line.hpp. Which line is drawn: steering.hpp.
