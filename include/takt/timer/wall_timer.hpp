@@ -8,7 +8,7 @@
 /// And it never fires early: what the kernel calls expired is held against the clock. In 2012 a leap second left
 /// Linux's timers on CLOCK_REALTIME a second early, so that sub-second timers expired at once, again and again, and
 /// machines spun. That bug is gone (3.5); where something like it returns, each early end is answered with a longer
-/// pause.
+/// pause (early_end_rule.hpp).
 ///
 /// Does not promise: a bound on lateness; the time zone's idea of 09:00. Not to be shared between threads.
 /// Sources: timerfd_create(2) TFD_TIMER_CANCEL_ON_SET; Linux 6.12 fs/timerfd.c; Linux 3.5, "timekeeping: Fix leapsecond
@@ -20,6 +20,7 @@
 #include <takt/core/timespec.hpp>
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/posix_clock.hpp>
+#include <takt/timer/early_end_rule.hpp>
 #include <takt/timer/kernel_clock.hpp>
 #include <takt/timer/timer_fd.hpp>
 #include <chrono>
@@ -40,14 +41,6 @@ struct wall_tick {
   std::uint64_t missed = 0;            ///< points of the grid that were given up since the firing before
   unsigned clock_set = 0;              ///< how often the clock was set since the firing before
 };
-
-/// How early ends of the kernel's timer are answered:
-namespace wall_timer_rule {
-/// the second in a row with a pause of this, each further one with twice as much,
-inline constexpr std::chrono::nanoseconds first_pause = std::chrono::microseconds(50);
-/// up to this: a hundred wake-ups a second at worst.
-inline constexpr std::chrono::nanoseconds longest_pause = std::chrono::milliseconds(10);
-} // namespace wall_timer_rule
 
 template <class Os = linux_os> class basic_wall_timer;
 using wall_timer = basic_wall_timer<>;
@@ -136,9 +129,7 @@ private:
     if (grid_) due_ = detail::earlier(due_, grid_->next(now()));
   }
   void pause() const noexcept {
-    using namespace wall_timer_rule;
-    const int doublings = early_in_a_row_ < 10 ? early_in_a_row_ - 2 : 8;
-    const nanoseconds length = detail::earlier(first_pause * (1 << doublings), longest_pause);
+    const nanoseconds length = early_end_rule::pause(early_in_a_row_);
     const nanoseconds from = posix_clock<CLOCK_MONOTONIC, access::vdso, Os>::now().time_since_epoch();
     static_cast<void>(Os::sleep_until(CLOCK_MONOTONIC, to_timespec(saturating_add(from, length))));
   }
