@@ -7,9 +7,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <new>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -156,6 +159,118 @@ TEST_CASE_FIXTURE(machine, "an exception leaves run, which may be called again")
   CHECK(e.status() == takt::timer_status::ran);
 }
 #endif
+
+TEST_CASE_FIXTURE(machine, "a run that is refused leaves stop() to the one it is for") {
+  scheduler timers;
+  std::stop_source requested;
+  requested.request_stop();
+  std::error_code refused;
+  auto h = timers.after(1s, 0s, [&] {
+    timers.stop();
+    timers.run(requested.get_token(), refused);
+  });
+  auto late = timers.after(2s, 0s, [&] { timers.stop(); });
+  timers.run();
+  CHECK(refused == std::errc::device_or_resource_busy);
+  CHECK(late.status() == takt::timer_status::pending);
+  // Nor does a request make a refused run stop the other one.
+  auto again = timers.after(0s, 0s, [&] { timers.run(requested.get_token(), refused); });
+  timers.run();
+  CHECK(late.status() == takt::timer_status::ran);
+  // A request that was there before is not kept for the next run, and stop() before it is.
+  timers.stop();
+  timers.run(requested.get_token());
+  auto last = timers.after(1s, 0s, [&] { timers.stop(); });
+  timers.run();
+  CHECK(last.status() == takt::timer_status::ran);
+}
+
+TEST_CASE_FIXTURE(machine, "waits that the kernel ends early again and again are answered with pauses, not a spin") {
+  scheduler timers;
+  nanoseconds called{};
+  auto h = timers.after(1s, 0s, [&] {
+    called = now();
+    timers.stop();
+  });
+  // Each wait, but for the pauses, says at once that the time has come.
+  static int waits;
+  waits = 0;
+  os::now.asleep = [] {
+    if (os::now.sleeps.back().deadline == 1001s) os::now.early_ends.push_back({1us, ETIMEDOUT}), ++waits;
+  };
+  timers.run();
+  CHECK(called >= 1001s);
+  CHECK(called <= 1001s + takt::early_end_rule::longest_pause);
+  CHECK(waits >= 100); // a hundred a second when they have become long
+  CHECK(waits <= 120);
+}
+
+TEST_CASE_FIXTURE(machine, "a descriptor that is early again and again is answered with pauses, too") {
+  boot_scheduler timers;
+  nanoseconds called{};
+  auto h = timers.after(1s, 0s, [&] {
+    called = now(CLOCK_BOOTTIME);
+    timers.stop();
+  });
+  static int waits;
+  waits = 0;
+  os::now.asleep = [] {
+    if (os::now.sleeps.back().id == CLOCK_BOOTTIME) os::now.early_ends.push_back({1us, 0}), ++waits;
+  };
+  timers.run();
+  CHECK(called >= 3001s);
+  CHECK(called <= 3001s + takt::early_end_rule::longest_pause);
+  CHECK(waits >= 100);
+  CHECK(waits <= 120);
+}
+
+TEST_CASE_FIXTURE(machine, "the descriptor is set when run has ended, whichever was there first") {
+  for (const bool descriptor_first : {false, true}) {
+    os::now.timers.clear();
+    CAPTURE(descriptor_first);
+    wall_scheduler timers;
+    if (descriptor_first) static_cast<void>(timers.fd());
+    static wall_scheduler* sleeper;
+    sleeper = &timers;
+    auto far = timers.after(1h, 0s, [] {});
+    const auto hour = now(CLOCK_REALTIME) + 1h;
+    os::now.asleep = [] {
+      os::now.asleep = nullptr;
+      sleeper->stop();
+    };
+    timers.run();
+    CHECK(now(CLOCK_REALTIME) == hour - 1h);
+    CHECK(os::now.timers.at(0).deadline == hour);
+    auto sooner = timers.after(10ms, 0s, [] {});
+    CHECK(timers.fd() == os::first_timer);
+    CHECK(os::now.timers.at(0).deadline == now(CLOCK_REALTIME) + 10ms);
+  }
+}
+
+TEST_CASE_FIXTURE(machine, "stop() reaches a run whose descriptor another thread reads before it is awake") {
+  for (const bool due : {false, true}) {
+    CAPTURE(due);
+    static wall_scheduler* sleeper;
+    static int fired;
+    wall_scheduler timers;
+    sleeper = &timers;
+    fired = 0;
+    static_cast<void>(timers.fd());
+    auto far = timers.after(1h, 0s, [] {});
+    auto now_due = timers.after(due ? 0s : 2h, 0s, [] { ++fired; });
+    auto rescue = timers.after(3h, 0s, [] { sleeper->stop(); });
+    const nanoseconds start = now(CLOCK_REALTIME);
+    os::now.asleep = [] {
+      os::now.asleep = nullptr;
+      sleeper->stop();
+      static_cast<void>(sleeper->fire()); // a thread in an event loop
+    };
+    timers.run();
+    CHECK(now(CLOCK_REALTIME) == start);
+    CHECK(fired == (due ? 1 : 0));
+    CHECK(os::now.timers.back().deadline == start + 1h); // and the event loop goes on
+  }
+}
 
 #if TAKT_EXCEPTIONS
 TEST_CASE_FIXTURE(machine, "of several exceptions in one wake-up each leaves a call of fire, and the descriptor says that there are more") {
@@ -350,6 +465,51 @@ TEST_CASE_FIXTURE(machine, "a callback that forks: in the child it returns into 
   CHECK_FALSE(ec);
   CHECK(called == 1);
 }
+
+TEST_CASE_FIXTURE(machine, "in a forked child what outlives the scheduler does not look at it") {
+  using simple = takt::basic_grid_scheduler<std::chrono::steady_clock, takt::wake_at_roundest<>, takt::no_mutex, os>;
+  alignas(simple) std::uint32_t room[sizeof(simple) / 4];
+  auto* const timers = ::new (static_cast<void*>(room)) simple;
+  std::optional<simple::timer> node(std::in_place, *timers, [] {});
+  simple::handle h = timers->after(1s, 0s, [] {});
+  node->arm(1s, 0s);
+  os::now.forks.value = 1;
+  timers->~simple();
+  for (std::uint32_t& word : room) word = 1; // whatever it looks for, it is a scheduler of the child's
+  CHECK_FALSE(h.cancel());
+  CHECK_FALSE(h.move(1s, 0s));
+  CHECK_FALSE(node->arm(1s, 0s));
+  CHECK_FALSE(node->cancel());
+  node.reset();
+  h.detach();
+}
+
+#if TAKT_EXCEPTIONS
+TEST_CASE_FIXTURE(machine, "a callback that forks and throws: in the child the parent's descriptor is not touched") {
+  scheduler timers;
+  static_cast<void>(timers.fd());
+  int called = 0;
+  for (int i = 0; i < 3; ++i) {
+    timers.after(0s, 0s, [&called] {
+      if (++called == 2) os::now.forks.value = 1;
+      throw called;
+    }).detach();
+  }
+  auto far = timers.after(1h, 0s, [] {});
+  static_cast<void>(far.cancel());
+  os::advance(1s);
+  const auto before = os::now.timers.at(0).deadline;
+  int thrown = 0;
+  try {
+    static_cast<void>(timers.fire());
+  } catch (int which) {
+    thrown = which;
+  }
+  CHECK(thrown == 2); // its own, not what the parent is to hear of
+  CHECK(called == 2);
+  CHECK((os::now.timers.at(0).deadline == before || os::now.timers.at(0).deadline == 0s)); // not armed anew
+}
+#endif
 
 TEST_CASE("what cannot be found out about the grid is said, and the scheduler works all the same") {
   using blind = takt::testing::fake_os<struct no_proc>;

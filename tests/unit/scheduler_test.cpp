@@ -9,8 +9,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -321,12 +323,44 @@ TEST_CASE_FIXTURE(fixture, "cancelled in its own callback, a cycle ends; moved, 
     calls.push_back(0s);
     if (calls.size() == 5) {
       CHECK(revived.cancel());
-      CHECK(revived.move(1s, 0s)); // its owner has changed their mind
+      CHECK_FALSE(revived.move(1s, 0s)); // as from outside
     }
   });
   clock.advance(1s);
-  CHECK(clock.advance(1s) == 1);
-  CHECK(revived.status() == timer_status::pending);
+  CHECK(clock.advance(1h) == 0);
+  CHECK(revived.status() == timer_status::cancelled);
+
+  scheduler::handle once = timers.after(1s, 0s, [&] {
+    CHECK(once.move(5s, 0s));
+    CHECK(once.cancel());
+    CHECK_FALSE(once.move(1s, 0s));
+  });
+  CHECK(clock.advance(1h) == 1);
+  CHECK(once.status() == timer_status::cancelled);
+}
+
+TEST_CASE("a cycle that its own callback moved keeps the time it was moved to when the clock is set back") {
+  manual_wall_clock clock;
+  wall timers(clock);
+  wall::handle h;
+  std::vector<nanoseconds> calls;
+  const auto start = clock.now();
+  h = timers.every(1s, 0s, [&] {
+    calls.push_back(clock.now() - start);
+    if (calls.size() == 1) CHECK(h.move(start + 1h, 0s));
+  });
+  clock.advance(1s);
+  clock.set(clock.now() - 1ms);
+  clock.advance(1min);
+  CHECK(calls == std::vector<nanoseconds>{1s});
+  clock.advance(1h);
+  REQUIRE(calls.size() > 2);
+  CHECK(calls[1] == 1h);
+  CHECK(calls[2] == 1h + 1s);
+  const auto last = calls.back();
+  clock.set(clock.now() - 10min); // these cycles have run: they go on within a period
+  clock.advance(1s);
+  CHECK(calls.back() < last - 9min);
 }
 
 TEST_CASE_FIXTURE(fixture, "added by a callback at the same instant, a timer is called in a wake-up of its own") {
@@ -415,6 +449,22 @@ TEST_CASE("a scheduler that dies cancels what is armed; handles and nodes may di
   CHECK(clock.advance(1h) == 0);
 }
 
+TEST_CASE("what outlives its scheduler does not look at it") {
+  manual_clock clock;
+  alignas(scheduler) unsigned char room[sizeof(scheduler)];
+  auto* const timers = ::new (static_cast<void*>(room)) scheduler(clock);
+  std::optional<scheduler::timer> armed(std::in_place, *timers, [] {}), idle(std::in_place, *timers, [] {});
+  scheduler::handle h = timers->after(1s, 0s, [] {});
+  armed->arm(1s, 0s);
+  timers->~scheduler();
+  std::fill(std::begin(room), std::end(room), static_cast<unsigned char>(0xff)); // its lock would never be had
+  CHECK_FALSE(armed->cancel());
+  CHECK_FALSE(h.move(1s, 0s));
+  armed.reset();
+  idle.reset();
+  h = scheduler::handle();
+}
+
 #if TAKT_EXCEPTIONS
 TEST_CASE_FIXTURE(fixture, "an exception leaves fire when the others have been called; none is lost") {
   int called = 0;
@@ -448,6 +498,7 @@ TEST_CASE_FIXTURE(fixture, "an exception leaves fire when the others have been c
   CHECK(sevens == 1);
   CHECK(called == 11);
   CHECK(cycle.status() == timer_status::pending); // thrown or not, its cycles go on
+  CHECK(timers.next_wakeup() == clock.now() + 1s);
 
   CHECK_THROWS_AS(clock.advance(1s), int);
   clock.advance(0s);
@@ -455,6 +506,37 @@ TEST_CASE_FIXTURE(fixture, "an exception leaves fire when the others have been c
   timers.on_exception([&handled](std::exception_ptr e) { handled += e != nullptr; });
   clock.advance(3s);
   CHECK(handled == 3);
+}
+
+TEST_CASE_FIXTURE(fixture, "exceptions that wait are a wake-up, and leave before there are more") {
+  int cycles = 0;
+  auto a = timers.every(1s, 0s, [] { throw 1; }), b = timers.every(1s, 0s, [] { throw 2; });
+  auto c = timers.every(1s, 0s, [&cycles] { ++cycles; });
+  CHECK_THROWS_AS(clock.advance(1s), int);
+  CHECK(timers.next_wakeup() == clock.now());
+  CHECK_THROWS_AS(clock.advance_to_next(), int);
+  CHECK(timers.next_wakeup() == clock.now() + 1s);
+  int thrown = 0;
+  for (int i = 0; i < 100; ++i) {
+    clock.set(clock.now() + 1s); // whoever fires once a second, whatever is thrown
+    try {
+      static_cast<void>(timers.fire());
+    } catch (int) {
+      ++thrown;
+    }
+  }
+  CHECK(thrown == 100);
+  CHECK(cycles == 51); // each of them threw two
+  a.cancel(), b.cancel(), c.cancel();
+  CHECK_FALSE(timers.next_wakeup());
+
+  timers.after(0s, 0s, [] { throw 3; }).detach();
+  timers.after(0s, 0s, [] { throw 4; }).detach();
+  CHECK_THROWS_AS(timers.fire(), int);
+  CHECK(timers.pending() == 0);
+  CHECK(timers.next_wakeup() == clock.now()); // though no timer is armed
+  CHECK_THROWS_AS(timers.fire(), int);
+  CHECK_FALSE(timers.next_wakeup());
 }
 #endif
 

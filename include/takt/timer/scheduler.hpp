@@ -18,10 +18,13 @@
 /// Every function may be called from any thread at any time, from callbacks too, their own timer included; construction
 /// and destruction may not overlap with others. Callbacks run one at a time, in the thread that is in run() or fire(),
 /// without a lock. cancel() and the destructors of handles and nodes return when no callback of that timer runs in
-/// another thread, as std::stop_callback's does: so do not hold a lock there that the callback wants.
+/// another thread, as std::stop_callback's does: so do not hold a lock there that the callback wants, and do not let
+/// callbacks of two schedulers cancel each other, for each would wait for the other. A thread in run() or fire() must
+/// not be cancelled (pthread_cancel(3)): what unwinds it stops at the callback, and the program ends.
 ///
-/// A scheduler outlives the use of its nodes and handles; a handle may die later. After fork(2) the child's copy is
-/// inert: nothing in it is called back or armed, and its parent's timers are untouched.
+/// Handles and nodes may outlive their scheduler, which cancels them when it dies; then a node must not be armed. After
+/// fork(3) the child's copy is inert: nothing in it is called back or armed, and its parent's timers are untouched. A
+/// child of _Fork(3) or of clone(2) without the C library looks like its parent, and must not use a scheduler of its.
 ///
 /// When somebody sets CLOCK_REALTIME, timers on it keep the time they were given, and cycles of every() that ran
 /// already go on within a period. CLOCK_BOOTTIME counts what the machine slept.
@@ -174,14 +177,11 @@ public:
   void run(const std::stop_token& token, std::error_code& ec)
     requires by_kernel
   {
+    if (!begin_run(ec)) return;
     std::exception_ptr thrown;
     {
-      const std::stop_callback registration(token, [this] { stop(); });
-      thrown = run_until_stopped(ec);
-    }
-    if (token.stop_requested() && !dispatch_.inert()) {
-      const lock hold = dispatch_.locked();
-      stop_ = false; // one that came late is not meant for the next run
+      const std::stop_callback registration(token, [this] { rouse(false); });
+      thrown = run_until_stopped(token, ec);
     }
     pass_on(std::move(thrown));
   }
@@ -195,10 +195,7 @@ public:
   void stop()
     requires by_kernel
   {
-    if (dispatch_.inert()) return;
-    const lock hold = dispatch_.locked();
-    stop_ = true;
-    clock_.alarm.rouse();
+    rouse(true);
   }
 
   /// Returns: a descriptor that is readable when it is time for fire(), for poll(2) and its kin; the scheduler owns it.
@@ -226,31 +223,26 @@ public:
 #endif
 
   /// Effects: calls back every timer whose window is open at `now`, a reading of the clock, or right now. One from
-  /// before an earlier one counts as that, unless the clock can be set back. Does not block, but for what callbacks do.
+  /// before an earlier one counts as that, unless the clock can be set back: there calls of fire(now) must not overlap
+  /// with others, or a reading that waits for its turn counts as a clock that was set back. Does not block, but for
+  /// what callbacks do.
   /// Returns: how many there were: none while a callback runs, here or in another thread; what was due then shows in
-  /// next_wakeup() and fd() afterwards. Throws as run() does.
-  std::size_t fire() { return fire(time_point(nanoseconds(clock_.now()))); }
-  std::size_t fire(time_point now) {
-    if (dispatch_.inert()) return 0;
-    std::exception_ptr thrown;
-    std::size_t fired = 0;
-    {
-      lock hold = dispatch_.locked();
-      clock_.alarm.take();
-      fired = pass(hold, now.time_since_epoch().count());
-      thrown = take_exception();
-      // Others were thrown too: they leave the next time, which is now.
-      if (!dispatch_.thrown.empty() && clock_.alarm.used()) clock_.alarm.set(dispatch_.wheel.now());
-    }
-    pass_on(std::move(thrown));
-    return fired;
+  /// next_wakeup() and fd() afterwards. Throws as run() does; of several exceptions each leaves a call of its own, and
+  /// until they have, fire() is wanted at once and calls nobody back.
+  std::size_t fire() {
+    return fire_when([this] { return clock_.now(); });
   }
-  /// Returns: when fire() should be called next; earlier than now if it is late; nothing if no timer is armed.
+  std::size_t fire(time_point now) {
+    return fire_when([now] { return now.time_since_epoch().count(); });
+  }
+  /// Returns: when fire() should be called next; earlier than now if it is late; nothing if no timer is armed and no
+  /// exception is left.
   [[nodiscard]] std::optional<time_point> next_wakeup() {
     if (dispatch_.inert()) return std::nullopt;
     const lock hold = dispatch_.locked();
     if constexpr (can_be_set) dispatch_.follow(clock_.now());
-    return dispatch_.wheel.size() != 0 ? std::optional(time_point(nanoseconds(next()))) : std::nullopt;
+    if (dispatch_.wheel.size() == 0 && dispatch_.thrown.empty()) return std::nullopt;
+    return time_point(nanoseconds(next()));
   }
 
   /// Returns: how many timers are armed.
@@ -325,7 +317,9 @@ private:
         saturating_add(rule_(saturating_subtract(earliest, origin_), saturating_subtract(latest, origin_)), origin_);
     return point < earliest ? w.earliest : point > latest ? w.latest : point.count();
   }
+  /// When fire() is wanted. Exceptions that wait are to leave now.
   [[nodiscard]] time next() noexcept {
+    if (!dispatch_.thrown.empty()) [[unlikely]] return dispatch_.wheel.now();
     return dispatch_.wheel.size() == 0 ? never : wakeup_for(dispatch_.wheel.first());
   }
   void wake_in_time(time latest) noexcept {
@@ -333,7 +327,7 @@ private:
     if (latest < clock_.alarm.awake_by()) [[unlikely]] set_alarm();
   }
   [[gnu::noinline]] void set_alarm() noexcept {
-    if (!dispatch_.in_pass()) clock_.alarm.set(next());
+    if (clock_.alarm.used() && !dispatch_.in_pass()) clock_.alarm.set(next());
   }
   /// Without the lock when it returns in a child that a callback forked.
   std::size_t pass(lock& hold, time now) {
@@ -343,8 +337,25 @@ private:
       return later > now ? later : now;
     };
     const std::size_t fired = dispatch_.pass(hold, now, read);
-    if (!dispatch_.inert() && !dispatch_.in_pass() && clock_.alarm.used()) clock_.alarm.set(next());
+    if (!dispatch_.inert()) set_alarm();
     return fired;
+  }
+  template <class Now> std::size_t fire_when(const Now& now);
+  void rouse(bool to_stop) {
+    if (dispatch_.inert()) return;
+    const lock hold = dispatch_.locked();
+    if (to_stop) stop_ = true;
+    clock_.alarm.rouse();
+  }
+  /// Returns: whether this thread may sleep and call back.
+  [[nodiscard]] bool begin_run(std::error_code& ec) {
+    ec.clear();
+    if (dispatch_.inert()) return ec = std::make_error_code(std::errc::operation_not_permitted), false;
+    const lock hold = dispatch_.locked();
+    if (in_run_ || dispatch_.in_callback()) {
+      return ec = std::make_error_code(std::errc::device_or_resource_busy), false;
+    }
+    return in_run_ = true;
   }
   [[nodiscard]] std::exception_ptr take_exception() noexcept {
     auto& thrown = dispatch_.thrown;
@@ -353,7 +364,7 @@ private:
     thrown.erase(thrown.begin()); // the others leave the next time
     return e;
   }
-  std::exception_ptr run_until_stopped(std::error_code& ec);
+  std::exception_ptr run_until_stopped(const std::stop_token& token, std::error_code& ec);
 
   static void pass_on([[maybe_unused]] std::exception_ptr thrown) {
 #if TAKT_EXCEPTIONS
@@ -389,7 +400,7 @@ auto basic_grid_scheduler<Clock, Rule, Mutex, Os>::add(nanoseconds due, std::chr
     ec = std::make_error_code(std::errc::invalid_argument);
   } else if (dispatch_.inert()) {
     ec = std::make_error_code(std::errc::operation_not_permitted);
-  } else if (node* const t = new (std::nothrow) node(std::forward<F>(f)); t != nullptr) {
+  } else if (node* const t = new (std::nothrow) node(std::forward<F>(f), dispatch::fork_count()); t != nullptr) {
     t->period = period.count();
     t->slack = t->limited(saturating_cast<nanoseconds>(slack).count());
     t->policy = policy;
@@ -406,13 +417,11 @@ template <class When, class Rep, class Period>
 bool basic_grid_scheduler<Clock, Rule, Mutex, Os>::move(detail::counted& t, When when,
                                                         std::chrono::duration<Rep, Period> slack) {
   using detail::scheduled;
-  // Without a look at the scheduler, which may be gone if the timer is neither.
-  if (!t.has(scheduled::armed | scheduled::running, std::memory_order_acquire) || dispatch_.inert()) return false;
   const nanoseconds room(t.limited(saturating_cast<nanoseconds>(slack).count()));
   const window w = window_of(when, room);
   const lock hold = dispatch_.locked();
-  const bool goes_on = t.has(scheduled::running) && t.period != 0 && !t.has(scheduled::cancelled);
-  if (!t.has(scheduled::armed) && !dispatch_.in_callback_of(t) && !goes_on) return false;
+  const bool goes_on = t.has(scheduled::running) && (t.period != 0 || dispatch_.in_callback_of(t));
+  if (!t.has(scheduled::armed) && (!goes_on || t.has(scheduled::cancelled))) return false;
   t.slack = room.count();
   t.change(scheduled::ran, 0); // these cycles begin with this window
   dispatch_.arm(t, w);
@@ -421,16 +430,34 @@ bool basic_grid_scheduler<Clock, Rule, Mutex, Os>::move(detail::counted& t, When
 }
 
 template <class Clock, wakeup_rule Rule, class Mutex, class Os>
-std::exception_ptr basic_grid_scheduler<Clock, Rule, Mutex, Os>::run_until_stopped(std::error_code& ec) {
-  ec.clear();
-  if (dispatch_.inert()) return ec = std::make_error_code(std::errc::operation_not_permitted), nullptr;
-  lock hold = dispatch_.locked();
-  if (in_run_ || dispatch_.in_callback()) {
-    return ec = std::make_error_code(std::errc::device_or_resource_busy), nullptr;
-  }
-  in_run_ = true;
+template <class Now>
+std::size_t basic_grid_scheduler<Clock, Rule, Mutex, Os>::fire_when(const Now& now) {
+  if (dispatch_.inert()) return 0;
   std::exception_ptr thrown;
-  for (bool slept = false; !ec && (thrown = take_exception()) == nullptr && !stop_;) {
+  std::size_t fired = 0;
+  {
+    lock hold = dispatch_.locked(); // and then look at the clock: what waited for the lock is from before what it finds
+    clock_.alarm.take();
+    // What is left of an earlier pass leaves first, or it might become more and more.
+    if (dispatch_.thrown.empty()) fired = pass(hold, now());
+    if (dispatch_.inert()) {
+      thrown = std::move(dispatch_.thrown_in_child); // all else is the parent's
+    } else {
+      thrown = take_exception();
+      if (thrown != nullptr) set_alarm();
+    }
+  }
+  pass_on(std::move(thrown));
+  return fired;
+}
+
+/// Precondition: begin_run().
+template <class Clock, wakeup_rule Rule, class Mutex, class Os>
+std::exception_ptr basic_grid_scheduler<Clock, Rule, Mutex, Os>::run_until_stopped(const std::stop_token& token,
+                                                                                   std::error_code& ec) {
+  lock hold = dispatch_.locked();
+  std::exception_ptr thrown;
+  for (bool slept = false; !ec && (thrown = take_exception()) == nullptr && !stop_ && !token.stop_requested();) {
     const time now = clock_.now();
     if constexpr (can_be_set) dispatch_.follow(now);
     // While somebody else's pass goes on there is nothing to wait for but its end.
@@ -439,7 +466,7 @@ std::exception_ptr basic_grid_scheduler<Clock, Rule, Mutex, Os>::run_until_stopp
     if (now >= first.earliest && !idle) {
       slept = false;
       pass(hold, now);
-      if (dispatch_.inert()) return take_exception();
+      if (dispatch_.inert()) return std::move(dispatch_.thrown_in_child);
     } else {
       if (std::exchange(slept, true)) dispatch_.statistics.woke(0);
       clock_.alarm.sleep(hold, first.earliest, idle ? never : wakeup_for(first), ec);
@@ -447,6 +474,7 @@ std::exception_ptr basic_grid_scheduler<Clock, Rule, Mutex, Os>::run_until_stopp
   }
   if (!ec && thrown == nullptr) stop_ = false;
   in_run_ = false;
+  set_alarm(); // for fd(), on which this thread may have slept
   return thrown;
 }
 

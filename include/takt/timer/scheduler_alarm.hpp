@@ -14,7 +14,9 @@
 #include <takt/core/error.hpp>
 #include <takt/core/saturating.hpp>
 #include <takt/kernel/os.hpp>
+#include <takt/kernel/posix_clock.hpp>
 #include <takt/kernel/timer_slack.hpp>
+#include <takt/timer/early_end_rule.hpp>
 #include <takt/timer/kernel_clock.hpp>
 #include <takt/timer/sleep.hpp>
 #include <takt/timer/timer_fd.hpp>
@@ -60,6 +62,7 @@ public:
   [[nodiscard]] bool used() const noexcept { return timer_ || sleeper_until_ != nobody; }
   /// Effects: whoever sleeps or polls will be awake at `next`.
   void set(time next) noexcept {
+    if (roused_) return; // who is not awake yet must still see it: it sets the descriptor then
     if (timer_ && next != timer_at_) arm(next);
     if (sleeper_until_ > next) {
       if (on_descriptor_) sleeper_until_ = next;
@@ -71,7 +74,7 @@ public:
   void rouse() noexcept {
     sleeper_until_ = nobody;
     word_.fetch_add(1, std::memory_order_relaxed); // futex and lock order the rest
-    if (on_descriptor_) arm(nobody);
+    if (on_descriptor_) roused_ = true, arm(nobody);
     else Os::wake_all(word_);
     settle();
   }
@@ -79,18 +82,14 @@ public:
   /// Effects: makes the descriptor, ready at `next`. Errors: what timerfd_create reports.
   void open(time next, std::error_code& ec) {
     ec.clear();
-    if (timer_) return;
-    timer_ = timer_fd<Os>(timer_id, ec);
-    if (!ec) arm(next);
+    if (!timer_) timer_ = timer_fd<Os>(timer_id, ec);
+    if (timer_ && timer_at_ == nobody && !roused_) arm(next);
     settle();
   }
   [[nodiscard]] int fd() const noexcept { return timer_.fd(); }
-  /// Effects: the descriptor is no longer ready, and must be set anew.
+  /// Effects: the descriptor is no longer ready, and must be set anew; it stays ready for a sleeper that was roused.
   void take() noexcept {
-    if (!timer_) return;
-    std::error_code news; // whatever they are, the clock is asked
-    static_cast<void>(timer_.take(news));
-    timer_at_ = nobody;
+    if (timer_ && !roused_) static_cast<void>(read());
   }
 
   /// Effects: sleeps, without the lock, until `wakeup`, until the kernel finds an interrupt to share from `earliest`
@@ -103,6 +102,11 @@ private:
   static constexpr clockid_t timer_id = futex_clock<Clock>; // for a timerfd, too, is TAI too strange
   static constexpr clockid_t futex_id = timer_id == CLOCK_BOOTTIME ? CLOCK_MONOTONIC : timer_id;
 
+  timer_news read() noexcept {
+    std::error_code ignored; // whatever the news are, the clock is asked
+    timer_at_ = nobody;
+    return timer_.take(ignored);
+  }
   void settle() noexcept {
     awake_by_ = sleeper_until_;
     if (timer_ && timer_at_ > awake_by_) awake_by_ = timer_at_;
@@ -117,10 +121,20 @@ private:
     if (timer_.arm(deadline, told, refused)) timer_.arm(nanoseconds::zero(), told, refused);
   }
 
+  /// Answers a kernel that ends waits early again and again.
+  void pause(std::uint32_t seen) noexcept {
+    if (early_ < 2) return;
+    const nanoseconds length = early_end_rule::pause(early_);
+    const nanoseconds now = posix_clock<CLOCK_MONOTONIC, access::syscall, Os>::now().time_since_epoch();
+    static_cast<void>(Os::wait_until(word_, seen, CLOCK_MONOTONIC, to_timespec(saturating_add(now, length))));
+  }
+
   time sleeper_until_ = nobody;
   time timer_at_ = nobody; // what timer_ is set to
   time awake_by_ = nobody;
   bool on_descriptor_ = false; // is where the thread sleeps
+  bool roused_ = false;        // from there, and not awake yet: what it is to see must not be read by others
+  int early_ = 0;              // waits in a row that the kernel ended before their time
   std::atomic<std::uint32_t> word_{0};
   timer_fd<Os> timer_;
 };
@@ -135,6 +149,7 @@ void scheduler_alarm<Clock, Os>::sleep(Lock& hold, time earliest, time wakeup, s
     on_descriptor_ = static_cast<bool>(timer_);
     if (on_descriptor_ && timer_at_ != wakeup) arm(wakeup);
   }
+  bool early = false; // says the kernel that the time has come, and the clock that it has not
   const std::uint32_t seen = word_.load(std::memory_order_relaxed);
   sleeper_until_ = wakeup;
   settle();
@@ -147,18 +162,25 @@ void scheduler_alarm<Clock, Os>::sleep(Lock& hold, time earliest, time wakeup, s
     const nanoseconds room = saturating_subtract(nanoseconds(wakeup), nanoseconds(earliest));
     if (wakeup != never) slack.emplace(room > nanoseconds(1) ? room : nanoseconds(1), refused);
     const nanoseconds deadline(slack && slack->active() ? earliest : wakeup);
+    pause(seen);
     if (on_descriptor_) {
       const nanoseconds most = saturating_subtract(deadline, now_of<Clock, Os>());
-      timer_.wait(wakeup == never || deadline.count() == wakeup ? nanoseconds::max() : most, ec);
+      static_cast<void>(timer_.wait(wakeup == never || deadline.count() == wakeup ? nanoseconds::max() : most, ec));
     } else {
       const timespec end = wakeup == never ? to_timespec(nanoseconds::max())
                                            : kernel_deadline<Clock, futex_id, Os>(deadline);
       const int error = Os::wait_until(word_, seen, futex_id, end);
+      early = error == ETIMEDOUT && now_of<Clock, Os>() < deadline;
       if (error != 0 && error != ETIMEDOUT && error != EAGAIN && error != EINTR) ec = errno_code(error);
     }
   }
   hold.lock();
-  if (on_descriptor_) take();
+  if (on_descriptor_) {
+    roused_ = false;
+    const time armed = timer_at_;
+    early = read() == timer_news::expired && now_of<Clock, Os>().count() < armed;
+  }
+  early_ = early ? early_ + 1 : 0;
   sleeper_until_ = nobody;
   on_descriptor_ = false;
   settle();

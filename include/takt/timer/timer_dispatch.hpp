@@ -77,7 +77,7 @@ struct scheduled : timer_wheel::node {
   /// Calls back; a null occasion asks a counted timer to destroy itself.
   using function = void (*)(scheduled&, const occasion*);
 
-  scheduled(function f, std::uint8_t kind) noexcept : state(kind), call(f) {}
+  scheduled(function f, std::uint8_t kind, unsigned fork_count) noexcept : state(kind), forks(fork_count), call(f) {}
 
   [[nodiscard]] bool has(unsigned bits, std::memory_order order = std::memory_order_relaxed) const noexcept {
     return (state.load(order) & bits) != 0;
@@ -95,12 +95,13 @@ struct scheduled : timer_wheel::node {
   }
 
   std::atomic<std::uint8_t> state;
+  const std::uint32_t forks; ///< between the first process and the one that made it
   function call;
 };
 
 /// A timer on the heap that lives as long as a handle, the wheel or its running callback needs it.
 struct counted : scheduled {
-  explicit counted(function f) noexcept : scheduled(f, is_counted) {}
+  counted(function f, unsigned fork_count) noexcept : scheduled(f, is_counted, fork_count) {}
 
   /// Slack of a period or more counts as just below it: no cycle meets the next.
   [[nodiscard]] std::int64_t limited(std::int64_t wanted) const noexcept {
@@ -166,6 +167,12 @@ public:
   /// Whether this is the copy that a fork made. The other threads of the parent may have left anything half done in it,
   /// the lock as well: it is not touched any more.
   [[nodiscard]] bool inert() const noexcept { return Os::fork_count() != forks_; }
+  [[nodiscard]] static unsigned fork_count() noexcept { return Os::fork_count(); }
+  /// Whether there is anything to cancel or to move. If not, the scheduler may be gone and must not be looked at; in a
+  /// forked child it may be gone without having told its timers.
+  [[nodiscard]] static bool alive(const scheduled& t) noexcept {
+    return t.has(scheduled::armed | scheduled::running, std::memory_order_acquire) && Os::fork_count() == t.forks;
+  }
   [[nodiscard]] lock locked() const { return lock(mutex_); }
   /// With the lock.
   [[nodiscard]] bool in_pass() const noexcept { return in_pass_; }
@@ -177,7 +184,7 @@ public:
   /// Arms or moves. Returns: whether it was pending. With the lock.
   bool arm(scheduled& t, window w) noexcept;
   /// Returns: whether there was a callback to come that will not come now. Once it returns no callback of `t` runs, but
-  /// the one that called it.
+  /// the one that called it. Precondition: alive(t) a moment ago.
   bool cancel(scheduled& t);
   /// The same for a timer that is about to vanish.
   void bury(scheduled& t);
@@ -196,6 +203,7 @@ public:
   scheduler_statistics statistics;
   exception_handler* handler = nullptr;   ///< owned; set before there are timers
   std::vector<std::exception_ptr> thrown; ///< by callbacks, and not passed on yet
+  std::exception_ptr thrown_in_child;     ///< by the callback that forked, after it did
 
 private:
   /// An address that no other thread has.
@@ -241,8 +249,6 @@ template <class Mutex, class Os>
 }
 
 template <class Mutex, class Os> bool timer_dispatch<Mutex, Os>::cancel(scheduled& t) {
-  // Without a look at the scheduler, which may be gone if the timer is neither.
-  if (!t.has(scheduled::armed | scheduled::running, std::memory_order_acquire) || inert()) return false;
   bool prevented = false;
   std::uint32_t shares = 0; // that the wheel had
   lock hold = locked();
@@ -265,7 +271,6 @@ template <class Mutex, class Os> bool timer_dispatch<Mutex, Os>::cancel(schedule
 }
 
 template <class Mutex, class Os> void timer_dispatch<Mutex, Os>::bury(scheduled& t) {
-  if (!t.has(scheduled::armed | scheduled::running, std::memory_order_acquire) || inert()) return;
   cancel(t);
   const lock hold = locked();
   if (running_ == &t) running_ = nullptr; // destroyed by its own callback: the pass must not look back
@@ -345,7 +350,8 @@ void timer_dispatch<Mutex, Os>::call(lock& hold, scheduled& t, const occasion& w
   t.call(t, &why);
 #endif
   if (e != nullptr && handler != nullptr) (*handler)(std::exchange(e, nullptr));
-  if (!inert()) hold.lock();
+  if (inert()) return void(thrown_in_child = std::move(e));
+  hold.lock();
   if (e != nullptr) thrown.push_back(std::move(e)); // without memory for it, the program ends here
 }
 
@@ -362,6 +368,8 @@ void timer_dispatch<Mutex, Os>::finish(lock& hold, scheduled& t, const Read& rea
   }
   if (!t.has(scheduled::is_counted)) return t.change(scheduled::running, scheduled::ran, std::memory_order_release);
   auto& c = static_cast<counted&>(t);
+  // Cycles that were moved meanwhile begin with the window they were given: none of those ran.
+  const unsigned was = c.period != 0 && c.has(scheduled::armed) ? 0U : scheduled::ran;
   if (c.period != 0 && !c.has(scheduled::armed | scheduled::cancelled)) {
     const std::uint64_t before = c.missed;
     timer_wheel::window next = c.open;
@@ -372,7 +380,7 @@ void timer_dispatch<Mutex, Os>::finish(lock& hold, scheduled& t, const Read& rea
       return c.change(scheduled::running, scheduled::ran | scheduled::armed, std::memory_order_release);
     }
   }
-  c.change(scheduled::running, scheduled::ran, std::memory_order_release);
+  c.change(scheduled::running, was, std::memory_order_release);
   if (c.owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   hold.unlock(); // what the callback holds may do anything when it dies
   c.call(c, nullptr);

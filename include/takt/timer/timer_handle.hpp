@@ -38,7 +38,8 @@ template <class Event, class F> void call_back(F& f, const occasion& why) {
 
 /// A timer on the heap with its callback.
 template <class Event, class F> struct counted_callback final : counted {
-  template <class G> explicit counted_callback(G&& g) : counted(&invoke), f(std::forward<G>(g)) {}
+  template <class G>
+  counted_callback(G&& g, unsigned fork_count) : counted(&invoke, fork_count), f(std::forward<G>(g)) {}
   static void invoke(scheduled& t, const occasion* why) {
     auto& self = static_cast<counted_callback&>(t);
     if (why != nullptr) call_back<Event>(self.f, *why);
@@ -79,10 +80,10 @@ public:
   /// Effects: the callback is not called (again). Waits until it has ended if it runs in another thread; called from
   /// inside it, cancels only what would come.
   /// Returns: whether there was a callback to come.
-  bool cancel() noexcept { return timer_ != nullptr && scheduler_->dispatch_.cancel(*timer_); }
+  bool cancel() noexcept { return alive() && scheduler_->dispatch_.cancel(*timer_); }
 
   /// Effects: gives the timer another window, from `when` (a time point, or a delay from now) to slack later; cycles of
-  /// every() go on from there, with that slack. From inside the callback this arms it again.
+  /// every() go on from there, with that slack. From inside the callback this arms it again, unless it was cancelled.
   /// Returns: whether it will be called back then: not if it was cancelled, has run, or runs in another thread and only
   /// once.
   /// Errors: invalid_argument for negative slack.
@@ -90,12 +91,12 @@ public:
   bool move(When when, std::chrono::duration<Rep, Period> slack, std::error_code& ec) noexcept {
     ec.clear();
     if (!(slack >= slack.zero())) return ec = std::make_error_code(std::errc::invalid_argument), false;
-    return timer_ != nullptr && scheduler_->move(*timer_, when, slack);
+    return alive() && scheduler_->move(*timer_, when, slack);
   }
 #if TAKT_EXCEPTIONS
   template <class When, class Rep, class Period> bool move(When when, std::chrono::duration<Rep, Period> slack) {
     if (!(slack >= slack.zero())) detail::slack_is_negative();
-    return timer_ != nullptr && scheduler_->move(*timer_, when, slack);
+    return alive() && scheduler_->move(*timer_, when, slack);
   }
 #endif
 
@@ -107,9 +108,10 @@ public:
 private:
   friend Scheduler;
   basic_timer_handle(detail::counted* t, Scheduler* s) noexcept : timer_(t), scheduler_(s) {}
+  [[nodiscard]] bool alive() const noexcept { return timer_ != nullptr && Scheduler::dispatch::alive(*timer_); }
 
   detail::counted* timer_ = nullptr;
-  Scheduler* scheduler_ = nullptr; // not touched unless the timer is armed or runs: it may be gone
+  Scheduler* scheduler_ = nullptr; // not touched unless the timer is alive(): it may be gone
 };
 
 /// A timer that is part of an object of the caller's: arming, moving and cancelling it allocates nothing. Cancelled
@@ -121,7 +123,8 @@ private:
 template <class Scheduler, std::size_t Room> class basic_grid_timer : private detail::scheduled {
 public:
   template <timer_callback<typename Scheduler::event> F>
-  basic_grid_timer(Scheduler& scheduler, F f) noexcept : scheduled(&invoke<F>, 0), scheduler_(&scheduler) {
+  basic_grid_timer(Scheduler& scheduler, F f) noexcept
+      : scheduled(&invoke<F>, 0, Scheduler::dispatch::fork_count()), scheduler_(&scheduler) {
     static_assert(sizeof(F) <= Room && alignof(F) <= alignof(void*) && std::is_trivially_copyable_v<F>,
                   "the callback of a grid_timer must be trivially copyable and fit into its Room, by default a "
                   "pointer: capture `this` alone, name a larger Room, or use grid_scheduler::after");
@@ -129,7 +132,9 @@ public:
   }
   basic_grid_timer(const basic_grid_timer&) = delete;
   basic_grid_timer& operator=(const basic_grid_timer&) = delete;
-  ~basic_grid_timer() { scheduler_->dispatch_.bury(*this); }
+  ~basic_grid_timer() {
+    if (alive()) scheduler_->dispatch_.bury(*this);
+  }
 
   /// Effects: the callback is called once in the window from `when` (a time point, or a delay from now) to slack later.
   /// If it was pending it is moved.
@@ -139,23 +144,26 @@ public:
   bool arm(When when, std::chrono::duration<Rep, Period> slack, std::error_code& ec) noexcept {
     ec.clear();
     if (!(slack >= slack.zero())) return ec = std::make_error_code(std::errc::invalid_argument), false;
-    return scheduler_->arm(*this, scheduler_->window_of(when, slack));
+    return mine() && scheduler_->arm(*this, scheduler_->window_of(when, slack));
   }
 #if TAKT_EXCEPTIONS
   template <class When, class Rep, class Period> bool arm(When when, std::chrono::duration<Rep, Period> slack) {
     if (!(slack >= slack.zero())) [[unlikely]] detail::slack_is_negative();
-    return scheduler_->arm(*this, scheduler_->window_of(when, slack));
+    return mine() && scheduler_->arm(*this, scheduler_->window_of(when, slack));
   }
 #endif
 
   /// As timer_handle::cancel(). It can be armed again.
-  bool cancel() noexcept { return scheduler_->dispatch_.cancel(*this); }
+  bool cancel() noexcept { return alive() && scheduler_->dispatch_.cancel(*this); }
 
   [[nodiscard]] timer_status status() const noexcept { return scheduled::status(); }
 
 private:
   friend Scheduler;
 
+  [[nodiscard]] bool alive() const noexcept { return Scheduler::dispatch::alive(*this); }
+  /// Whether this process made it, and not one that it was forked from.
+  [[nodiscard]] bool mine() const noexcept { return Scheduler::dispatch::fork_count() == forks; }
   template <class F> static void invoke(scheduled& t, const detail::occasion* why) {
     // A copy: the callback may destroy the timer, and itself with it.
     F f = *std::launder(reinterpret_cast<const F*>(static_cast<basic_grid_timer&>(t).callback_));
