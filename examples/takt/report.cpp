@@ -69,7 +69,7 @@ section counter_section(const takt::cpu_features& cpu, const takt::counter_facts
   s.add("base_frequency", "base frequency", hertz(hertz_of(cpu.base_frequency)), "CPUID 0x16, a bound only");
   s.add_aside("crystal_frequency", hertz(hertz_of(cpu.crystal_frequency)), "CPUID 0x15 ECX");
   s.add_aside("tsc_ratio",
-              cpu.tsc_ratio ? word(absl::StrCat(cpu.tsc_ratio->numerator, "/", cpu.tsc_ratio->denominator))
+              cpu.tsc_ratio.known() ? word(absl::StrCat(cpu.tsc_ratio.numerator, "/", cpu.tsc_ratio.denominator))
                             : not_told(),
               "CPUID 0x15 EBX/EAX");
   s.add_aside("tsc_adjust", yes_no(cpu.tsc_adjust), "CPUID 7 EBX[1]");
@@ -89,7 +89,7 @@ section counter_section(const takt::cpu_features& cpu, const takt::counter_facts
   s.add("marked_unstable", "found unstable",
         log_error
             ? not_told()
-            : value{log.unstable_tsc ? absl::StrCat("yes: ", *log.unstable_tsc) : "no", log.unstable_tsc.has_value()},
+            : value{log.unstable_tsc.empty() ? "no" : absl::StrCat("yes: ", log.unstable_tsc), !log.unstable_tsc.empty()},
         log_source("tsc: Marking TSC unstable"));
 #endif
   const value rate = hertz(measured.rate().known() ? std::optional(measured.rate().hertz()) : std::nullopt);
@@ -152,8 +152,8 @@ section verdict_section(const takt::verdict& v) {
 
 section clock_source_section(const takt::counter_facts& facts) {
   section s{"clock_sources", "Clock sources", {}, {}, {}};
-  s.add("current", "current", optional_word(facts.current_source), "sysfs clocksource0/current_clocksource");
-  s.add("available", "available", facts.available_sources ? list(*facts.available_sources) : not_told(),
+  s.add("current", "current", facts.current_source.empty() ? not_told() : word(facts.current_source), "sysfs clocksource0/current_clocksource");
+  s.add("available", "available", facts.available_sources.empty() ? not_told() : list(facts.available_sources),
         "sysfs clocksource0/available_clocksource");
   return s;
 }
@@ -288,7 +288,7 @@ std::string recommend(const takt::verdict& v, const takt::counter_facts& facts, 
   const road_cost* const steady = find_road(costs, "takt::tsc_clock", {});
   const road_cost* const fast = find_road(costs, "takt::fast_tsc_clock", {});
   const bool calibrated = takt::tsc_clock::source() == takt::road::counter && steady != nullptr && fast != nullptr;
-  const auto source = as_absl(facts.current_source ? std::string_view(*facts.current_source) : "not told");
+  const auto source = as_absl(facts.current_source.empty() ? std::string_view("not told") : facts.current_source);
 
   if (facts.vdso_answers == false && call != nullptr) {
     std::string text = absl::StrFormat("The clock source is %s: every clock_gettime costs a system call, %.0f ns",
@@ -350,7 +350,7 @@ exit_code run() {
   const takt::cpu_features cpu = takt::read_cpu_features();
   std::error_code log_error;
   const takt::kernel_log log = takt::read_kernel_log(log_error);
-  if (!log_error) facts.marked_unstable = log.unstable_tsc.has_value();
+  if (!log_error) facts.marked_unstable = !log.unstable_tsc.empty();
   const takt::verdict verdict = takt::judge(facts);
   std::error_code not_calibrated;
   const takt::tsc_calibration calibration = takt::tsc_clock::calibrate(20ms, not_calibrated);

@@ -65,7 +65,7 @@ void kernel_config(std::string_view text) {
 void kernel_log(std::string_view text) {
   const auto log = takt::parse_kernel_log(text);
   if (log.tsc_frequency()) expect(log.tsc_frequency()->hertz() >= 1000);
-  expect(no_control_character(log.clocksource.value_or("")) && no_control_character(log.unstable_tsc.value_or("")));
+  expect(no_control_character(log.clocksource) && no_control_character(log.unstable_tsc));
 }
 
 } // namespace

@@ -31,21 +31,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   };
   // Each symbol costs a walk over the definitions: a bound keeps the largest inputs quick, and the rest is more of the same.
   std::size_t left = 200;
-  for (const auto& s : image->symbols()) {
+  for (const auto& s : image.symbols()) {
     if (left-- == 0) break;
     require(!s.name.empty() && inside(s.name.data(), s.name.size() + 1));
     require(s.version.empty() || inside(s.version.data(), s.version.size() + 1));
     require(s.address == nullptr || inside(s.address, 1));
-    if (const auto found = image->try_find(s.name, s.version)) {
-      require(found->name == s.name);
-      require(s.version.empty() ? found->default_version : found->version == s.version);
+    if (const auto found = image.try_find(s.name, s.version)) {
+      require(found.name == s.name);
+      require(s.version.empty() ? found.default_version : found.version == s.version);
     }
   }
   for (const char* name : {"", "alpha", "V_1.0", "no_such_symbol"}) {
     for (const char* version : {"", "V_1.0", "V_2.0"}) {
-      const auto found = image->try_find(name, version);
-      require(image->find(name, version, ec).name.empty() == !found);
-      require(!found || found->name == name);
+      const auto found = image.try_find(name, version);
+      require(image.find(name, version, ec).name.empty() == !found);
+      require(!found || found.name == name);
     }
   }
   return 0;

@@ -67,17 +67,17 @@ bool within(std::string_view text, std::span<const std::byte> bytes) {
 void use(std::span<const std::byte> bytes) {
   const auto parsed = image::try_parse(bytes);
   if (!parsed) return;
-  for (const auto& s : parsed->symbols()) {
+  for (const auto& s : parsed.symbols()) {
     REQUIRE(within(s.name, bytes));
     REQUIRE(within(s.version, bytes));
     if (s.address != nullptr) {
       REQUIRE(s.address >= static_cast<const void*>(bytes.data()));
       REQUIRE(s.address < static_cast<const void*>(bytes.data() + bytes.size()));
     }
-    (void)parsed->try_find(s.name, s.version);
+    (void)parsed.try_find(s.name, s.version);
   }
-  REQUIRE_FALSE(parsed->try_find("no_such_symbol"));
-  REQUIRE_FALSE(parsed->try_find("", "V_1.0"));
+  REQUIRE_FALSE(parsed.try_find("no_such_symbol"));
+  REQUIRE_FALSE(parsed.try_find("", "V_1.0"));
 }
 
 TEST_CASE("every flavour: each export is found by name and version, with value, size, kind and address") {
@@ -131,7 +131,7 @@ TEST_CASE("the list of exports is complete and in the order of the symbol table"
     CAPTURE(f.name);
     const auto built = elf_builder::build(some_symbols(), f.options);
     const exact e(built);
-    const auto symbols = image::try_parse(e.span()).value().symbols();
+    const auto symbols = image::try_parse(e.span()).symbols();
     std::size_t next = 0;
     for (const auto& expected : built.symbols) {
       if (expected.section == SHN_UNDEF) continue;
@@ -162,7 +162,7 @@ TEST_CASE("what is local, internal or hidden is not exported") {
                                       {.name = "thread_local", .info = (STB_GLOBAL << 4) | STT_TLS},
                                       {.name = "ifunc", .info = (STB_GLOBAL << 4) | STT_GNU_IFUNC}},
                                      o));
-    const image i = image::try_parse(e.span()).value();
+    const image i = image::try_parse(e.span());
     std::set<std::string> names;
     for (const auto& s : i.symbols()) names.emplace(s.name);
     CHECK(names == std::set<std::string>{"shown", "protected"});
@@ -184,16 +184,16 @@ TEST_CASE("of two versions of a name each is found, and without a version the on
                                       {.name = "base", .version = VER_NDX_GLOBAL, .size = 4},
                                       {.name = "lost", .version = 9, .size = 5}},
                                      o));
-    const image i = image::try_parse(e.span()).value();
-    CHECK(i.try_find("f", "V_1.0").value().size == 1);
-    CHECK_FALSE(i.try_find("f", "V_1.0").value().default_version);
-    CHECK(i.try_find("f", "V_2.0").value().size == 2);
-    CHECK(i.try_find("f").value().size == 2);
-    CHECK(i.try_find("g", "V_1.0").value().size == 3);
+    const image i = image::try_parse(e.span());
+    CHECK(i.try_find("f", "V_1.0").size == 1);
+    CHECK_FALSE(i.try_find("f", "V_1.0").default_version);
+    CHECK(i.try_find("f", "V_2.0").size == 2);
+    CHECK(i.try_find("f").size == 2);
+    CHECK(i.try_find("g", "V_1.0").size == 3);
     CHECK_FALSE(i.try_find("g"));
-    CHECK(i.try_find("base").value().version.empty());
+    CHECK(i.try_find("base").version.empty());
     CHECK_FALSE(i.try_find("base", "V_1.0"));
-    CHECK(i.try_find("lost").value().version.empty()); // an index that no definition has
+    CHECK(i.try_find("lost").version.empty()); // an index that no definition has
     CHECK_FALSE(i.try_find("lost", "V_1.0"));
   }
 }
@@ -207,9 +207,9 @@ TEST_CASE("a version is known by its index, in whatever order the definitions st
   built.put<std::uint16_t>(index, 3); // was 1, 2, 3
   built.put<std::uint16_t>(index + 2 * each, 1);
   const exact e(built);
-  const image i = image::try_parse(e.span()).value();
+  const image i = image::try_parse(e.span());
   CHECK(i.try_find("f", "V_1.0"));
-  CHECK(i.try_find("g").value().version == "linux-test.so.1");
+  CHECK(i.try_find("g").version == "linux-test.so.1");
 }
 
 TEST_CASE("a name that ends with the string table ends there") {
@@ -220,7 +220,7 @@ TEST_CASE("a name that ends with the string table ends there") {
   const auto end = static_cast<std::uint32_t>(built.get<std::uint64_t>(built.dynamic(DT_STRSZ)));
   built.put<std::uint32_t>(built.entry("f") + offsetof(Elf64_Sym, st_name), end - 6);
   const exact e(built);
-  const image i = image::try_parse(e.span()).value();
+  const image i = image::try_parse(e.span());
   CHECK(i.try_find("V_1.0"));
   CHECK_FALSE(i.try_find(std::string_view("V_1.0\0", 6)));
   CHECK_FALSE(i.try_find(std::string_view("V_1.0\0\0", 7)));
@@ -232,7 +232,7 @@ TEST_CASE("an image without exports exports nothing, and so does the empty image
     o.gnu_hash = (hashes & 1) != 0;
     o.sysv_hash = (hashes & 2) != 0;
     const exact e(elf_builder::build({{.name = "imported", .section = SHN_UNDEF}}, o));
-    const image i = image::try_parse(e.span()).value();
+    const image i = image::try_parse(e.span());
     CHECK(i.symbols().empty());
     CHECK_FALSE(i.try_find("imported"));
   }
@@ -253,9 +253,9 @@ TEST_CASE("many symbols in chains of every length are all found") {
       o.sysv_hash = !gnu;
       o.gnu_buckets = o.sysv_buckets = buckets;
       const exact e(elf_builder::build(many, o));
-      const image i = image::try_parse(e.span()).value();
+      const image i = image::try_parse(e.span());
       for (int n = 0; n < 300; ++n)
-        REQUIRE(i.try_find("symbol_" + std::to_string(n), "V_1.0").value().size == static_cast<std::uint64_t>(n));
+        REQUIRE(i.try_find("symbol_" + std::to_string(n), "V_1.0").size == static_cast<std::uint64_t>(n));
       CHECK_FALSE(i.try_find("symbol_300"));
       CHECK(i.symbols().size() == 300);
     }
@@ -391,7 +391,7 @@ TEST_CASE("chains that loop end") {
       auto damaged = looped;
       damaged.put(chain + from * 4, to);
       const exact e(damaged);
-      const image i = image::try_parse(e.span()).value();
+      const image i = image::try_parse(e.span());
       CHECK_FALSE(i.try_find("no_such_symbol"));
       CHECK_FALSE(i.try_find("alpha", "V_2.0"));
     }
@@ -407,7 +407,7 @@ TEST_CASE("chains that loop end") {
   looped.put(symbols + outside * each, lookalike);
   looped.put(link, static_cast<std::uint32_t>(outside));
   const exact e(looped);
-  CHECK_FALSE(image::try_parse(e.span()).value().try_find("lpha"));
+  CHECK_FALSE(image::try_parse(e.span()).try_find("lpha"));
 
   // A version definition that is its own successor in all but name: the chain ends too soon, or late.
   auto versions = elf_builder::build(some_symbols());
@@ -455,15 +455,15 @@ TEST_CASE("no damaged byte makes up a symbol: what is found bears the name asked
         use(e.span());
         if (const auto parsed = image::try_parse(e.span())) {
           for (const auto& s : built.symbols) {
-            const auto found = parsed->try_find(s.name, version);
+            const auto found = parsed.try_find(s.name, version);
             if (!found) continue;
-            REQUIRE(found->name == s.name);
-            REQUIRE(found->version == version);
+            REQUIRE(found.name == s.name);
+            REQUIRE(found.version == version);
             const std::size_t own = built.entry(s.name);
             if (at < own || at >= own + sizeof(Elf64_Sym)) {
               REQUIRE(s.section != SHN_UNDEF);
-              REQUIRE(found->value == s.value);
-              REQUIRE(found->size == s.size);
+              REQUIRE(found.value == s.value);
+              REQUIRE(found.size == s.size);
             }
           }
         }

@@ -66,7 +66,7 @@ TEST_CASE("Intel without leaf 0x15 names no frequency") {
   CHECK(f.arat == true);
   CHECK(f.tsc_adjust == true);
   CHECK(f.lfence_serializing == nullopt); // Intel's last extended leaf is 0x80000008
-  CHECK(f.tsc_ratio == nullopt);
+  CHECK(f.tsc_ratio == crystal_ratio{});
   CHECK(f.crystal_frequency == nullopt);
   CHECK(f.tsc_frequency == nullopt);
   CHECK(f.base_frequency == nullopt);
@@ -113,7 +113,7 @@ TEST_CASE("a KVM guest: what the hypervisor adds and what it hides") {
   CHECK(f.tsc_deadline == true); // KVM's own local APIC has it on AMD too
   CHECK(f.tsc_adjust == true);
   CHECK(f.lfence_serializing == true);
-  CHECK(f.tsc_ratio == nullopt); // leaf 0x15 is there and empty
+  CHECK(f.tsc_ratio == crystal_ratio{}); // leaf 0x15 is there and empty
   CHECK(f.tsc_frequency == nullopt);
   CHECK(f.base_frequency == nullopt); // 0x16 likewise
   CHECK(f.hypervisor_tsc_frequency == nullopt);
@@ -270,7 +270,7 @@ TEST_CASE("the last leaf of a range belongs to it, the next does not") {
   CHECK(decode(r).base_frequency == nullopt);
   CHECK(decode(r).tsc_frequency == hertz(1'497'600'000));
   r[0].eax = 0x14;
-  CHECK(decode(r).tsc_ratio == nullopt);
+  CHECK(decode(r).tsc_ratio == crystal_ratio{});
   CHECK(decode(r).crystal_frequency == nullopt);
   r[0x80000000].eax = 0x80000004;
   CHECK(decode(r).brand == "Intel(R) Core(TM) i7-1065G7 CPU @ 1.30GHz");
@@ -282,13 +282,13 @@ TEST_CASE("leaf 0x15 with a hole in it") {
   cpuid_recording r = ice_lake();
   SUBCASE("no denominator") {
     r[0x15].eax = 0;
-    CHECK(decode(r).tsc_ratio == nullopt);
+    CHECK(decode(r).tsc_ratio == crystal_ratio{});
     CHECK(decode(r).crystal_frequency == hertz(38'400'000));
     CHECK(decode(r).tsc_frequency == nullopt);
   }
   SUBCASE("no numerator") {
     r[0x15].ebx = 0;
-    CHECK(decode(r).tsc_ratio == nullopt);
+    CHECK(decode(r).tsc_ratio == crystal_ratio{});
     CHECK(decode(r).tsc_frequency == nullopt);
   }
   SUBCASE("all ones: absurd, but what the leaf says, and no overflow") {

@@ -38,7 +38,7 @@ TEST_CASE("no vDSO: the empty image, no error, no function") {
   std::error_code ec = std::make_error_code(std::errc::io_error);
   CHECK(takt::vdso::current<os>(ec).bytes().empty());
   CHECK_FALSE(ec);
-  CHECK(takt::vdso::try_current<os>().value().symbols().empty());
+  CHECK(takt::vdso::try_current<os>().symbols().empty());
   CHECK_FALSE(has_clock<os>());
 }
 
@@ -64,8 +64,8 @@ TEST_CASE("the image of the process is as long as its segments, in whole pages")
   REQUIRE(pages > 1);
   const mapped m(large, pages);
   os::now.vdso = m.block.get();
-  CHECK(takt::vdso::try_current<os>().value().bytes().size() == pages * page);
-  CHECK(takt::vdso::try_current<os>().value().symbols().size() == 200);
+  CHECK(takt::vdso::try_current<os>().bytes().size() == pages * page);
+  CHECK(takt::vdso::try_current<os>().symbols().size() == 200);
 }
 
 TEST_CASE("headers that do not tell where the image ends are malformed, and nothing beyond its first page is read") {

@@ -47,7 +47,7 @@ TEST_CASE("each fact that speaks against the counter is enough alone, and is nam
       {[](counter_facts& f) { f.current_source = "tsc-early", f.available_sources = sources{"tsc-early", "hpet"}; },
        finding::kernel_tries_it},
       {[](counter_facts& f) { f.marked_unstable = true; }, finding::marked_unstable},
-      {[](counter_facts& f) { f.current_source.reset(), f.available_sources.reset(); }, finding::kernel_view_not_told},
+      {[](counter_facts& f) { f.current_source.clear(), f.available_sources.clear(); }, finding::kernel_view_not_told},
       {[](counter_facts& f) { f.cpus_agree = false; }, finding::cpus_differ},
       {[](counter_facts& f) { f.invariant.reset(), f.constant_tsc.reset(), f.nonstop_tsc.reset(); }, finding::invariance_not_told},
   };
@@ -133,8 +133,8 @@ TEST_CASE("facts are gathered from the operating system, and what is missing is 
   CHECK_FALSE(facts.constant_tsc);
   CHECK_FALSE(facts.nonstop_tsc);
   CHECK_FALSE(facts.allowed);
-  CHECK_FALSE(facts.available_sources);
-  CHECK_FALSE(facts.current_source);
+  CHECK(facts.available_sources.empty());
+  CHECK(facts.current_source.empty());
   CHECK_FALSE(facts.vdso_answers);
 
   os::now.counter = {false, 0};

@@ -157,7 +157,7 @@ template <class> std::vector<rate_source> rate_sources(const rate_facts& facts) 
     // A rate that Linux believed is off by nothing but the kilohertz; another one by what crystals are.
     const auto believed = [&](double hertz) { return detail::kilohertz_ppm(hertz) + (known ? 0 : crystal_ppm); };
     if (cpu.tsc_frequency) told(cpuid_crystal, cpu.tsc_frequency->hertz(), believed(cpu.tsc_frequency->hertz()));
-    else if (cpu.tsc_ratio) silent(cpuid_crystal, "the leaf tells the ratio to the crystal, not the crystal's frequency");
+    else if (cpu.tsc_ratio.known()) silent(cpuid_crystal, "the leaf tells the ratio to the crystal, not the crystal's frequency");
     else silent(cpuid_crystal, "the processor does not have the leaf, or leaves it empty");
 
     const auto& leaf = cpu.hypervisor_tsc_frequency;

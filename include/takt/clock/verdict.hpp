@@ -35,15 +35,15 @@ inline constexpr std::string_view counter_clocksource = "arch_sys_counter";
 inline constexpr std::string_view counter_clocksource = "riscv_clocksource";
 #endif
 
-/// What the verdict is about; nothing where nobody told.
+/// What the verdict is about; nothing, or empty, where nobody told.
 struct counter_facts {
   std::optional<bool> exists;                                 ///< the processor has a counter
   std::optional<bool> invariant;                              ///< the processor says that its rate never changes
   std::optional<bool> constant_tsc;                           ///< Linux says that it counts alike at every frequency
   std::optional<bool> nonstop_tsc;                            ///< Linux says that it counts in every idle state
   std::optional<bool> allowed;                                ///< this thread may read it
-  std::optional<std::vector<std::string>> available_sources;  ///< Linux's clock sources
-  std::optional<std::string> current_source;
+  std::vector<std::string> available_sources;                 ///< Linux's clock sources
+  std::string current_source;
   std::optional<bool> vdso_answers;                           ///< CLOCK_MONOTONIC is read without a system call
   std::optional<bool> cpus_agree;                             ///< no step back was seen between CPUs (counter_offset.hpp)
   std::optional<bool> marked_unstable;                        ///< the kernel's log says that it found the counter unstable
@@ -125,12 +125,12 @@ template <class> verdict judge(const counter_facts& facts) {
   if (facts.allowed == false) find(finding::forbidden);
 
   const auto& offered = facts.available_sources;
-  const bool thrown_out = offered && detail::contains(*offered, counter_clocksource) && !offers_counter(*offered);
+  const bool thrown_out = detail::contains(offered, counter_clocksource) && !offers_counter(offered);
   if (thrown_out) find(finding::kernel_does_not_offer_it); // root may have selected it all the same
   else if (facts.current_source == counter_clocksource) find(finding::kernel_keeps_time_by_it);
   else if (facts.current_source == provisional_clocksource) find(finding::kernel_tries_it);
-  else if (!offered) find(finding::kernel_view_not_told);
-  else if (offers_counter(*offered)) find(finding::kernel_offers_it);
+  else if (offered.empty()) find(finding::kernel_view_not_told);
+  else if (offers_counter(offered)) find(finding::kernel_offers_it);
   else find(finding::kernel_does_not_offer_it);
   if (facts.marked_unstable == true) find(finding::marked_unstable);
 
@@ -164,8 +164,8 @@ template <class Os> counter_facts gather_counter_facts() {
     facts.nonstop_tsc = everywhere("nonstop_tsc");
   }
   if (bool allowed = false; Os::counter_allowed(allowed) == 0) facts.allowed = allowed;
-  if (auto sources = clocksource::available<Os>(ec); !ec) facts.available_sources = std::move(sources);
-  if (auto source = clocksource::current<Os>(ec); !ec) facts.current_source = std::move(source);
+  facts.available_sources = clocksource::available<Os>(ec);
+  facts.current_source = clocksource::current<Os>(ec);
   return facts;
 }
 

@@ -82,9 +82,10 @@ struct cpu_model {
   friend constexpr bool operator==(cpu_model, cpu_model) noexcept = default;
 };
 
-/// Ticks of the counter per tick of the crystal: numerator / denominator, neither of them zero.
+/// Ticks of the counter per tick of the crystal: numerator / denominator, both zero where nobody told.
 struct crystal_ratio {
   std::uint32_t numerator = 0, denominator = 0;
+  [[nodiscard]] constexpr bool known() const noexcept { return denominator != 0; }
   friend constexpr bool operator==(crystal_ratio, crystal_ratio) noexcept = default;
 };
 
@@ -109,7 +110,7 @@ struct cpu_features {
   std::optional<bool> tsc_adjust;         ///< 7.0 EBX[1]: firmware that tampers with the counter can be found out
   std::optional<bool> lfence_serializing; ///< 0x80000021 EAX[2], AMD: lfence holds back what follows, and must
 
-  std::optional<crystal_ratio> tsc_ratio;     ///< 0x15 EBX / EAX
+  crystal_ratio tsc_ratio;                    ///< 0x15 EBX / EAX
   std::optional<frequency> crystal_frequency; ///< 0x15 ECX
   std::optional<frequency> tsc_frequency;     ///< 0x15, only where it gives ratio and crystal
   std::optional<frequency> base_frequency;    ///< 0x16 EAX, in whole MHz: a plausibility bound, no rate of anything
@@ -187,7 +188,7 @@ template <cpuid_reader F> constexpr cpu_features decode_cpuid(F&& leaf) {
   if (const auto r = ask(0x15, last); r.told) {
     f.crystal_frequency = detail::nonzero(r.ecx);
     if (r.eax != 0 && r.ebx != 0) f.tsc_ratio = crystal_ratio{r.ebx, r.eax};
-    if (f.tsc_ratio && f.crystal_frequency) // the product has at most 64 bits: double rounds it by 2^-53 at worst
+    if (f.tsc_ratio.known() && f.crystal_frequency) // the product has at most 64 bits: double rounds it by 2^-53 at worst
       f.tsc_frequency = frequency(static_cast<double>(std::uint64_t{r.ecx} * r.ebx) / r.eax);
   }
   if (const auto r = ask(0x16, last); r.told) f.base_frequency = detail::nonzero((r.eax & 0xffff) * 1e6);

@@ -17,7 +17,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +46,9 @@ struct symbol {
   symbol_kind kind = symbol_kind::unspecified;
   bool default_version = true;      ///< what is meant when nobody names a version
   const void* address = nullptr;    ///< where it is in the bytes of the image; null outside of them or if absolute
+
+  /// Whether it is a symbol; the empty one, default-constructed, is none.
+  [[nodiscard]] explicit constexpr operator bool() const noexcept { return !name.empty(); }
 };
 
 namespace gabi { // its names and layouts, as far as needed
@@ -133,29 +135,32 @@ class image {
 public:
   constexpr image() noexcept = default;
 
-  /// Returns: the image in `file`, or nothing if that is not a 64-bit shared object of this machine or points outside
+  /// Whether it is more than the empty one.
+  [[nodiscard]] explicit operator bool() const noexcept { return !file_.all.empty(); }
+
+  /// Returns: the image in `file`, the empty one if that is not a 64-bit shared object of this machine or points outside
   /// itself. Precondition: the bytes outlive the image.
   /// Costs one pass over program headers, dynamic section, version definitions and symbols; async-signal-safe.
-  [[nodiscard]] static std::optional<image> try_parse(std::span<const std::byte> file) noexcept {
+  [[nodiscard]] static image try_parse(std::span<const std::byte> file) noexcept {
     image result;
     result.file_.all = file;
-    return result.read_tables() ? std::optional(result) : std::nullopt;
+    return result.read_tables() ? result : image();
   }
 
-  /// Returns: the symbol that is exported by that name in that version, or nothing; an empty version means the default
+  /// Returns: the symbol that is exported by that name in that version, or the empty one; an empty version means the default
   /// one. Costs the few steps of one hash chain, allocates nothing; async-signal-safe.
-  [[nodiscard]] std::optional<symbol> try_find(std::string_view name, std::string_view version = {}) const noexcept;
+  [[nodiscard]] symbol try_find(std::string_view name, std::string_view version = {}) const noexcept;
 
   /// The same with errc::malformed_image and an empty image, errc::symbol_not_found and an empty symbol.
   [[nodiscard]] static image parse(std::span<const std::byte> file, std::error_code& ec) noexcept {
     const auto result = try_parse(file);
     result ? ec.clear() : void(ec = errc::malformed_image);
-    return result.value_or(image());
+    return result;
   }
   [[nodiscard]] symbol find(std::string_view name, std::string_view version, std::error_code& ec) const noexcept {
     const auto result = try_find(name, version);
     result ? ec.clear() : void(ec = errc::symbol_not_found);
-    return result.value_or(symbol());
+    return result;
   }
 #if TAKT_EXCEPTIONS
   template <class = when_called> [[nodiscard]] static image parse(std::span<const std::byte> file) {
@@ -368,7 +373,7 @@ inline symbol image::symbol_at(std::uint64_t index) const noexcept {
   return result;
 }
 
-inline std::optional<symbol> image::try_find(std::string_view name, std::string_view version) const noexcept {
+inline symbol image::try_find(std::string_view name, std::string_view version) const noexcept {
   symbol found;
   const auto matches = [&](std::uint64_t index) {
     if (!named(index, name) || !exported(index)) return false;
@@ -392,7 +397,7 @@ inline std::optional<symbol> image::try_find(std::string_view name, std::string_
       i = entry<std::uint32_t>(sysv_hash_ + 8 + std::uint64_t{sysv_buckets_} * 4, i);
     }
   }
-  return std::nullopt;
+  return {};
 }
 
 } // namespace takt::inline TAKT_ABI::elf

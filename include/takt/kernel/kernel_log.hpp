@@ -27,8 +27,8 @@ struct kernel_log {
   std::optional<frequency> processor;   ///< "tsc: Detected 2596.143 MHz processor"
   std::optional<frequency> tsc;         ///< "tsc: Detected 2596.143 MHz TSC", printed where it is not the processor's
   std::optional<frequency> refined_tsc; ///< "tsc: Refined TSC clocksource calibration: 2596.143 MHz"
-  std::optional<std::string> unstable_tsc; ///< "tsc: Marking TSC unstable due to clocksource watchdog": the reason
-  std::optional<std::string> clocksource;  ///< "clocksource: Switched to clocksource tsc": the name
+  std::string unstable_tsc;             ///< "tsc: Marking TSC unstable due to clocksource watchdog": the reason
+  std::string clocksource;              ///< "clocksource: Switched to clocksource tsc": the name
 
   /// Returns: the best the log tells of the counter's rate: refined, or else detected.
   [[nodiscard]] std::optional<frequency> tsc_frequency() const noexcept {
@@ -104,9 +104,9 @@ template <class> kernel_log parse_kernel_log(std::string_view text) {
       const auto f = detail::skip_megahertz(message);
       if (f && message.empty()) found.refined_tsc = f;
     } else if (detail::skip_prefix(message, "tsc: Marking TSC unstable due to ")) {
-      if (detail::is_name(message)) found.unstable_tsc = std::string(message);
+      if (detail::is_name(message)) found.unstable_tsc = message;
     } else if (detail::skip_prefix(message, "clocksource: Switched to clocksource ")) {
-      if (detail::is_name(message)) found.clocksource = std::string(message);
+      if (detail::is_name(message)) found.clocksource = message;
     }
   }
   return found;

@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -27,7 +26,7 @@
 namespace takt::inline TAKT_ABI::vdso {
 
 // synopsis
-template <class Os = linux_os> [[nodiscard]] std::optional<elf::image> try_current() noexcept;
+template <class Os = linux_os> [[nodiscard]] elf::image try_current() noexcept;
 template <class Os = linux_os> [[nodiscard]] elf::image current(std::error_code& ec) noexcept;
 template <class Os = linux_os> [[nodiscard]] linux_os::clock_gettime_function clock_gettime_function() noexcept;
 template <class Os = linux_os> [[nodiscard]] bool answers(clockid_t id, std::error_code& ec) noexcept;
@@ -56,24 +55,24 @@ constexpr bool wants_counter(clockid_t id) noexcept {
   return id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_RAW || id == CLOCK_BOOTTIME || id == CLOCK_REALTIME || id == CLOCK_TAI;
 }
 
-/// Returns: the image that the kernel mapped into this process: the empty one if it mapped none, nothing if the one it
-/// mapped is malformed. Costs as elf::image::try_parse, no system call; async-signal-safe.
+/// Returns: the image that the kernel mapped into this process: the empty one if it mapped none or a
+/// malformed one. Costs as elf::image::try_parse, no system call; async-signal-safe.
 /// The auxiliary vector tells where the image begins and nothing tells where it ends, so its own program headers must;
 /// they have to lie in its first page, which is mapped if any of it is.
-template <class Os> std::optional<elf::image> try_current() noexcept {
+template <class Os> elf::image try_current() noexcept {
   constexpr std::uint64_t page = 4096; // the smallest page of the machines takt knows: all of them map so much
   const auto* const base = static_cast<const std::byte*>(Os::vdso_base());
-  if (base == nullptr) return elf::image();
+  if (base == nullptr) return {};
   const elf::gabi::bytes first{{base, page}};
   const auto h = first.at<elf::gabi::header>(0);
   constexpr std::uint64_t each = sizeof(elf::gabi::program_header);
   std::uint64_t end = 0;
-  if (std::memcmp(h.e_ident, "\177ELF", 4) != 0 || !first.hold(h.e_phoff, h.e_phnum, each)) return std::nullopt;
+  if (std::memcmp(h.e_ident, "\177ELF", 4) != 0 || !first.hold(h.e_phoff, h.e_phnum, each)) return {};
   for (std::uint64_t i = 0; i < h.e_phnum; ++i) {
     const auto p = first.at<elf::gabi::program_header>(h.e_phoff + i * each);
     std::uint64_t segment_end = 0;
     if (p.p_type != 1 /* PT_LOAD */) continue;
-    if (__builtin_add_overflow(p.p_offset, p.p_filesz, &segment_end) || segment_end > ~page) return std::nullopt;
+    if (__builtin_add_overflow(p.p_offset, p.p_filesz, &segment_end) || segment_end > ~page) return {};
     if (segment_end > end) end = segment_end;
   }
   return elf::image::try_parse({base, (end + page - 1) / page * page});
@@ -81,18 +80,18 @@ template <class Os> std::optional<elf::image> try_current() noexcept {
 
 /// The same; a malformed image is errc::malformed_image and the empty one.
 template <class Os> elf::image current(std::error_code& ec) noexcept {
-  const auto result = try_current<Os>();
-  result ? ec.clear() : void(ec = errc::malformed_image);
-  return result.value_or(elf::image());
+  const elf::image result = try_current<Os>();
+  if (result || Os::vdso_base() == nullptr) ec.clear();
+  else ec = errc::malformed_image;
+  return result;
 }
 
 /// Returns: the vDSO's clock_gettime, by the name and version that vdso(7) gives for this machine; null if there is
 /// none. It answers 0 or a negative errno. Costs and safety as `try_current`.
 template <class Os> linux_os::clock_gettime_function clock_gettime_function() noexcept {
-  const auto image = try_current<Os>();
-  const auto s = image ? image->try_find(clock_gettime_name, clock_gettime_version) : std::nullopt;
-  if (!s || s->kind == elf::symbol_kind::object) return nullptr;
-  return reinterpret_cast<linux_os::clock_gettime_function>(const_cast<void*>(s->address)); // NOLINT: it is code
+  const elf::symbol s = try_current<Os>().try_find(clock_gettime_name, clock_gettime_version);
+  if (!s || s.kind == elf::symbol_kind::object) return nullptr;
+  return reinterpret_cast<linux_os::clock_gettime_function>(const_cast<void*>(s.address)); // NOLINT: it is code
 }
 
 /// Returns: whether the vDSO reads this clock by itself; false if it makes the system call on the caller's behalf (as
