@@ -237,7 +237,7 @@ extern const command drift_command{
     "narrowest of\n"
     "20 brackets. --keeper adds a second clock that a clock_keeper disciplines, so that both are seen in one run. "
     "Shows how the error\n"
-    "grew beside what the clock states of it, and its histogram. Ctrl-C ends it with what there is.",
+    "grew beside what the clock states of it while nobody steers, and its histogram. Ctrl-C ends it with what there is.",
     "takt drift --for 5min --keeper 1s",
     {"for", "keeper", "budget"},
     &run};

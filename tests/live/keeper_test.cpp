@@ -3,6 +3,7 @@
 #include <takt/timer/keeper.hpp>
 
 #include <doctest/doctest.h>
+#include <support/forbidden_child.hpp>
 #include <support/skip.hpp>
 
 #include <chrono>
@@ -79,6 +80,29 @@ TEST_CASE("many keepers that end while they begin") {
     CHECK(!ec);
   }
 }
+
+#if defined(__x86_64__)
+TEST_CASE("a keeper in a process that forbids itself the counter looks at the clocks without it, calibrated or not") {
+#if defined(TAKT_SANITIZER_READS_CLOCKS)
+  TAKT_SKIP("the sanitizer's own runtime reads the clock by the vDSO in every thread");
+#endif
+  // A state of its own: a forbidden thread must not meet a line.
+  struct own_os : takt::linux_os {};
+  using clock = takt::basic_tsc_clock<takt::posix_clock<CLOCK_MONOTONIC, takt::access::vdso, own_os>, takt::ordered_counter, own_os>;
+  for (const bool tried : {false, true}) {
+    const auto end = takt_test::in_forbidden_child([&] {
+      std::error_code ec;
+      if (tried) static_cast<void>(clock::calibrate(1ms, ec));
+      takt::clock_keeper<clock, own_os> keeper(10ms, ec);
+      for (int i = 0; i < 3000 && keeper.report().looks < 5; ++i) usleep(10'000);
+      const auto r = keeper.report();
+      return !ec && r.looks >= 5 && r.failed == r.looks;
+    });
+    if (end == takt_test::child_end::refused) TAKT_SKIP("no child, or PR_SET_TSC is not there");
+    CHECK(end == takt_test::child_end::good);
+  }
+}
+#endif
 
 TEST_CASE("a period that is none") {
   std::error_code ec;

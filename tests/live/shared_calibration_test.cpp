@@ -4,6 +4,7 @@
 #include <takt/clock/tsc_clock.hpp>
 
 #include <doctest/doctest.h>
+#include <support/forbidden_child.hpp>
 #include <support/skip.hpp>
 
 #include <atomic>
@@ -175,3 +176,30 @@ TEST_CASE("a hundred threads at once") {
   CHECK(failed == 0);
   CHECK(std::abs((tsc_clock::now().time_since_epoch() - reference::now().time_since_epoch()).count()) < 1'000'000'000);
 }
+
+#if defined(__x86_64__)
+TEST_CASE("a process that forbids itself the counter is told so, and gets no signal, by recall(), leave() and calibrate()") {
+#if defined(TAKT_SANITIZER_READS_CLOCKS)
+  TAKT_SKIP("the sanitizer's own runtime reads the clock by the vDSO in every thread");
+#endif
+  struct own_os : takt::linux_os {}; // a state of its own: a forbidden thread must not meet a line
+  using monotonic = takt::posix_clock<CLOCK_MONOTONIC, takt::access::vdso, own_os>;
+  using clock = takt::basic_tsc_clock<monotonic, takt::ordered_counter, own_os>;
+  const auto end = takt_test::in_forbidden_child([&] {
+    std::error_code ec;
+    takt::basic_shared_calibration<own_os> shared("/nowhere/takt.anchor");
+    bool good = !shared.recall<monotonic, takt::ordered_counter>().rate().known();
+    good = good && shared.attempts().back().finding == anchor_finding::counter_forbidden;
+    takt::rate_estimate e;
+    e.rate = takt::tick_rate(takt::frequency(2.6e9));
+    shared.leave<monotonic, takt::ordered_counter>({e, takt::calibration_origin::measured, 1ms}, ec);
+    good = good && ec == takt::errc::counter_forbidden;
+    static_cast<void>(clock::calibrate(shared, 1ms, ec));
+    good = good && ec == takt::errc::counter_forbidden;
+    const auto a = clock::now(), b = clock::now();
+    return good && a <= b && a.time_since_epoch() > 0s;
+  });
+  if (end == takt_test::child_end::refused) TAKT_SKIP("no child, or PR_SET_TSC is not there");
+  CHECK(end == takt_test::child_end::good);
+}
+#endif

@@ -3,6 +3,7 @@
 #include <takt/clock/tsc_clock.hpp>
 
 #include <doctest/doctest.h>
+#include <support/forbidden_child.hpp>
 #include <support/skip.hpp>
 
 #include <algorithm>
@@ -285,14 +286,6 @@ TEST_CASE("a hundred threads that calibrate at once") {
 }
 
 #if defined(__x86_64__)
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TAKT_SANITIZER_READS_CLOCKS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TAKT_SANITIZER_READS_CLOCKS 1
-#endif
-#endif
-
 TEST_CASE("a thread that forbids itself the counter before it calibrates gets the system call's road and no signal") {
 #if defined(TAKT_SANITIZER_READS_CLOCKS)
   TAKT_SKIP("the sanitizer's own runtime reads the clock by the vDSO in every thread");

@@ -184,6 +184,14 @@ TEST_CASE("a machine that is not what it was") {
   decltype(m)::shared s;
   CHECK(!m.recall(s).rate().known());
   CHECK(s.attempts().back().finding == anchor_finding::counter_forbidden);
+  const auto untouched = takt::to_nanoseconds(os::now.clocks[CLOCK_MONOTONIC].value);
+  CHECK(!m.recall(s).rate().known());
+  std::error_code forbidden;
+  takt::rate_estimate e;
+  e.rate = takt::tick_rate(takt::frequency(2.5e9));
+  s.leave<decltype(m)::monotonic, decltype(m)::counter>({e, takt::calibration_origin::measured, 1ms}, forbidden);
+  CHECK(forbidden == takt::errc::counter_forbidden);
+  CHECK(takt::to_nanoseconds(os::now.clocks[CLOCK_MONOTONIC].value) == untouched); // not even the kernel's clock was read
   os::now.counter.value = true;
 
   os::now.adjtimex.error = EPERM;

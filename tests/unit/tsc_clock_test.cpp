@@ -501,6 +501,157 @@ TEST_CASE("a thread that forbade itself the counter gets the system call's road,
   CHECK(h::os::now.system_calls == calls + 1);
 }
 
+TEST_CASE("what a forbidden thread has asked for is not undone by one that may read the counter") {
+  using h = hardware<struct forbidden_once>;
+  h::os::reset();
+  h::os::now.clocks[CLOCK_MONOTONIC] = {{100, 5}, 0};
+  CHECK(h::clock::source() == takt::road::vdso);
+  h::os::now.counter = {false, 0};
+  CHECK(h::clock::source() == takt::road::system_call); // before anybody calibrated
+  std::error_code ec;
+  h::clock::calibrate(1ms, ec);
+  CHECK(ec == errc::counter_forbidden);
+  h::os::now.counter = {true, 0};
+  h::os::now.files["/sys/devices/system/clocksource/clocksource0/current_clocksource"] = {"hpet\n", 0};
+  h::os::now.files["/sys/devices/system/clocksource/clocksource0/available_clocksource"] = {"hpet acpi_pm\n", 0};
+  h::clock::calibrate(1ms, ec);
+  CHECK(ec == errc::counter_not_trusted);
+  CHECK(h::clock::source() == takt::road::system_call);
+  const int calls = h::os::now.system_calls;
+  CHECK(h::clock::now().time_since_epoch() == 100s + 5ns);
+  CHECK(h::os::now.system_calls == calls + 1);
+}
+
+TEST_CASE("a thread that may not read the counter asks before it does, when a line is there already") {
+  using h = hardware<struct forbidden_late>;
+  h::os::reset();
+  h::os::now.clocks[CLOCK_MONOTONIC] = {{100, 5}, 0};
+  takt::rate_estimate e;
+  e.rate = takt::tick_rate(takt::frequency(2.5e9));
+  e.point = {takt::ordered_counter::read(), 100s, 10ns};
+  const takt::tsc_calibration c(e, takt::calibration_origin::measured, 1ms);
+  std::error_code ec;
+  h::os::now.counter = {false, 0};
+  h::clock::install(c, 0s, ec);
+  CHECK(ec == errc::counter_forbidden);
+  h::os::now.counter = {true, 0};
+  h::clock::install(c, 0s, ec);
+  REQUIRE(!ec);
+  CHECK(h::clock::source() == takt::road::counter);
+  h::os::now.counter = {false, 0};
+  CHECK(h::clock::source() == takt::road::system_call);
+  h::clock::discipline(1s, ec);
+  CHECK(ec == errc::counter_forbidden);
+  h::os::now.counter = {true, 0};
+  CHECK(h::clock::source() == takt::road::counter); // the others have lost nothing
+}
+
+TEST_CASE("two that discipline at a time: who was overtaken reports no jump and moves no anchor") {
+  bench<struct overtaken> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  clock::calibrate(5ms, ec, 1s);
+  REQUIRE(!ec);
+  static int reads;
+  for (const int at : {598, 599, 600, 300}) {
+    for (int i = 0; i < 3; ++i) {
+      b.machine.advance(1s);
+      CHECK(!b.discipline().events.any());
+    }
+    b.machine.advance(1s);
+    reads = at;
+    b.machine.now.on_read = [] {
+      if (--reads != 0) return;
+      std::error_code mine;
+      CHECK(!clock::discipline(1s, mine).events.any());
+      CHECK(!mine);
+    };
+    const auto report = b.discipline();
+    CHECK(!report.events.any());
+    CHECK(std::abs(report.rate_change_ppm) < 0.5);
+    b.machine.now.on_read = nullptr;
+    b.machine.advance(1s);
+    CHECK(!b.discipline().events.any());
+    CHECK(std::abs(b.off()) < 60);
+  }
+}
+
+TEST_CASE("ticks that no clock of this machine ever showed are dated without overflow, and said to be unknown") {
+  for (const double ticks_per_ns : {2.596145832, 0.024}) {
+    bench<struct odd_ticks> b;
+    using clock = decltype(b)::clock;
+    b.machine.now.ticks_per_ns = ticks_per_ns;
+    std::error_code ec;
+    clock::calibrate(5ms, ec);
+    REQUIRE(!ec);
+    const std::uint64_t base = clock::calibration().point().at.count(), half = std::uint64_t{1} << 63;
+    for (const std::uint64_t t : {std::uint64_t{0}, half >> 1, half - 1, half, half + (half >> 1), ~std::uint64_t{0}, base + half,
+                                  base + half - 1}) {
+      const auto dated = clock::date(takt::ticks(t));
+      CHECK(dated.extrapolated);
+      CHECK(dated.error > 1ms);
+    }
+    // Where the line's own base is, within a few thousand ticks, the distance has no absolute value.
+    for (std::uint64_t k = 0; k < 20'000'000; k += 997) {
+      const auto dated = clock::date(takt::ticks(base + k + half));
+      REQUIRE(dated.error == nanoseconds::max());
+    }
+  }
+}
+
+TEST_CASE("a calibration of no counter there is, or of other clocks, is not installed") {
+  bench<struct implausible> b;
+  using clock = decltype(b)::clock;
+  std::error_code ec;
+  const auto good = clock::calibrate(5ms, ec);
+  REQUIRE(!ec);
+  takt::rate_estimate e;
+  const auto refused = [&] {
+    clock::install(takt::tsc_calibration(e, takt::calibration_origin::measured, 1ms), 0s, ec);
+    CHECK(clock::calibration().rate() == good.rate());
+    b.read();
+    return ec == std::errc::invalid_argument;
+  };
+  const auto rate = [](double hertz) { return takt::tick_rate(takt::frequency(hertz)); };
+  e.point = good.point(), e.rate = good.rate();
+  for (const double hertz : {1e-6, 999.0, 1.1e12, 1e300}) {
+    e.rate = rate(hertz);
+    CHECK(refused());
+  }
+  e.rate = good.rate(), e.uncertainty_ppm = std::nan("");
+  CHECK(refused());
+  e.uncertainty_ppm = 1, e.point = {};
+  e.point.reference = 1h;
+  CHECK(refused());
+  e.point = good.point(), e.point.reference = nanoseconds::min();
+  CHECK(refused());
+  e.point = good.point(), e.point.at += takt::ticks(std::uint64_t{1} << 63);
+  CHECK(refused());
+  e.point = good.point();
+  CHECK(!refused());
+}
+
+TEST_CASE("to_sys takes the narrowest of a few brackets") {
+  bench<struct brackets> b;
+  using clock = decltype(b)::clock;
+  static int reads;
+  for (const int disturbed : {1, 2, 4}) {
+    reads = 0;
+    static int until;
+    until = disturbed;
+    b.machine.now.on_read = [] {
+      using here = bench<struct brackets>;
+      // A pause before the last read of a bracket, in all brackets but one.
+      if (reads++ % 2 == 1 && reads / 2 < until) here::machine.advance(1ms);
+      const nanoseconds real(1'700'000'000'000'000'000 + static_cast<std::int64_t>(here::machine.reference()));
+      here::os::now.clocks[CLOCK_REALTIME] = {takt::to_timespec(real), 0};
+    };
+    const auto off = clock::to_sys(clock::time_point(5s)).time_since_epoch() - 1'700'000'000s - 5s;
+    CHECK(off < 50ns);
+    CHECK(off > -50ns);
+  }
+}
+
 #if TAKT_EXCEPTIONS
 TEST_CASE("the throwing forms say what can be done") {
   bench<struct throwing> b;

@@ -63,6 +63,8 @@ inline constexpr std::size_t share_of_end = 16;
 inline constexpr std::chrono::nanoseconds pause = std::chrono::microseconds(20);
 /// but not later than this after the first of all, the hard deadline for a beginning: two time slices of the scheduler.
 inline constexpr std::chrono::nanoseconds latest_beginning = std::chrono::milliseconds(8);
+/// Counters are no slower (the slowest of boards have some kHz) and no faster than this: what says otherwise is damaged.
+inline constexpr double least_hertz = 1e3, most_hertz = 1e12;
 /// Before the budget is spent, when the uncertainty is this small: 3.6 us an hour, less than any crystal keeps.
 inline constexpr double target_ppm = 0.001;
 /// No look at the uncertainty before this: looking costs a tenth of a millisecond.
@@ -308,7 +310,8 @@ tsc_calibration calibrate(std::chrono::duration<Rep, Period> budget, std::error_
   const auto whole = saturating_cast<std::chrono::nanoseconds>(budget);
   constexpr std::chrono::nanoseconds most = calibration_rule::longest_budget;
   std::chrono::nanoseconds spent{};
-  const rate_estimate e = detail::measure_rate<Reference, Counter, Os>(whole < most ? whole : most, spent, ec);
+  using measuring = typename detail::measuring_counter<Counter>::type;
+  const rate_estimate e = detail::measure_rate<Reference, measuring, Os>(whole < most ? whole : most, spent, ec);
   return ec ? tsc_calibration{} : tsc_calibration(e, calibration_origin::measured, spent);
 }
 

@@ -189,8 +189,10 @@ counter_offset measure_offset(unsigned cpu, unsigned other, std::uint64_t rounds
   ec = detail::errno_code(EINVAL);
   if (cpu == other || rounds == 0) return {};
   if (bool allowed = true; Os::counter_allowed(allowed) == 0 && !allowed) return ec = errc::counter_forbidden, counter_offset{};
-  detail::counter_exchange<Counter, Os> exchange(cpu, other,
-                                                 rounds < exchange_rule::fewest_rounds ? exchange_rule::fewest_rounds : rounds);
+  // A bare read may come before the message that it answers, and then show a step back that never was.
+  using measuring = typename detail::measuring_counter<Counter>::type;
+  const std::uint64_t enough = rounds < exchange_rule::fewest_rounds ? exchange_rule::fewest_rounds : rounds;
+  detail::counter_exchange<measuring, Os> exchange(cpu, other, enough);
   return exchange.run(ec);
 }
 

@@ -11,8 +11,11 @@
 /// Does not promise: that the two clocks agree within more than calibration() states, times the time since it was made,
 /// unless discipline() is called from time to time (timer/keeper.hpp does); nor anything between a program and a plug-in
 /// that has its own copy of the state, beyond that. A counter that leaps takes the clock along, to the end of its line at
-/// most (steering_rule::untended_life where nobody keeps it), and then it stands until its reference has come up. A thread that forbids itself to read the counter (PR_SET_TSC) after
-/// calibrate() gets SIGSEGV from now(), as it does from libc's clock_gettime.
+/// most (steering_rule::untended_life where nobody keeps it), and then it stands until its reference has come up.
+///
+/// Threads that forbid themselves to read the counter (PR_SET_TSC): where one calls calibrate() it gets counter_forbidden,
+/// and from then on now() makes system calls in the whole process. That is safe as long as nobody in the process calibrates:
+/// a line is everybody's, and a forbidden thread that reads it gets SIGSEGV, as it does from libc's clock_gettime.
 ///
 /// How a line is published and why no read goes backwards: time_line.hpp. Which line is drawn: steering.hpp.
 #pragma once
@@ -57,7 +60,7 @@ struct discipline_report {
 /// A converted tick.
 template <class TimePoint> struct dated_ticks {
   TimePoint time;
-  std::chrono::nanoseconds error{}; ///< how far the reference may have been from that
+  std::chrono::nanoseconds error{}; ///< how far the reference may have been from that while nobody steered it; max: unknown
   bool extrapolated = false;        ///< no line that is still kept was in force at that tick
 };
 
@@ -68,6 +71,7 @@ namespace detail {
 struct tsc_clock_state {
   line_register lines;
   std::atomic<bool> by_system_call{false};  ///< the kernel's road may not go through the vDSO, which reads the counter
+  std::atomic<bool> forbidden{false};       ///< a thread that may not read it has asked: then it stays like that
   std::atomic<std::uint32_t> writer{0};     ///< number of the process that changes what follows, 0 if none
   tsc_calibration calibration{};
   bearing anchor{};                         ///< since when, and with what, the rate is measured
@@ -84,11 +88,6 @@ template <class Reference> struct by_system_call {
 };
 template <clockid_t Id, class Os> struct by_system_call<posix_clock<Id, access::vdso, Os>> {
   using type = posix_clock<Id, access::syscall, Os>;
-};
-
-/// The counter to measure with: ordered, whatever the clock reads.
-template <class Counter> struct measuring_counter {
-  using type = std::conditional_t<std::is_same_v<typename Counter::family, hardware_counter>, ordered_counter, Counter>;
 };
 
 } // namespace detail
@@ -109,12 +108,15 @@ public:
   using time_point = std::chrono::time_point<basic_tsc_clock<Reference, measuring, Os>, duration>;
   static constexpr bool is_steady = steady_reference && std::is_same_v<Counter, measuring>;
 
+  /// A calibration that is further than this from where the clocks stand is not of these clocks.
+  static constexpr duration farthest_point = std::chrono::seconds(10);
   /// Readings that discipline() takes: some 15 us.
   static constexpr std::size_t burst = 200;
 
   /// Returns: the time since the reference's epoch. Wait-free, allocates nothing, keeps errno; may be called in signal
   /// handlers, forked children, before main and after static destruction. Costs the read of the counter and less than a
-  /// nanosecond; the reference's own now() before calibrate().
+  /// nanosecond; the reference's own now() before calibrate(). Precondition: a thread that may not read the counter calls it
+  /// only where nobody in the process has calibrated the clock; it gets SIGSEGV otherwise.
   [[nodiscard]] static time_point now() noexcept {
     const std::uint64_t number = state().lines.newest();
     if (number != 0) [[likely]] {
@@ -131,7 +133,8 @@ public:
   /// backwards if the reference is steady. May be called again, and by many threads at a time: each measures for itself.
   /// `renewed_every`: how often discipline() will be called, 0 if it will not (steering_rule::untended_life).
   /// Errors, and then the clock goes on by the kernel's: what takt::calibrate says; counter_not_trusted (verdict.hpp tells
-  /// why); EAGAIN if another thread has been in the middle of a change for a second.
+  /// why); EAGAIN if another thread has been in the middle of a change for a second. After counter_forbidden, now() makes
+  /// system calls in this thread and all others, which is safe as long as nobody else in the process calibrates.
   template <class Rep, class Period>
   static tsc_calibration calibrate(std::chrono::duration<Rep, Period> budget, std::error_code& ec,
                                    duration renewed_every = duration::zero()) {
@@ -144,7 +147,7 @@ public:
 
   /// Effects: the same, but without measuring where another process has left an anchor that is usable
   /// (shared_calibration.hpp); otherwise measures and leaves one, if it can. shared.why() tells what was found. Costs some
-  /// 40 us with an anchor. A budget that is not positive means: an anchor or nothing (EINVAL).
+  /// 40 us with an anchor, the first call of a process 110 to 150 us. A budget that is not positive means: an anchor or nothing (EINVAL).
   template <class Rep, class Period>
   static tsc_calibration calibrate(basic_shared_calibration<Os>& shared, std::chrono::duration<Rep, Period> budget,
                                    std::error_code& ec, duration renewed_every = duration::zero()) {
@@ -160,13 +163,15 @@ public:
     return c;
   }
 
-  /// Effects: lets the clock run by a calibration that was just made, here or elsewhere. Errors: EINVAL for an empty one;
-  /// EAGAIN as calibrate().
+  /// Effects: lets the clock run by a calibration that was just made, here or elsewhere. Errors: EINVAL for an empty one, a
+  /// rate outside calibration_rule, a point that is not near the clocks (farthest_point); counter_forbidden; EAGAIN as
+  /// calibrate().
   static void install(const tsc_calibration& c, duration renewed_every, std::error_code& ec) noexcept;
 
   /// Effects: compares clock and reference (15 us) and draws a new line: a clock that was behind is right at once, one that
-  /// was ahead works that off (steering.hpp). Errors: not_calibrated; what locate() says of the two clocks, and then the
-  /// clock goes on by the kernel's until calibrate(); EAGAIN as calibrate(). Allocates nothing; two system calls.
+  /// was ahead works that off (steering.hpp). Errors: not_calibrated; counter_forbidden, in this thread; what locate() says of the two clocks, and then the
+  /// clock goes on by the kernel's until calibrate(); EAGAIN as calibrate(). Allocates nothing; three system calls. Many
+  /// threads may call it at a time; who was overtaken draws his line and judges nothing.
   static discipline_report discipline(duration renewed_every, std::error_code& ec) noexcept;
   static discipline_report discipline(std::error_code& ec) noexcept { return discipline(duration::zero(), ec); }
 
@@ -197,8 +202,10 @@ public:
     return lock ? state().calibration : tsc_calibration{};
   }
 
-  /// Returns: by which road now() reads the time here and now.
+  /// Returns: by which road now() reads the time here and now; in a thread that may not read the counter, by which it
+  /// should: the system call's. Costs a system call.
   [[nodiscard]] static road source() noexcept {
+    if (forbidden()) return road::system_call;
     time_line line;
     bool decided = false;
     for (std::uint64_t number = state().lines.newest(); number != 0; number = state().lines.newest()) {
@@ -214,7 +221,9 @@ public:
   [[nodiscard]] static time_point from_ticks(ticks t) noexcept { return date(t).time; }
 
   /// Returns: the same with what is known of its error. The last line_register::size lines are kept; what is older is
-  /// extrapolated from the oldest, with what NTP may have done since in its error.
+  /// extrapolated from the oldest, with what NTP may have done since in its error. Within the life of a line `error` is what
+  /// readings and calibration leave open: while somebody steers the reference, up to 500 ppm of the time since the line's
+  /// base come on top, until the next line.
   [[nodiscard]] static dated_ticks<time_point> date(ticks t) noexcept;
 
   /// CLOCK_MONOTONIC is std::chrono::steady_clock: no offset lies between.
@@ -230,7 +239,8 @@ public:
   }
 
   /// Returns: the system time at which this clock shows `t`, if nobody steps the system clock between now and then; good to
-  /// some 50 ns. Costs three reads of the kernel's clocks. std::chrono::clock_cast uses these.
+  /// some 50 ns. Costs three reads of the kernel's clocks, five times that at most where they are disturbed. Who converts
+  /// many stamps takes the difference once. std::chrono::clock_cast uses these.
   [[nodiscard]] static std::chrono::sys_time<duration> to_sys(time_point t) noexcept {
     return std::chrono::sys_time<duration>(saturating_add(t.time_since_epoch(), ahead_of_reference()));
   }
@@ -256,6 +266,12 @@ private:
     if (state().lines.newest() == 0) [[likely]] return ns;
     return state().lines.template read<steady_reference>(read_counter(), &read_counter, &read_reference);
   }
+  /// Whether this thread may not read the counter.
+  [[nodiscard]] static bool forbidden() noexcept {
+    bool allowed = true;
+    return hardware && Os::counter_allowed(allowed) == 0 && !allowed;
+  }
+  [[nodiscard]] static bool plausible(const tsc_calibration& c) noexcept;
   [[nodiscard]] static bool may_read_counter(std::error_code& ec);
   /// How far CLOCK_REALTIME is ahead of the reference.
   [[nodiscard]] static duration ahead_of_reference() noexcept;
@@ -268,13 +284,14 @@ template <class Reference, class Counter, class Os>
 bool basic_tsc_clock<Reference, Counter, Os>::may_read_counter(std::error_code& ec) {
   ec.clear();
   if constexpr (hardware) {
+    const bool mine = forbidden();
+    if (mine) state().forbidden.store(true, std::memory_order_relaxed); // and no thread that may read it takes that back
     const verdict v = judge(gather_counter_facts<Os>());
-    state().by_system_call.store(v.recommended == road::system_call, std::memory_order_relaxed);
-    if (v.counter_trusted) return true;
-    bool allowed = true;
-    const bool forbidden = Os::counter_allowed(allowed) == 0 && !allowed;
-    ec = forbidden ? errc::counter_forbidden : errc::counter_not_trusted;
-    if (!forbidden && state().lines.newest() != 0) {
+    const bool slow = v.recommended == road::system_call || state().forbidden.load(std::memory_order_relaxed);
+    state().by_system_call.store(slow, std::memory_order_relaxed);
+    if (v.counter_trusted && !mine) return true;
+    ec = mine ? errc::counter_forbidden : errc::counter_not_trusted;
+    if (!mine && state().lines.newest() != 0) {
       std::error_code busy;
       const detail::writer_lock<Os> lock(state().writer, busy);
       if (lock) abandon();
@@ -290,12 +307,18 @@ auto basic_tsc_clock<Reference, Counter, Os>::ahead_of_reference() noexcept -> d
   if constexpr (std::is_same_v<Reference, real>) {
     return duration::zero();
   } else {
-    const duration before(read_reference());
-    const duration now = state().by_system_call.load(std::memory_order_relaxed)
-                             ? detail::by_system_call<real>::type::now().time_since_epoch()
-                             : real::now().time_since_epoch();
-    const duration after(read_reference());
-    return now - (before + (after - before) / 2);
+    constexpr duration narrow(200); // three reads that nobody disturbed
+    duration ahead{}, narrowest = duration::max();
+    for (int again = 0; again < 5 && narrowest > narrow; ++again) {
+      const duration before(read_reference());
+      const duration now = state().by_system_call.load(std::memory_order_relaxed)
+                               ? detail::by_system_call<real>::type::now().time_since_epoch()
+                               : real::now().time_since_epoch();
+      const duration width = duration(read_reference()) - before;
+      if (width >= narrowest) continue;
+      narrowest = width, ahead = now - (before + width / 2);
+    }
+    return ahead;
   }
 }
 
@@ -320,11 +343,27 @@ void basic_tsc_clock<Reference, Counter, Os>::abandon() noexcept {
   state().calibration = {};
 }
 
+/// Whether `c` is of a counter there can be, and of these clocks as they stand.
+template <class Reference, class Counter, class Os>
+bool basic_tsc_clock<Reference, Counter, Os>::plausible(const tsc_calibration& c) noexcept {
+  using namespace calibration_rule;
+  const double hertz = c.rate().hertz();
+  if (!(hertz >= least_hertz && hertz <= most_hertz && c.uncertainty_ppm() >= 0)) return false;
+  const auto passed = static_cast<double>((ticks(read_counter()) - c.point().at).signed_count());
+  const double expected = static_cast<double>(c.point().reference.count()) + passed / hertz * 1e9;
+  const double off = expected - static_cast<double>(read_reference());
+  return (off < 0 ? -off : off) <= static_cast<double>(farthest_point.count());
+}
+
 template <class Reference, class Counter, class Os>
 void basic_tsc_clock<Reference, Counter, Os>::install(const tsc_calibration& c, duration renewed_every,
                                                       std::error_code& ec) noexcept {
   ec.clear();
-  if (!c.rate().known()) {
+  if (forbidden()) {
+    ec = errc::counter_forbidden;
+    return;
+  }
+  if (!plausible(c)) {
     ec = detail::errno_code(EINVAL);
     return;
   }
@@ -344,6 +383,7 @@ discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration r
   if (const detail::writer_lock<Os> lock(state().writer, ec); lock) known = state().calibration.rate();
   else return {};
   if (!known.known()) return ec = errc::not_calibrated, discipline_report{};
+  if (forbidden()) return ec = errc::counter_forbidden, discipline_report{};
   clock_sample samples[burst];
   for (clock_sample& s : samples) s = detail::take_sample<Reference, measuring>();
   const clock_point point = locate(samples, known, ec);
@@ -358,7 +398,12 @@ discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration r
   const duration baseline = point.reference - anchor.point.reference;
   const double before = anchor.ns_per_tick;
   const auto look = [](const clock_point& p) { return clock_readings{p.at, p.reference, {}, {}, {}, p.half_width}; };
-  report.events = classify(look(anchor.point), look(point), {tick_rate(frequency(1e9 / before)), 0});
+  // Another thread has looked between our reading and our turn: the two are no look and the next, and tell nothing. Where
+  // both clocks seem to have gone back by hours, it was no thread.
+  const duration open = 2 * (point.half_width + anchor.point.half_width);
+  const double counted = static_cast<double>((point.at - anchor.point.at).signed_count()) * before;
+  const bool overtaken = baseline <= open && baseline > -clock_event_rule::widest_set && counted <= static_cast<double>(open.count());
+  if (!overtaken) report.events = classify(look(anchor.point), look(point), {tick_rate(frequency(1e9 / before)), 0});
   const bool jumped = report.events.has(clock_change::counter_jump);
   // Jumped twice in a row: the rate itself is another (a guest that was moved to another processor, a kernel whose tick was
   // set). A change that large shows between two looks however close they are.
@@ -394,16 +439,19 @@ auto basic_tsc_clock<Reference, Counter, Os>::date(ticks t) noexcept -> dated_ti
   for (std::uint64_t newest = lines.newest(), number = newest; number != 0 && newest - number < line_register::size - 1;
        --number) {
     if (!lines.get(number, line, decided)) break;
-    const std::int64_t since = (t - ticks(line.base)).signed_count();
-    const auto distance = static_cast<std::uint64_t>(since < 0 ? -since : since);
-    const std::int64_t ns = since >= 0 ? line.after(distance) : 2 * line.start - line.after(distance);
-    const std::int64_t length = ns > line.start ? ns - line.start : line.start - ns;
-    result.extrapolated = since < 0 || distance >= line.life;
-    result.time = time_point(duration(ns));
+    const std::uint64_t since = (t - ticks(line.base)).count();
+    const bool before = since > ~std::uint64_t{0} >> 1;
+    const std::uint64_t wanted = before ? 0 - since : since, most = line.cruise.most() / 4; // years: no time overflows
+    const std::uint64_t distance = wanted < most ? wanted : most;
+    const std::int64_t length = line.after(distance) - line.start;
+    result.extrapolated = before || distance >= line.life;
+    result.time = time_point(duration(before ? line.start - length : line.start + length));
     const double ppm = line.ppm + (result.extrapolated ? clock_event_rule::jump_ppm : 0);
     const std::int64_t lead = line.start > line.reference ? line.start - line.reference : 0;
-    result.error = duration(line.half_width + lead + static_cast<std::int64_t>(static_cast<double>(length) * ppm * 1e-6) + 1);
-    if (since >= 0) break;
+    const double drift = static_cast<double>(length) * ppm * 1e-6;
+    const bool unknown = wanted > most || !(drift < 0x1p62);
+    result.error = unknown ? duration::max() : duration(line.half_width + lead + static_cast<std::int64_t>(drift) + 1);
+    if (!before) break;
   }
   return result;
 }

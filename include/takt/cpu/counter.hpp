@@ -212,4 +212,17 @@ struct ordered_counter {
   [[nodiscard, gnu::always_inline]] static inline ticks read() noexcept { return read_counter<ordering::ordered>(); }
 };
 
+namespace detail {
+
+/// The counter to measure with: what is compared with another clock must not be read before its turn, so the processor's
+/// own counter is read in order, whichever way was asked for. Other counters are taken as they are.
+template <class Counter> struct measuring_counter {
+  using type = Counter;
+};
+template <> struct measuring_counter<bare_counter> {
+  using type = ordered_counter;
+};
+
+} // namespace detail
+
 } // namespace takt::inline TAKT_ABI
