@@ -6,6 +6,9 @@
 
 #include <chrono>
 #include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 TEST_CASE("run_guard: a short pinned run is trusted, or says what happened") {
   takt::run_guard g;
@@ -14,6 +17,20 @@ TEST_CASE("run_guard: a short pinned run is trusted, or says what happened") {
   CHECK(r.cpu_before);
   CHECK(r.trusted() == (to_string(r).substr(0, 7) == "trusted"));
   CHECK(r.uncertainty < std::chrono::milliseconds(100)); // ten readings, of which the narrowest counts
+}
+
+TEST_CASE("run_guard: a thread that may not read the counter has a guard too") {
+  const pid_t child = ::fork(); // for the switch cannot be taken back where it is inherited
+  if (child == 0) {
+    if (::prctl(PR_SET_TSC, PR_TSC_SIGSEGV) != 0) ::_exit(2);
+    takt::run_guard g;
+    ::_exit(g.finish().length >= std::chrono::nanoseconds::zero() ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE_MESSAGE(WIFEXITED(status), "the child was ended by signal ", WTERMSIG(status));
+  if (WEXITSTATUS(status) == 2) TAKT_SKIP("prctl PR_SET_TSC is not to be had here");
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("run_guard: a thread that is moved there and back was moved") {

@@ -114,13 +114,15 @@ public:
   using nanoseconds = std::chrono::nanoseconds;
 
   basic_run_guard() {
+    bool allowed = true;
+    if (Os::counter_allowed(allowed) == 0 && !allowed) road_ = access::syscall; // the vDSO reads the counter too
     std::error_code told_by_an_empty_name;
     report_.source_before = clocksource::current<Os>(told_by_an_empty_name);
     std::error_code seen_by_offsets_alone;
     timer_ = timer_fd<Os>(CLOCK_REALTIME, seen_by_offsets_alone);
     if (timer_) timer_.arm(nanoseconds::max(), true, seen_by_offsets_alone);
     migrations_ = read_migrations();
-    clocks_ = read_all_clocks<no_counter, Os>({});
+    clocks_ = read_all_clocks<no_counter, Os>({}, road_);
     report_.cpu_before = read_cpu();
     start_ = now();
   }
@@ -130,7 +132,7 @@ public:
     const nanoseconds end = now();
     run_report r = report_;
     r.cpu_after = read_cpu();
-    const clock_readings clocks = read_all_clocks<no_counter, Os>({});
+    const clock_readings clocks = read_all_clocks<no_counter, Os>({}, road_);
     const auto migrations = read_migrations();
     std::error_code ec;
     r.source_after = clocksource::current<Os>(ec);
@@ -145,7 +147,8 @@ public:
   }
 
 private:
-  [[nodiscard]] static nanoseconds now() noexcept {
+  [[nodiscard]] nanoseconds now() const noexcept {
+    if (road_ == access::syscall) return posix_clock<CLOCK_MONOTONIC, access::syscall, Os>::now().time_since_epoch();
     return posix_clock<CLOCK_MONOTONIC, access::vdso, Os>::now().time_since_epoch();
   }
   [[nodiscard]] static std::optional<unsigned> read_cpu() noexcept {
@@ -159,6 +162,7 @@ private:
     return ec ? std::nullopt : parse_migrations(text);
   }
 
+  access road_ = access::vdso;
   run_report report_; ///< what was known at the beginning, and that the clock was set
   timer_fd<Os> timer_;
   clock_readings clocks_;
