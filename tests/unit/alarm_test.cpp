@@ -31,6 +31,9 @@ TEST_CASE("alarm: without a clock that can wake the machine, or the right to use
   (void)waker(takt::alarm_clock::boottime, ec);
   CHECK(ec == std::errc::no_such_device);
   CHECK(os::now.timers.empty());
+  waker none(takt::alarm_clock::boottime, ec);
+  none.wait(ec); // is not a sleep for ever
+  CHECK(ec == std::errc::bad_file_descriptor);
   (void)waker(takt::alarm_clock::realtime, ec);
   CHECK_FALSE(ec);
   os::now.timer_errors[CLOCK_REALTIME_ALARM] = EPERM;

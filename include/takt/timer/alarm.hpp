@@ -68,7 +68,10 @@ public:
   template <class Rep, class Period> void after(std::chrono::duration<Rep, Period> d, std::error_code& ec) noexcept {
     at(saturating_add(now(), detail::ceil_to_nanoseconds(d)), ec);
   }
-  void disarm(std::error_code& ec) noexcept { timer_.disarm(ec); }
+  void disarm(std::error_code& ec) noexcept {
+    fired_ = true; // nothing is to fire
+    timer_.disarm(ec);
+  }
 
   /// Returns: whether it fires now: once for each deadline, and never before the clock shows it. For event loops, when
   /// fd() is readable. Does not block.
@@ -77,7 +80,7 @@ public:
     if (now() < deadline_) return timer_.arm(deadline_, false, ec), false;
     return fired_ = true;
   }
-  /// Effects: sleeps until it fires; for ever if it is not armed.
+  /// Effects: sleeps until it fires; for ever if it is not armed. Errors: EBADF for a timer that could not be made.
   void wait(std::error_code& ec) noexcept {
     do {
       timer_.wait(nanoseconds::max(), ec);

@@ -72,8 +72,9 @@ public:
   }
 
   /// Effects: sleeps until there are news, a signal's handler has run, or `most` has passed.
-  /// Returns: whether there may be news.
+  /// Returns: whether there may be news. Errors: EBADF for a timer that could not be made.
   bool wait(std::chrono::nanoseconds most, std::error_code& ec) noexcept {
+    if (fd_ < 0) return ec = detail::errno_code(EBADF), false; // ppoll would wait for nothing
     const timespec limit = to_timespec(detail::later(most, std::chrono::nanoseconds::zero()));
     const int error = Os::wait_readable(fd_, most == std::chrono::nanoseconds::max() ? nullptr : &limit);
     ec.clear();
