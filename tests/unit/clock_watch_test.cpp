@@ -19,8 +19,9 @@ using os = takt::testing::fake_os<struct clock_watch_test>;
 struct counter {
   using family = counter;
   inline static std::uint64_t leap = 0;
+  inline static bool (*disturbed)() = nullptr; ///< whether this read takes long
   static takt::ticks read() {
-    os::advance(20ns);
+    os::advance(disturbed != nullptr && disturbed() ? nanoseconds(10ms) : nanoseconds(20ns));
     const auto raw = takt::to_nanoseconds(os::now.clocks[CLOCK_MONOTONIC_RAW].value).count();
     return takt::ticks(static_cast<std::uint64_t>(raw) * 5 / 2 + leap);
   }
@@ -36,6 +37,7 @@ struct all_clocks {
   all_clocks() {
     os::reset();
     counter::leap = 0;
+    counter::disturbed = nullptr;
     for (const clockid_t id : {CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME}) os::now.clocks[id] = {{1000, 250'000'000}, 0};
     os::now.clocks[CLOCK_REALTIME] = {{1'700'000'000, 0}, 0};
     os::now.clocks[CLOCK_TAI] = {{1'700'000'037, 0}, 0};
@@ -114,6 +116,42 @@ TEST_CASE("clock_watch: a step between looking and arming is not lost, and an ev
   CHECK(timer.wait(0s, m.ec));
   CHECK(timer.take(m.ec) == takt::timer_news::clock_set);
   CHECK(timer.take(m.ec) == takt::timer_news::none);
+}
+
+TEST_CASE("clock_watch: told of what a disturbed look does not show, it looks again at once") {
+  static machine* m;
+  static std::uint64_t slow, looks;
+  for (slow = 1; slow <= 2; ++slow) {
+    CAPTURE(slow);
+    machine here;
+    m = &here;
+    CHECK(here.w.wait(5s, here.ec).empty());
+    looks = here.w.looks();
+    during_wait([] { os::step(5ms); });
+    counter::disturbed = [] { return m->w.looks() >= looks && m->w.looks() < looks + slow; };
+    const nanoseconds begin = here.monotonic();
+    const auto events = here.w.wait(900ms, here.ec);
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].kind == watch_kind::step);
+    CHECK(std::chrono::abs(events[0].size - 5ms) <= events[0].uncertainty);
+    CHECK(here.w.looks() == looks + slow + 1);
+    CHECK(here.w.told() == 1);
+    CHECK(here.monotonic() - begin < 900ms);
+  }
+}
+
+TEST_CASE("told_timer: woken between a look and the next arming, it rings at once, and once") {
+  all_clocks m;
+  std::error_code ec;
+  takt::told_timer<os> timer(ec);
+  timer.arm(1s, ec);
+  timer.wake();
+  timer.arm(1s, ec);
+  CHECK(timer.wait(0s, ec));
+  CHECK(timer.take(ec) == takt::timer_news::expired);
+  timer.arm(1s, ec);
+  CHECK_FALSE(timer.wait(0s, ec));
+  CHECK(timer.take(ec) == takt::timer_news::none);
 }
 
 TEST_CASE("clock_watch: suspend") {

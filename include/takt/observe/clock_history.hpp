@@ -174,6 +174,8 @@ public:
   }
   /// Returns: the last look; nothing before the first.
   [[nodiscard]] constexpr const std::optional<clock_look>& last() const noexcept { return last_; }
+  /// Returns: whether the last look was disturbed and showed nothing: what happened may be told by the next.
+  [[nodiscard]] constexpr bool disturbed() const noexcept { return disturbed_ != 0; }
 
 private:
   using nanoseconds = std::chrono::nanoseconds;

@@ -15,9 +15,11 @@
 #include <takt/timer/grid_origin.hpp>
 #include <takt/timer/timer_fd.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <system_error>
 #include <time.h>
+#include <utility>
 
 namespace takt::inline TAKT_ABI {
 
@@ -51,27 +53,35 @@ public:
   told_timer() noexcept = default;
   /// Errors: what timerfd_create reports. Not armed yet.
   explicit told_timer(std::error_code& ec) : timer_(CLOCK_REALTIME, ec) {}
+  told_timer(told_timer&& other) noexcept : timer_(std::move(other.timer_)), told_(other.told_) {}
+  told_timer& operator=(told_timer&& other) noexcept {
+    timer_ = std::move(other.timer_), told_ = other.told_;
+    return *this;
+  }
 
   /// Readable when it rings. For poll(2) and its kin; read it by take() alone.
   [[nodiscard]] int fd() const noexcept { return timer_.fd(); }
 
-  /// Effects: it rings at the next point of the grid, or when it is told. What was told between taking the last news and
-  /// now is not lost: then it rings at once.
+  /// Effects: it rings at the next point of the grid, or when it is told. What was told or woken between taking the last
+  /// news and now is not lost: then it rings at once.
   void arm(std::chrono::nanoseconds period, std::error_code& ec, access road = access::vdso) {
     const std::chrono::nanoseconds rest = until_next_point<Os>(period, road);
     const std::chrono::nanoseconds now = detail::read_by<CLOCK_REALTIME, Os>(road);
-    if (!timer_.arm(saturating_add(now, rest), true, ec)) return;
-    told_ = true;
+    const bool told = timer_.arm(saturating_add(now, rest), true, ec);
+    told_ |= told;
+    if (!told && !woken_.load()) return;
     static_cast<void>(timer_.arm(std::chrono::nanoseconds(1), true, ec)); // long past: readable at once
   }
   /// Effects: it rings now. May be called by another thread.
   void wake() noexcept {
+    woken_.store(true); // before it is armed: whoever arms it after this finds it
     std::error_code ec;
     static_cast<void>(timer_.arm(std::chrono::nanoseconds(1), false, ec));
   }
   /// Returns: the news; does not block. `clock_set`: the kernel told.
   timer_news take(std::error_code& ec) noexcept {
     const timer_news news = timer_.take(ec);
+    if (news != timer_news::none) woken_.store(false); // whoever wakes it from here on wants another ring
     if (!told_ || news == timer_news::none) return news;
     told_ = false;
     return timer_news::clock_set;
@@ -82,6 +92,7 @@ public:
 private:
   timer_fd<Os> timer_;
   bool told_ = false; ///< by the answer to arming
+  std::atomic<bool> woken_{false};
 };
 
 } // namespace takt::inline TAKT_ABI
