@@ -582,6 +582,30 @@ struct odd_clock { // not steady, coarse, and moved by nobody
   [[nodiscard]] time_point now() const noexcept { return t; }
 };
 
+struct watched_mutex {
+  inline static bool held = false;
+  void lock() noexcept { held = true; }
+  void unlock() noexcept { held = false; }
+};
+struct watching_clock {
+  using duration = nanoseconds;
+  using time_point = std::chrono::time_point<watching_clock, duration>;
+  static constexpr bool is_steady = false;
+  mutable bool locked = false;
+  [[nodiscard]] time_point now() const noexcept {
+    locked = watched_mutex::held;
+    return time_point(1000s);
+  }
+};
+
+TEST_CASE("fire looks at the clock with the lock: no reading waits and is taken for a clock that was set back") {
+  watching_clock clock;
+  takt::basic_grid_scheduler<watching_clock, takt::wake_at_roundest<>, watched_mutex> timers(clock);
+  CHECK_FALSE(clock.locked);
+  CHECK(timers.fire() == 0);
+  CHECK(clock.locked);
+}
+
 TEST_CASE("a clock of one's own and a rule with a state will do") {
   odd_clock clock;
   struct at_third {
