@@ -256,7 +256,12 @@ exit_code run_command() {
     const reading before = settle(ns_per_tick, usual.of(r.source_before), retries_before);
     r.cpu_before = cpu_now();
     const nanoseconds deadline = monotonic::now().time_since_epoch() + interval;
-    while (takt::linux_os::sleep_until(CLOCK_MONOTONIC, takt::to_timespec(deadline)) == EINTR && !stop_wanted()) {}
+    int error = 0;
+    do {
+      error = takt::linux_os::sleep_until(CLOCK_MONOTONIC, takt::to_timespec(deadline));
+    } while (error == EINTR && !stop_wanted());
+    if (error == EINTR) break; // stopped before the timer expired: that is no wake-up
+    if (error != 0) return could_not("sleeping until the timer expires", {error, std::system_category()});
     const reading first = read_both(ns_per_tick);
     r.cpu_after = cpu_now();
     r.latency = first.kernel - deadline;
@@ -290,7 +295,8 @@ extern const command switch_window_command{
     "Sleeps until a timer expires, reads the clock, and does that many times. For each run it records clock source and CPU\n"
     "before and after, how late the first reading was, what it cost, how many slow reads there were, and how far the counter\n"
     "moved against the kernel's clock; and tells runs with a switch of the clock source inside from those without, and those in\n"
-    "which the thread was moved from those in which it stayed. Says whether an offset of constant size comes with switches alone.\n\n"
+    "which the thread was moved from those in which it stayed. Says whether an offset of constant size comes with switches alone.\n"
+    "The source is read before and after: one that was left and taken again in between counts as not switched.\n\n"
     "Without --provoke it waits for switches that happen by themselves. --provoke changes the clock source in every second run,\n"
     "needs root and --yes-change-this-machine, and goes back at the end. With --json each run is a line of its own.",
     "takt switch-window --runs 200 --provoke --yes-change-this-machine   # in a machine that nobody needs",
