@@ -81,6 +81,46 @@ TEST_CASE("many keepers that end while they begin") {
   }
 }
 
+TEST_CASE("a keeper whose timer fails says so") {
+  struct own_os : takt::linux_os {
+    static int wait_readable(int, const timespec*) noexcept { return ENOMEM; }
+  };
+  std::error_code ec;
+  const takt::clock_keeper<takt::tsc_clock, own_os> keeper(10ms, ec);
+  REQUIRE(!ec);
+  CHECK(within_ten_seconds([&] { return bool(keeper.report().ended); }));
+  CHECK(keeper.report().ended == std::errc::not_enough_memory);
+  CHECK(keeper.report().looks == 1);
+}
+
+TEST_CASE("in a forked child a keeper is inert: it may be asked, woken and destroyed") {
+  for (int i = 0; i < 50; ++i) {
+    std::error_code ec;
+    bool child = false, good = false;
+    {
+      takt::clock_keeper keeper(1ms, ec);
+      REQUIRE(!ec);
+      std::this_thread::sleep_for(std::chrono::microseconds(i * 37)); // in the middle of anything
+      const pid_t pid = fork();
+      REQUIRE(pid >= 0);
+      child = pid == 0;
+      if (child) {
+        alarm(60); // one that waits for a thread it does not have would wait for ever
+        keeper.wake();
+        const auto looks = keeper.report().looks;
+        good = keeper.report().looks == looks;
+      } else {
+        int status = 0;
+        REQUIRE(waitpid(pid, &status, 0) == pid);
+        CHECK(status == 0);
+        const auto looks = keeper.report().looks;
+        CHECK(within_ten_seconds([&] { return keeper.report().looks > looks; })); // the parent's goes on
+      }
+    }
+    if (child) _exit(good ? 0 : 1);
+  }
+}
+
 #if defined(__x86_64__)
 TEST_CASE("a keeper in a process that forbids itself the counter looks at the clocks without it, calibrated or not") {
 #if defined(TAKT_SANITIZER_READS_CLOCKS)

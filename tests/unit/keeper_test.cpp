@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <new>
 #include <random>
 
 namespace {
@@ -154,6 +155,41 @@ TEST_CASE("a counter that failed is tried again after 1, 2, 4 ... periods, and t
   CHECK(decltype(b)::clock::source() == takt::road::counter);
   CHECK(std::abs(b.off()) < 60);
 }
+
+#if TAKT_EXCEPTIONS
+namespace {
+/// A clock that is not calibrated, for want of memory.
+struct starved_clock {
+  using counter = takt::no_counter;
+  static inline bool starved = true;
+  static takt::road source() noexcept { return takt::road::vdso; }
+  static takt::discipline_report discipline(nanoseconds, std::error_code& ec) noexcept {
+    ec = takt::errc::not_calibrated;
+    return {};
+  }
+  static takt::tsc_calibration calibrate(nanoseconds, std::error_code& ec, nanoseconds) {
+    ec.clear();
+    if (starved) throw std::bad_alloc();
+    return {};
+  }
+};
+} // namespace
+
+TEST_CASE("a look for which there is no memory has failed, and is tried again like any other") {
+  using os = takt::testing::fake_os<struct starving>;
+  os::reset();
+  for (const clockid_t id : {CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME, CLOCK_REALTIME, CLOCK_TAI})
+    os::now.clocks[id] = {{100, 0}, 0};
+  takt::keeper_looks<starved_clock, os> looks{1s};
+  looks.look();
+  CHECK(looks.report().failed == 1);
+  CHECK(looks.report().last_error == std::errc::not_enough_memory);
+  starved_clock::starved = false;
+  for (int i = 0; i < 3; ++i) looks.look();
+  CHECK(looks.report().calibrations >= 1);
+  CHECK(looks.report().failed == looks.report().looks);
+}
+#endif
 
 TEST_CASE("looks are on the grid, with its origin taken off") {
   bench<struct on_grid> b;

@@ -8,7 +8,8 @@
 /// calibrated, or was given up because its counter failed, it calibrates.
 ///
 /// Does not promise: to be on time on a machine that is busy; a line is believed for four periods and a second, so late
-/// looks do no harm. In a forked child there is no keeper. Who calls exec or daemon makes the keeper afterwards.
+/// looks do no harm. In a forked child there is no keeper: the object is inert there, shows what was seen before the fork,
+/// and may be destroyed. Who calls exec or daemon makes the keeper afterwards.
 ///
 /// What it does at a look is `keeper_looks`, which has no thread: for event loops and for tests.
 /// Sources: those of told_timer.hpp.
@@ -25,6 +26,7 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 
@@ -56,6 +58,7 @@ struct keeper_report {
   std::chrono::nanoseconds most_behind{}; ///< the same, positive
   clock_events last_event;                ///< the last look at which something had happened
   discipline_report last;                 ///< the last look
+  std::error_code ended;                  ///< why the keeper looks no more: its timer failed
 };
 
 template <class Clock = tsc_clock, class Os = linux_os> class keeper_looks;
@@ -70,8 +73,9 @@ public:
   explicit keeper_looks(std::chrono::nanoseconds period) noexcept : period_(period) {}
 
   /// Effects: looks at all clocks, corrects `Clock`, or calibrates it if it needs that. `told`: the kernel said that a clock
-  /// was set. Costs some 20 us, a calibration keeper_rule::calibration_budget.
-  void look(bool told = false);
+  /// was set. Costs some 20 us, a calibration keeper_rule::calibration_budget; one for which there is no memory has failed
+  /// with ENOMEM.
+  void look(bool told = false) noexcept;
 
   /// Returns: how long from now to the next point of the grid.
   [[nodiscard]] std::chrono::nanoseconds until_next() const { return until_next_point<Os>(period_, by()); }
@@ -83,7 +87,7 @@ public:
 
 private:
   void compare(tick_rate rate) noexcept;
-  void calibrate();
+  void calibrate() noexcept;
 
   std::chrono::nanoseconds period_;
   keeper_report report_;
@@ -113,13 +117,21 @@ template <class Clock, class Os> void keeper_looks<Clock, Os>::compare(tick_rate
   before_ = now, compared_ = true;
 }
 
-template <class Clock, class Os> void keeper_looks<Clock, Os>::calibrate() {
+template <class Clock, class Os> void keeper_looks<Clock, Os>::calibrate() noexcept {
   if (rest_ > 0) {
     --rest_;
     return;
   }
   std::error_code ec;
+#if TAKT_EXCEPTIONS
+  try {
+    static_cast<void>(Clock::calibrate(keeper_rule::calibration_budget, ec, period_));
+  } catch (const std::bad_alloc&) {
+    ec = detail::errno_code(ENOMEM);
+  }
+#else
   static_cast<void>(Clock::calibrate(keeper_rule::calibration_budget, ec, period_));
+#endif
   if (!ec) {
     ++report_.calibrations, next_rest_ = 1;
     return;
@@ -129,7 +141,7 @@ template <class Clock, class Os> void keeper_looks<Clock, Os>::calibrate() {
   if (next_rest_ < keeper_rule::longest_rest) next_rest_ *= 2;
 }
 
-template <class Clock, class Os> void keeper_looks<Clock, Os>::look(bool told) {
+template <class Clock, class Os> void keeper_looks<Clock, Os>::look(bool told) noexcept {
   ++report_.looks;
   report_.told += told;
   std::error_code ec;
@@ -155,7 +167,8 @@ template <class Clock, class Os> void keeper_looks<Clock, Os>::look(bool told) {
 template <class Clock, class Os> class clock_keeper {
 public:
   /// Effects: starts the thread, with all signals blocked. Its first look is at once.
-  /// Errors: EINVAL for a period below keeper_rule::least_period; what timerfd_create and the starting of a thread report.
+  /// Errors: EINVAL for a period below keeper_rule::least_period; what timerfd_create and the starting of a thread report;
+  /// ENOMEM.
   /// Then the keeper keeps nothing.
   clock_keeper(std::chrono::nanoseconds period, std::error_code& ec) : looks_(period) { start(period, ec); }
 #if TAKT_EXCEPTIONS
@@ -169,6 +182,10 @@ public:
   /// Effects: ends the thread; waits for the look it is at.
   ~clock_keeper() {
     if (!thread_.joinable()) return;
+    if (inert()) {
+      thread_.detach(); // it stayed with the parent
+      return;
+    }
     stop_.store(true); // sequentially consistent, and so before the thread asks, or after it armed
     wake();
     thread_.join();
@@ -176,20 +193,49 @@ public:
 
   /// Returns: what was seen so far.
   [[nodiscard]] keeper_report report() const {
+    if (inert()) return looks_.report(); // whoever held the mutex may have stayed with the parent
     const std::lock_guard<std::mutex> lock(mutex_);
-    return looks_.report();
+    keeper_report r = looks_.report();
+    r.ended = ended_;
+    return r;
   }
   /// Effects: makes the keeper look now. For who knows that something happened.
-  void wake() noexcept { timer_.wake(); }
+  void wake() noexcept {
+    if (!inert()) timer_.wake();
+  }
 
 private:
+  /// Keeps signals from what is started meanwhile, however the scope is left.
+  class signals_off {
+  public:
+    explicit signals_off(std::error_code& ec) noexcept {
+      const int error = Os::signals_block(before_);
+      off_ = error == 0;
+      if (!off_) ec = detail::errno_code(error);
+    }
+    signals_off(const signals_off&) = delete;
+    signals_off& operator=(const signals_off&) = delete;
+    ~signals_off() {
+      if (off_) Os::signals_restore(before_);
+    }
+
+  private:
+    sigset_t before_{};
+    bool off_ = false;
+  };
+
+  /// Whether this process was forked since from the one in which the thread is.
+  [[nodiscard]] bool inert() const noexcept { return Os::fork_count() != forks_; }
+  [[nodiscard]] bool arm(std::error_code& ec) noexcept;
   void start(std::chrono::nanoseconds period, std::error_code& ec);
   void run();
 
-  mutable std::mutex mutex_; ///< of the looks
+  mutable std::mutex mutex_; ///< of the looks, and of
+  std::error_code ended_;    ///< why there are no more
   keeper_looks<Clock, Os> looks_;
   told_timer<Os> timer_;
   std::atomic<bool> stop_{false};
+  unsigned forks_ = Os::fork_count();
   std::thread thread_;
 };
 
@@ -199,23 +245,40 @@ template <class Clock, class Os> void clock_keeper<Clock, Os>::start(std::chrono
     ec = detail::errno_code(EINVAL);
     return;
   }
-  timer_ = told_timer<Os>(ec);
-  if (ec) return;
-  sigset_t before{};
-  if (const int error = Os::signals_block(before); error != 0) {
+  if (const int error = Os::count_forks(); error != 0) {
     ec = detail::errno_code(error);
     return;
   }
+  forks_ = Os::fork_count();
+  timer_ = told_timer<Os>(ec);
+  if (ec) return;
+  const signals_off blocked(ec);
+  if (ec) return;
 #if TAKT_EXCEPTIONS
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error& e) {
     ec = e.code();
+  } catch (const std::bad_alloc&) {
+    ec = detail::errno_code(ENOMEM);
   }
 #else
   thread_ = std::thread([this] { run(); });
 #endif
-  Os::signals_restore(before);
+}
+
+/// Returns: whether the timer is armed; not where there is no memory to ask for the grid's origin.
+template <class Clock, class Os> bool clock_keeper<Clock, Os>::arm(std::error_code& ec) noexcept {
+#if TAKT_EXCEPTIONS
+  try {
+    timer_.arm(looks_.period(), ec, looks_.by());
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+#else
+  timer_.arm(looks_.period(), ec, looks_.by());
+#endif
+  return true;
 }
 
 template <class Clock, class Os> void clock_keeper<Clock, Os>::run() {
@@ -225,13 +288,17 @@ template <class Clock, class Os> void clock_keeper<Clock, Os>::run() {
       const std::lock_guard<std::mutex> lock(mutex_);
       looks_.look(told);
     }
-    timer_.arm(looks_.period(), ec, looks_.by());
+    const bool armed = arm(ec);
     // Whoever stops the keeper has armed the timer after this, or else is seen here.
     if (stop_.load()) break;
     for (timer_news news = timer_news::none; news == timer_news::none && !ec; told = news == timer_news::clock_set) {
-      if (timer_.wait(std::chrono::nanoseconds::max(), ec)) news = timer_.take(ec);
+      if (timer_.wait(armed ? std::chrono::nanoseconds::max() : looks_.period(), ec)) news = timer_.take(ec);
+      if (!armed) break;
     }
   }
+  if (!ec) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ended_ = ec;
 }
 
 } // namespace takt::inline TAKT_ABI
