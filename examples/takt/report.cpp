@@ -209,10 +209,11 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
   const found_config config = kernel_configuration();
   std::optional<std::string> mode;
   std::string mode_source = absl::StrCat(config.source, ", as it was built");
-  if (config.config.tick) {
-    mode = *config.config.tick == takt::tick_mode::periodic ? "periodic"
-           : *config.config.tick == takt::tick_mode::idle   ? "stops on idle CPUs (NO_HZ_IDLE)"
-                                                            : "stops on idle and on nohz_full CPUs (NO_HZ_FULL)";
+  switch (config.config.tick) {
+  case takt::tick_mode::not_told: break;
+  case takt::tick_mode::periodic: mode = "periodic"; break;
+  case takt::tick_mode::idle: mode = "stops on idle CPUs (NO_HZ_IDLE)"; break;
+  case takt::tick_mode::full: mode = "stops on idle and on nohz_full CPUs (NO_HZ_FULL)"; break;
   }
   std::string booted_with;
   if (takt::linux_os::read_file("/proc/cmdline", booted_with, 1 << 16) == 0) {
@@ -226,7 +227,7 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
   s.add("high_resolution_timers", "high resolution timers",
         yes_no(ec ? std::nullopt : std::optional(resolution == 1ns)), "clock_getres(CLOCK_MONOTONIC) is 1 ns");
   const auto full = takt::nohz_full_cpus(ec);
-  const bool not_built_in = config.config.tick && *config.config.tick != takt::tick_mode::full;
+  const bool not_built_in = config.config.tick == takt::tick_mode::periodic || config.config.tick == takt::tick_mode::idle;
   const std::vector<unsigned> cpus = full.value_or(std::vector<unsigned>());
   s.add("nohz_full", "nohz_full CPUs",
         ec || (!full && !not_built_in) ? not_told()

@@ -88,13 +88,13 @@ TEST_CASE("tick: a configuration") {
 
 TEST_CASE("tick: what a configuration does not say stays empty") {
   const auto config = takt::parse_kernel_config("CONFIG_TICK_ONESHOT=y\n# CONFIG_NO_HZ_IDLE is not set\n");
-  CHECK_FALSE(config.tick);
+  CHECK(config.tick == tick_mode::not_told);
   CHECK_FALSE(config.hz);
   CHECK_FALSE(config.high_resolution_timers);
 }
 
 TEST_CASE("tick: contradictions and nonsense say nothing") {
-  CHECK_FALSE(takt::parse_kernel_config("CONFIG_NO_HZ_IDLE=y\nCONFIG_NO_HZ_FULL=y\n").tick);
+  CHECK(takt::parse_kernel_config("CONFIG_NO_HZ_IDLE=y\nCONFIG_NO_HZ_FULL=y\n").tick == tick_mode::not_told);
   CHECK_FALSE(takt::parse_kernel_config("CONFIG_HZ=250\nCONFIG_HZ=1000\n").hz);
   CHECK_FALSE(takt::parse_kernel_config("CONFIG_HZ=250\nCONFIG_HZ=1000\nCONFIG_HZ=1000\n").hz);
   CHECK(takt::parse_kernel_config("CONFIG_HZ=250\nCONFIG_HZ=250\n").hz == frequency(250));
@@ -107,7 +107,7 @@ TEST_CASE("tick: contradictions and nonsense say nothing") {
   for (const std::string& text : test::hostile_texts()) {
     const auto config = takt::parse_kernel_config(text);
     CHECK_FALSE(config.hz);
-    CHECK_FALSE(config.tick);
+    CHECK(config.tick == tick_mode::not_told);
     CHECK_FALSE(config.high_resolution_timers);
   }
 }
@@ -115,7 +115,7 @@ TEST_CASE("tick: contradictions and nonsense say nothing") {
 TEST_CASE("tick: a configuration that is cut anywhere is right or empty") {
   test::for_each_cut(debian, [](std::string_view cut) {
     const auto config = takt::parse_kernel_config(cut);
-    CHECK((!config.tick || config.tick == tick_mode::full));
+    CHECK((config.tick == tick_mode::not_told || config.tick == tick_mode::full));
     CHECK((!config.hz || config.hz == frequency(250)));
     CHECK((!config.high_resolution_timers || config.high_resolution_timers == true));
   });

@@ -101,7 +101,7 @@ struct cpu_features {
   // the rest is x86; other architectures tell none of it
   cpu_text vendor;                        ///< 0, "GenuineIntel"
   cpu_text brand;                         ///< 0x80000002 to 0x80000004
-  std::optional<cpu_model> model;         ///< 1 EAX
+  cpu_model model;                        ///< 1 EAX; all zero where not told
   std::optional<bool> tsc;                ///< 1 EDX[4]: rdtsc exists
   std::optional<bool> rdtscp;             ///< 0x80000001 EDX[27]: rdtscp and TSC_AUX exist
   std::optional<bool> invariant_tsc;      ///< 0x80000007 EDX[8]: constant rate in all P-, C- and T-states

@@ -29,6 +29,7 @@ inline constexpr std::size_t kernel_config_file_limit = std::size_t{8} << 20;
 inline constexpr int kernel_hz_begin = 12, kernel_hz_end = 12288;
 
 enum class tick_mode {
+  not_told,
   periodic, ///< CONFIG_HZ_PERIODIC: never stops
   idle,     ///< CONFIG_NO_HZ_IDLE: stops on idle CPUs
   full,     ///< CONFIG_NO_HZ_FULL: also on the CPUs of the nohz_full list while they run a single thread
@@ -36,7 +37,7 @@ enum class tick_mode {
 
 /// What a kernel's configuration says of its tick; what it does not say, or contradicts itself about, is empty.
 struct kernel_config {
-  std::optional<tick_mode> tick;
+  tick_mode tick = tick_mode::not_told;
   std::optional<frequency> hz;                ///< CONFIG_HZ
   std::optional<bool> high_resolution_timers; ///< CONFIG_HIGH_RES_TIMERS
 };
