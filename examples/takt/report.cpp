@@ -228,14 +228,12 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
         yes_no(ec ? std::nullopt : std::optional(resolution == 1ns)), "clock_getres(CLOCK_MONOTONIC) is 1 ns");
   const auto full = takt::nohz_full_cpus(ec);
   const bool not_built_in = config.config.tick == takt::tick_mode::periodic || config.config.tick == takt::tick_mode::idle;
-  const std::vector<unsigned> cpus = full.value_or(std::vector<unsigned>());
+  const bool no_file = ec == std::errc::no_such_file_or_directory;
   s.add("nohz_full", "nohz_full CPUs",
-        ec || (!full && !not_built_in) ? not_told()
-                                       : value{!full           ? "none, not built in"
-                                               : full->empty() ? "none"
-                                                               : cpu_list(*full),
-                                               cpus},
-        full || ec ? "sysfs cpu/nohz_full" : config.source);
+        no_file && not_built_in ? value{"none, not built in", full}
+        : ec                    ? not_told()
+                                : value{full.empty() ? "none" : cpu_list(full), full},
+        no_file ? config.source : "sysfs cpu/nohz_full");
 
   const double seconds = std::chrono::duration<double>(over).count();
   std::vector<std::string> words;

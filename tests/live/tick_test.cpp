@@ -23,7 +23,7 @@ TEST_CASE("tick: HZ is that of the configuration") {
 
 TEST_CASE("tick: the nohz_full list reads") {
   std::error_code ec;
-  const auto cpus = takt::nohz_full_cpus(ec);
+  static_cast<void>(takt::nohz_full_cpus(ec));
+  if (ec == std::errc::no_such_file_or_directory) TAKT_SKIP("this kernel has no %s", takt::nohz_full_path);
   CHECK_FALSE(ec);
-  if (!cpus) TAKT_SKIP("this kernel has no %s", takt::nohz_full_path);
 }

@@ -25,7 +25,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <span>
 #include <string>
 #include <system_error>
 
@@ -60,7 +59,8 @@ struct offset_bounds {
 [[nodiscard]] constexpr offset_bounds in_nanoseconds(const counter_offset& o, tick_rate rate) noexcept;
 
 /// Whether all pairs agree: what counter_facts::cpus_agree wants. Nothing where no pair was measured.
-[[nodiscard]] constexpr std::optional<bool> counters_agree(std::span<const counter_offset> pairs) noexcept;
+/// Pairs: a vector, a span ... of counter_offset.
+template <class Pairs> [[nodiscard]] constexpr std::optional<bool> counters_agree(const Pairs& pairs) noexcept;
 
 template <class Counter = ordered_counter, class Os = linux_os>
 [[nodiscard]] counter_offset measure_offset(unsigned cpu, unsigned other, std::uint64_t rounds, std::error_code& ec) noexcept;
@@ -83,7 +83,7 @@ constexpr offset_bounds in_nanoseconds(const counter_offset& o, tick_rate rate) 
   return {outwards(o.least, -1), outwards(o.most, 1)};
 }
 
-constexpr std::optional<bool> counters_agree(std::span<const counter_offset> pairs) noexcept {
+template <class Pairs> constexpr std::optional<bool> counters_agree(const Pairs& pairs) noexcept {
   if (pairs.empty()) return std::nullopt;
   for (const counter_offset& p : pairs)
     if (!p.agrees()) return false;

@@ -212,18 +212,19 @@ template <class = when_called> mode find_mode(const std::vector<double>& residua
   if (!(range < static_cast<double>(most_bins - 2 * guard - 2))) return {};
 
   // sums[k]: how many residuals lie below the lower edge of bin k; `guard` empty bins at either end.
-  std::vector<std::size_t> sums(static_cast<std::size_t>(range) + 2 * guard + 2, 0);
+  std::uint32_t sums[most_bins]{};
+  const std::size_t bins = static_cast<std::size_t>(range) + 2 * guard + 2;
   const double origin = least - static_cast<double>(guard) * bin;
   for (const double r : residuals) ++sums[static_cast<std::size_t>((r - origin) / bin) + 1];
-  for (std::size_t k = 1; k < sums.size(); ++k) sums[k] += sums[k - 1];
+  for (std::size_t k = 1; k < bins; ++k) sums[k] += sums[k - 1];
 
   for (const std::size_t window : {std::size_t{8}, std::size_t{16}, std::size_t{32}}) {
-    if (sums.size() < window + 1) break; // all of them within one window: nothing to separate
+    if (bins < window + 1) break; // all of them within one window: nothing to separate
     std::size_t best = 0, inside = 0;
-    for (std::size_t k = 0; k + window < sums.size(); ++k)
+    for (std::size_t k = 0; k + window < bins; ++k)
       if (sums[k + window] - sums[k] > inside) best = k, inside = sums[k + window] - sums[k];
     const std::size_t left = best >= guard ? best - guard : 0;
-    const std::size_t right = best + window + guard < sums.size() ? best + window + guard : sums.size() - 1;
+    const std::size_t right = best + window + guard < bins ? best + window + guard : bins - 1;
     const std::size_t around = sums[right] - sums[left] - inside;
     if (inside >= least_narrow_samples && inside * 16 >= residuals.size() && around * 20 <= inside) {
       const double low = origin + static_cast<double>(best) * bin;

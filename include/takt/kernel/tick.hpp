@@ -44,11 +44,11 @@ struct kernel_config {
 
 template <class Os = linux_os> [[nodiscard]] frequency kernel_hz(std::error_code& ec) noexcept;
 template <class Os = linux_os> [[nodiscard]] kernel_config read_kernel_config(std::error_code& ec);
-template <class Os = linux_os> [[nodiscard]] std::optional<std::vector<unsigned>> nohz_full_cpus(std::error_code& ec);
+template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> nohz_full_cpus(std::error_code& ec);
 #if TAKT_EXCEPTIONS
 template <class Os = linux_os> [[nodiscard]] frequency kernel_hz();
 template <class Os = linux_os> [[nodiscard]] kernel_config read_kernel_config();
-template <class Os = linux_os> [[nodiscard]] std::optional<std::vector<unsigned>> nohz_full_cpus();
+template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> nohz_full_cpus();
 #endif
 
 [[nodiscard]] constexpr std::optional<frequency> kernel_hz_of(std::chrono::nanoseconds coarse_resolution) noexcept;
@@ -131,17 +131,11 @@ template <class Os> kernel_config read_kernel_config(std::error_code& ec) {
   return ec ? kernel_config() : parse_kernel_config(text);
 }
 
-/// Returns: the CPUs whose tick may stop while they run a single thread; nothing where there is no such file, as in a
-/// kernel built without NO_HZ_FULL, and on error.
-/// Errors: those of reading the file but ENOENT; malformed_text.
-template <class Os> std::optional<std::vector<unsigned>> nohz_full_cpus(std::error_code& ec) {
+/// Returns: the CPUs whose tick may stop while they run a single thread; on error none.
+/// Errors: those of reading the file, ENOENT in a kernel built without NO_HZ_FULL; malformed_text.
+template <class Os> std::vector<unsigned> nohz_full_cpus(std::error_code& ec) {
   const std::string text = detail::read_text<Os>(nohz_full_path, detail::sysfs_file_limit, ec);
-  if (ec == std::errc::no_such_file_or_directory) ec.clear();
-  else if (!ec) {
-    auto cpus = parse_nohz_full(text, ec);
-    if (!ec) return cpus;
-  }
-  return std::nullopt;
+  return ec ? std::vector<unsigned>() : parse_nohz_full(text, ec);
 }
 
 #if TAKT_EXCEPTIONS
@@ -160,7 +154,7 @@ template <class Os> kernel_config read_kernel_config() {
                           });
 }
 
-template <class Os> std::optional<std::vector<unsigned>> nohz_full_cpus() {
+template <class Os> std::vector<unsigned> nohz_full_cpus() {
   return detail::or_throw([](std::error_code& ec) { return nohz_full_cpus<Os>(ec); },
                           [](std::error_code ec) { return detail::file_hint(nohz_full_path, ec); });
 }
