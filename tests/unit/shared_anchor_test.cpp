@@ -85,6 +85,57 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
 
 } // namespace
 
+TEST_CASE("a rate of no counter there is makes no anchor") {
+  const auto with = [](const char* microhertz) {
+    return reading(replaced(to_text(anchor()), "microhertz 2600000000000000", std::string("microhertz ") + microhertz));
+  };
+  CHECK(with("999999999") == anchor_finding::malformed); // 1 kHz is the least
+  CHECK(with("1000000000") == anchor_finding::usable);
+  CHECK(with("1000000000000000000") == anchor_finding::usable);
+  CHECK(with("1000000000001000000") == anchor_finding::malformed); // and 1 THz the most
+  CHECK(with("18446744073709551615") == anchor_finding::malformed);
+  CHECK(with("1") == anchor_finding::malformed);
+}
+
+TEST_CASE("an anchor whose writer knew too little is refused, and a leap of the counter is within what is stated") {
+  shared_anchor a = anchor();
+  a.ppm = 2.01;
+  CHECK(refused(a, later(3600s)) == anchor_finding::too_uncertain);
+  a.ppm = std::nan("");
+  CHECK(refused(a, later(3600s)) == anchor_finding::too_uncertain);
+  // The counter leapt by less than the check can see.
+  for (const double part : {0.1, 0.3, 0.9}) {
+    for (const double writer_ppm : {0.05, 0.3, 1.0, 2.0}) {
+      a.ppm = writer_ppm;
+      anchor_sighting now = later(100s);
+      now.monotonic.at += takt::ticks(static_cast<std::uint64_t>(100 * hertz * part * writer_ppm * 1e-6));
+      anchor_finding f{};
+      const auto c = takt::judge_anchor(a, now, 1us, f);
+      if (f == anchor_finding::too_uncertain) continue;
+      REQUIRE(f == anchor_finding::usable);
+      CHECK(off_ppm(c, hertz) <= c.uncertainty_ppm());
+    }
+  }
+}
+
+TEST_CASE("where counter and kernel have two crystals, these have wandered") {
+  anchor_sighting now = later(100s);
+  const double alone = believed(anchor(), now).uncertainty_ppm();
+  now.foreign = true;
+  const auto c = believed(anchor(), now);
+  CHECK(c.uncertainty_ppm() > alone + takt::shared_rule::wander_ppm);
+  CHECK(c.uncertainty_ppm() < 0.4);
+  now = later(3600s);
+  CHECK(believed(anchor(), now).uncertainty_ppm() < 0.01);
+  now.foreign = true;
+  CHECK(refused(anchor(), now) == anchor_finding::too_uncertain); // in an hour by more than a measurement is worth
+  // What a wandering crystal makes of the mean is no jump.
+  now = later(100s);
+  now.foreign = true;
+  now.monotonic.at += takt::ticks(static_cast<std::uint64_t>(100 * hertz * 0.25e-6));
+  CHECK(off_ppm(believed(anchor(), now), hertz * (1 + 0.25e-6)) <= believed(anchor(), now).uncertainty_ppm());
+}
+
 TEST_CASE("an anchor survives its text, and the text is that of version 1 for ever") {
   anchor_finding f{};
   const std::string text = to_text(anchor());

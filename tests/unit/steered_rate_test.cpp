@@ -29,7 +29,7 @@ TEST_CASE("frequency and tick add up") {
 TEST_CASE("the kernel's own loop works an offset off by 2^-(2 + constant) of it each second") {
   timex t = steering(0);
   t.offset = 6400, t.constant = 4;
-  CHECK(ppm(t) == 0); // the loop is not on
+  CHECK(ppm(t) == 100); // the loop is off, and what it had left goes on: second_overflow() does not ask
   t.status = STA_PLL;
   CHECK(ppm(t) == 100); // 6400 us / 64
   CHECK(unsure(t) > 100);

@@ -127,7 +127,8 @@ template <class> std::vector<rate_source> rate_sources(const rate_facts& facts) 
   const auto told = [&](calibration_origin origin, double hertz, double own_ppm, double scale = kilohertz) {
     rate_source s;
     s.origin = origin;
-    s.uncertainty_ppm = own_ppm + (by_counter || by_host ? 0 : crystal_ppm);
+    // What a host says of the counter rests on whole kilohertz of its own.
+    s.uncertainty_ppm = own_ppm + (by_counter ? 0 : by_host ? detail::kilohertz_ppm(hertz) : crystal_ppm);
     if (const double counts = hertz / scale + 0.5; counts >= 1 && counts < 0x1p31) {
       const auto count = static_cast<std::uint64_t>(counts), unit = static_cast<std::uint64_t>(scale);
       const bool exact = !(own_ppm > 0) && by_counter;

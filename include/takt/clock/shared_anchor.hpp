@@ -44,6 +44,7 @@ struct anchor_sighting {
   std::chrono::nanoseconds raw{}, boottime{}; ///< at monotonic.at
   std::chrono::nanoseconds boottime_half_width{};
   std::optional<steered_rate> steered;
+  bool foreign = false; ///< the kernel keeps time by another clock than the counter: two crystals
 };
 
 /// Why an anchor serves or does not.
@@ -70,13 +71,19 @@ enum class anchor_finding : std::uint8_t {
   suspended,           ///< the machine slept since, or this is another time namespace
   implausible_rate,    ///< since the anchor the counter kept another rate than its writer measured: something jumped
   steering_unknown,    ///< the rate of MONOTONIC now is not told, or changes from second to second
-  too_uncertain,       ///< too young, by a writer who knew too little
+  too_uncertain,       ///< its writer knew too little, or it is too young for what he knew
 };
 [[nodiscard]] constexpr std::string_view explain(anchor_finding f) noexcept;
 
 namespace shared_rule {
 /// An anchor that gives the rate less well than this is worth less than a measurement of a millisecond.
 inline constexpr double most_ppm = 0.5;
+/// Nor is one left or used whose writer knew the rate less well than this: what leapt since by less would not be noticed.
+inline constexpr double most_writer_ppm = 2;
+/// The crystals of counter and kernel, where they are two, warm up and wander against each other: by this at once,
+inline constexpr double wander_ppm = 0.1;
+/// and by as much again in every such time.
+inline constexpr std::chrono::nanoseconds wander_time = std::chrono::minutes(1);
 /// RAW and the counter, when the kernel keeps time by it, are the same but for rounding.
 inline constexpr double rounding_ppm = 0.01;
 /// What BOOTTIME and MONOTONIC must have come apart, besides what the readings leave open, to call it a suspend.
@@ -144,7 +151,7 @@ constexpr std::string_view explain(anchor_finding f) noexcept {
   case anchor_finding::suspended: return "the machine was suspended since, or this is another time namespace";
   case anchor_finding::implausible_rate: return "the rate since is not the one that was measured: a clock has jumped";
   case anchor_finding::steering_unknown: return "how the kernel steers its clock now is not told, or changes too fast";
-  case anchor_finding::too_uncertain: return "is too young to be better than a measurement";
+  case anchor_finding::too_uncertain: return "is no better than a measurement: too young, or by a writer who knew too little";
   }
   return "unknown";
 }
@@ -219,7 +226,8 @@ template <class> shared_anchor parse_anchor(std::string_view text, anchor_findin
   a.rate = tick_rate(frequency(static_cast<double>(number("microhertz")) / 1e6));
   a.ppm = static_cast<double>(number("uncertainty_ppt")) / 1e6;
   finding = anchor_finding::malformed;
-  if (!sound || !rest.empty() || !a.rate.known()) return {};
+  if (!sound || !rest.empty()) return {};
+  if (!(a.rate.hertz() >= calibration_rule::least_hertz && a.rate.hertz() <= calibration_rule::most_hertz)) return {};
   finding = anchor_finding::usable;
   return a;
 }
@@ -228,9 +236,13 @@ template <class> shared_anchor parse_anchor(std::string_view text, anchor_findin
 /// calibration, and what is wrong. Of the two honest ways the one with the smaller uncertainty is taken:
 ///   - the mean of MONOTONIC since the anchor; how far that is from what the kernel makes of RAW now counts as uncertainty;
 ///   - RAW's rate, the mean since the anchor or the one its writer measured, times the kernel's steering of this moment.
+/// What means and the writer's rate are apart counts as uncertainty of the means: part of it may be a leap. Where the kernel
+/// keeps time by another clock, a leap may also hide in what the writer did not know, and the crystals have wandered.
 template <class> tsc_calibration judge_anchor(const shared_anchor& a, const anchor_sighting& now, std::chrono::nanoseconds spent,
                                     anchor_finding& finding) noexcept {
   using std::chrono::nanoseconds;
+  finding = anchor_finding::too_uncertain;
+  if (!(a.ppm <= shared_rule::most_writer_ppm)) return {};
   const std::int64_t passed = (now.monotonic.at - a.counter).signed_count();
   finding = anchor_finding::counter_went_back;
   if (passed <= 0) return {};
@@ -245,18 +257,21 @@ template <class> tsc_calibration judge_anchor(const shared_anchor& a, const anch
   const double bracket_ns = static_cast<double>(now.monotonic.half_width.count()) + static_cast<double>(a.half_width.count());
   const auto ticks_passed = static_cast<double>(passed);
   const double mean_raw = ticks_passed / static_cast<double>(raw.count()) * 1e9;
-  const double mean_raw_ppm = bracket_ns / static_cast<double>(raw.count()) * 1e6 + detail::arithmetic_ppm;
+  const double read_ppm = bracket_ns / static_cast<double>(raw.count()) * 1e6 + detail::arithmetic_ppm;
+  const double age = static_cast<double>(raw.count()) / static_cast<double>(shared_rule::wander_time.count());
+  const double wander = now.foreign ? shared_rule::wander_ppm * (1 + age) : 0;
   finding = anchor_finding::implausible_rate;
   const double off = detail::relative_ppm(mean_raw, a.rate.hertz());
-  if (!(off <= mean_raw_ppm + a.ppm + shared_rule::rounding_ppm)) return {};
+  if (!(off <= read_ppm + a.ppm + wander + shared_rule::rounding_ppm)) return {};
+  const double hidden = off + wander + (now.foreign ? a.ppm : 0), mean_raw_ppm = read_ppm + hidden, told_ppm = a.ppm + wander;
 
   finding = anchor_finding::steering_unknown;
   if (!now.steered) return {};
-  const bool by_mean = mean_raw_ppm <= a.ppm;
+  const bool by_mean = mean_raw_ppm <= told_ppm;
   const double steered = (by_mean ? mean_raw : a.rate.hertz()) / (1 + now.steered->ppm * 1e-6);
-  const double steered_ppm = (by_mean ? mean_raw_ppm : a.ppm) + now.steered->unsure_ppm + detail::arithmetic_ppm;
+  const double steered_ppm = (by_mean ? mean_raw_ppm : told_ppm) + now.steered->unsure_ppm + detail::arithmetic_ppm;
   const double mean = ticks_passed / static_cast<double>(monotonic.count()) * 1e9;
-  const double mean_ppm = bracket_ns / static_cast<double>(monotonic.count()) * 1e6 + detail::arithmetic_ppm +
+  const double mean_ppm = bracket_ns / static_cast<double>(monotonic.count()) * 1e6 + detail::arithmetic_ppm + hidden +
                           detail::relative_ppm(mean, mean_raw / (1 + now.steered->ppm * 1e-6)) + now.steered->unsure_ppm;
   rate_estimate e;
   const bool mean_wins = mean_ppm <= steered_ppm;

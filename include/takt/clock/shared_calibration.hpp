@@ -70,8 +70,8 @@ public:
 
   /// Effects: leaves an anchor for others, made from a calibration against CLOCK_MONOTONIC that was just measured: root in
   /// its place, readable by all, another user in the own, readable by nobody else.
-  /// Errors: what the writing of the file reports; ENOENT without a place; counter_forbidden; clocks that cannot be read.
-  /// Some 50 us.
+  /// Errors: what the writing of the file reports; ENOENT without a place; counter_forbidden; clocks that cannot be read; EINVAL for
+  /// an empty calibration, and for one that is less sure than shared_rule::most_writer_ppm. Some 50 us.
   template <class Reference, class Counter> void leave(const tsc_calibration& c, std::error_code& ec);
 
   /// What the last recall() found, one a place, up to the usable one.
@@ -195,6 +195,7 @@ tsc_calibration basic_shared_calibration<Os>::recall() {
       continue;
     }
     now.monotonic.half_width = half_width;
+    now.foreign = a.clocksource != counter_clocksource;
     const tsc_calibration c = judge_anchor(a, now, Reference::now() - begin, found.finding);
     if (found.finding == anchor_finding::usable) return c;
   }
@@ -228,6 +229,8 @@ void basic_shared_calibration<Os>::leave(const tsc_calibration& c, std::error_co
   a.monotonic = now.monotonic.reference, a.raw = now.raw, a.boottime = now.boottime;
   a.rate = tick_rate(frequency(c.rate().hertz() * (1 + now.steered->ppm * 1e-6)));
   a.ppm = c.uncertainty_ppm() + now.steered->unsure_ppm;
+  ec = detail::errno_code(EINVAL);
+  if (!(a.ppm <= shared_rule::most_writer_ppm)) return;
   const unsigned permissions = Os::user_id() == 0 ? 0644 : 0600;
   const int error = Os::replace_file(path, to_text(a), permissions);
   ec = error != 0 ? detail::errno_code(error) : std::error_code();

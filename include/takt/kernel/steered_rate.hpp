@@ -4,7 +4,8 @@
 /// off, by the kernel's own loop or by adjtime(3), comes on top and changes from second to second.
 ///
 /// Does not promise: anything about a moment later; nor to see ntp_tick_adj=, a parameter of the kernel's command line
-/// that it tells nobody.
+/// that it tells nobody; nor the end of a correction by adjtime(3): its last part, up to 500 us, is still being worked off
+/// for up to a second after the kernel has begun to say that nothing is left.
 /// Sources: adjtimex(2), adjtime(3); Linux 6.12 kernel/time/ntp.c, ntp_update_frequency, ntp_offset_chunk, second_overflow.
 #pragma once
 #include <takt/core/config.hpp>
@@ -38,8 +39,8 @@ constexpr steered_rate decode_steered_rate(const timex& t, long adjtime_left_us)
     r.ppm += ppm;
     r.unsure_ppm += ppm < 0 ? -ppm : ppm;
   };
-  if ((t.status & STA_PLL) != 0 && t.offset != 0) {
-    // Of what is left, one part in 2^(2 + constant) each second.
+  if (t.offset != 0) {
+    // Of what is left, one part in 2^(2 + constant) each second, even after the loop was switched off (STA_PLL).
     const double us = static_cast<double>(t.offset) * ((t.status & STA_NANO) != 0 ? 1e-3 : 1);
     const long shift = t.constant < 0 ? 2 : t.constant > 30 ? 32 : t.constant + 2;
     works_off(us / static_cast<double>(1L << shift));
