@@ -108,9 +108,9 @@ private:
     const ns by = way.phase ? phase : ns(0);
     switch (way.is) {
     case policy::latest: return walk(windows_, takt::wake_at_latest{}, points_);
-    case policy::systemd: return walk(windows_, rules::moved<rules::systemd>{by}, points_);
-    case policy::decimal: return walk(windows_, rules::moved<takt::wake_at_roundest<>>{by}, points_);
-    case policy::binary: return walk(windows_, rules::moved<takt::wake_at_roundest_binary>{by}, points_);
+    case policy::systemd: return walk(windows_, takt::wake_with_phase<rules::systemd>{by}, points_);
+    case policy::decimal: return walk(windows_, takt::wake_with_phase<takt::wake_at_roundest<>>{by}, points_);
+    case policy::binary: return walk(windows_, takt::wake_with_phase<takt::wake_at_roundest_binary>{by}, points_);
     default:
       for (const window& w : all) points_.push_back(w.earliest);
     }

@@ -123,14 +123,6 @@ struct systemd {
   }
 };
 
-/// A rule on a grid that is moved by a phase, as each machine of a fleet may have its own.
-template <takt::wakeup_rule Rule> struct moved {
-  nanoseconds phase;
-  nanoseconds operator()(nanoseconds earliest, nanoseconds latest) const {
-    return Rule{}(earliest - phase, latest - phase) + phase;
-  }
-};
-
 } // namespace rules
 
 // building blocks

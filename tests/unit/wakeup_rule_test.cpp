@@ -19,6 +19,7 @@ static_assert(takt::wakeup_rule<takt::wake_at_level>);
 static_assert(takt::wakeup_rule<takt::wake_at_roundest<>>);
 static_assert(takt::wakeup_rule<takt::wake_at_roundest_binary>);
 static_assert(takt::wakeup_rule<takt::wake_at_roundest<takt::ladder::custom>>);
+static_assert(takt::wakeup_rule<takt::wake_with_phase<takt::wake_at_roundest<>>>);
 static_assert(takt::wakeup_rule<decltype([](nanoseconds earliest, nanoseconds) { return earliest; })>);
 static_assert(!takt::wakeup_rule<decltype([](nanoseconds earliest) { return earliest; })>);
 static_assert(!takt::wakeup_rule<decltype([](int, int) { return 0; })>);
@@ -34,6 +35,18 @@ TEST_CASE("each rule chooses its point") {
   static_assert(takt::wake_at_level(grid(10ms))(1234us, 10ms) == 10ms);
   static_assert(takt::wake_at_level(grid(10ms, 3ms))(1234us, 7891us) == 3ms);
   CHECK(takt::wake_at_roundest<takt::ladder::custom>{{1us, 3ms}}(1234us, 7891us) == 6ms);
+}
+
+TEST_CASE("a phase moves the grid of any rule") {
+  using moved = takt::wake_with_phase<takt::wake_at_roundest<>>;
+  static_assert(sizeof(moved) == sizeof(nanoseconds));
+  static_assert(moved()(1234us, 7891us) == 5ms);
+  static_assert(moved{300us}(1234us, 7891us) == 5300us);
+  static_assert(moved{-300us}(1234us, 7891us) == 4700us);
+  static_assert(takt::wake_with_phase<takt::wake_at_latest>{300us}(1234us, 7891us) == 7891us);
+  static_assert(takt::wake_with_phase<takt::wake_at_level>{1ms, takt::wake_at_level(grid(2ms))}(1234us, 7891us) == 3ms);
+  CHECK(takt::wake_with_phase<takt::wake_at_earliest>{1s}(nanoseconds::min(), 0s) >= nanoseconds::min());
+  CHECK(takt::wake_with_phase<takt::wake_at_latest>{-1s}(0s, nanoseconds::max()) <= nanoseconds::max());
 }
 
 TEST_CASE("every point lies in its window, at the ends of time too") {

@@ -12,6 +12,7 @@
 #pragma once
 #include <takt/core/grid.hpp>
 #include <takt/core/ladder.hpp>
+#include <takt/core/saturating.hpp>
 #include <chrono>
 #include <concepts>
 
@@ -28,6 +29,7 @@ using wake_at_roundest_binary = wake_at_roundest<ladder::binary_type>;
 struct wake_at_earliest;
 struct wake_at_latest;
 class wake_at_level;
+template <wakeup_rule Rule> struct wake_with_phase;
 
 // definitions
 
@@ -69,6 +71,17 @@ public:
 
 private:
   grid level_;
+};
+
+/// Another rule on a grid that is moved by a phase: machines that share a service do not all call it at once.
+template <wakeup_rule Rule> struct wake_with_phase {
+  std::chrono::nanoseconds phase{};
+  [[no_unique_address]] Rule rule{};
+
+  [[nodiscard]] constexpr std::chrono::nanoseconds operator()(std::chrono::nanoseconds earliest,
+                                                              std::chrono::nanoseconds latest) const {
+    return saturating_add(rule(saturating_subtract(earliest, phase), saturating_subtract(latest, phase)), phase);
+  }
 };
 
 } // namespace takt::inline TAKT_ABI
