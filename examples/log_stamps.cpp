@@ -26,8 +26,8 @@ public:
   void add(const char* what, int number) { records_.push_back({takt::read_counter(), what, number}); }
 
   void print() const {
-    // Once for all records: how the system clock stands to the line now. If somebody stepped it since a record was made, the
-    // record comes out in today's reckoning, and records stay in their order.
+    // Once for all records: how the system clock stands to the line now. If somebody stepped it since a record was made,
+    // the record comes out in today's reckoning, and records stay in their order.
     const auto now = takt::tsc_clock::now();
     const auto system = takt::tsc_clock::to_sys(now) - now.time_since_epoch();
     for (const record& r : records_) {

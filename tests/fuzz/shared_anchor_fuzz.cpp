@@ -44,6 +44,7 @@ void check(std::string_view text, const std::uint8_t* bytes) {
   now.monotonic.half_width = std::chrono::nanoseconds(take(4) % 1'000'000);
   now.boottime_half_width = std::chrono::nanoseconds(take(4) % 1'000);
   now.steered = takt::steered_rate{static_cast<double>(take(4) % 201) - 100, 2e-5};
+  now.foreign = take(4) / 201 % 2 != 0;
   const auto c = takt::judge_anchor(a, now, std::chrono::nanoseconds(1), finding);
   expect(c.rate().known() == (finding == takt::anchor_finding::usable));
   expect(c.uncertainty_ppm() >= 0 && c.uncertainty_ppm() <= takt::shared_rule::most_ppm);

@@ -32,6 +32,9 @@ static_assert(sizeof(ticks_and_cpu) == 16 && std::is_trivially_copyable_v<ticks_
 // Clocks that read the same counter share a time line, whatever their ordering; another counter is another family.
 static_assert(std::is_same_v<takt::bare_counter::family, takt::ordered_counter::family>);
 static_assert(std::is_same_v<takt::bare_counter::family, takt::hardware_counter>);
+// What measures with a bare counter measures with the ordered one: calibrate(), measure_offset(), recall(), leave().
+static_assert(std::is_same_v<takt::detail::measuring_counter<takt::bare_counter>::type, takt::ordered_counter>);
+static_assert(std::is_same_v<takt::detail::measuring_counter<takt::ordered_counter>::type, takt::ordered_counter>);
 static_assert(std::is_same_v<decltype(takt::bare_counter::read()), ticks>&& noexcept(takt::bare_counter::read()));
 static_assert(std::is_same_v<decltype(takt::ordered_counter::read()), ticks>&& noexcept(takt::ordered_counter::read()));
 

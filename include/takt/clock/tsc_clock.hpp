@@ -147,7 +147,8 @@ public:
 
   /// Effects: the same, but without measuring where another process has left an anchor that is usable
   /// (shared_calibration.hpp); otherwise measures and leaves one, if it can. shared.why() tells what was found. Costs some
-  /// 40 us with an anchor, the first call of a process 110 to 150 us. A budget that is not positive means: an anchor or nothing (EINVAL).
+  /// 40 us with an anchor, the first call of a process 110 to 150 us. A budget that is not positive means: an anchor or
+  /// nothing (EINVAL).
   template <class Rep, class Period>
   static tsc_calibration calibrate(basic_shared_calibration<Os>& shared, std::chrono::duration<Rep, Period> budget,
                                    std::error_code& ec, duration renewed_every = duration::zero()) {
@@ -169,9 +170,9 @@ public:
   static void install(const tsc_calibration& c, duration renewed_every, std::error_code& ec) noexcept;
 
   /// Effects: compares clock and reference (15 us) and draws a new line: a clock that was behind is right at once, one that
-  /// was ahead works that off (steering.hpp). Errors: not_calibrated; counter_forbidden, in this thread; what locate() says of the two clocks, and then the
-  /// clock goes on by the kernel's until calibrate(); EAGAIN as calibrate(). Allocates nothing; three system calls. Many
-  /// threads may call it at a time; who was overtaken draws his line and judges nothing.
+  /// was ahead works that off (steering.hpp). Errors: not_calibrated; counter_forbidden, in this thread; what locate() says
+  /// of the two clocks, and then the clock goes on by the kernel's until calibrate(); EAGAIN as calibrate(). Allocates
+  /// nothing; three system calls. Many threads may call it at a time; who was overtaken draws his line and judges nothing.
   static discipline_report discipline(duration renewed_every, std::error_code& ec) noexcept;
   static discipline_report discipline(std::error_code& ec) noexcept { return discipline(duration::zero(), ec); }
 
