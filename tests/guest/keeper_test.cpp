@@ -93,9 +93,12 @@ int keeps_through_leaps() {
   struct test {
     nanoseconds by, back_after;
   };
-  // Beyond the life of a line reads take the kernel's road at once. Behind is mended at the next look, ahead by d worked off
-  // in d / 500 ppm from then on.
-  for (const test& t : {test{3600s, 0s}, test{-3600s, 0s}, test{-5ms, seldom + 50ms}, test{5ms, 5ms * 2000 + 2 * seldom + 50ms}}) {
+  // Ahead of the life of a line the clock stands at its end, two seconds ahead; from the next look on that is worked off, at
+  // half speed and the last tenth of a second at 500 ppm. Before the base reads take the kernel's road at once. A little
+  // behind is mended at the next look, ahead by d worked off in d / 500 ppm.
+  const nanoseconds stood = 4 * seldom + 1s;
+  for (const test& t : {test{3600s, 2 * stood + 100ms * 2000 + 2 * seldom + 50ms}, test{-3600s, 0s}, test{-5ms, seldom + 50ms},
+                        test{5ms, 5ms * 2000 + 2 * seldom + 50ms}}) {
     guest::leap += static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<double>(t.by.count()) * 1e-9 * hertz));
     std::this_thread::sleep_for(t.back_after);
     const nanoseconds early = off();
