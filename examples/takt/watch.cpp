@@ -82,10 +82,10 @@ section summary(const takt::clock_watch& watch, const totals& t, nanoseconds wat
   const takt::tick_rate rate = watch.history().rate();
   s.add("counter_hz", "the counter against MONOTONIC_RAW", hertz(rate.known() ? std::optional(rate.hertz()) : std::nullopt),
         watch.judges_counter() ? "" : "the counter may not be read");
-  if (last.leap) {
-    s.add("leap_second", "leap second", word(as_absl(name(last.leap->phase))));
-    s.add("tai_minus_utc_s", "TAI - UTC", {absl::StrCat(last.leap->tai_minus_utc.count(), " s"), last.leap->tai_minus_utc.count()});
-    s.add("synchronised", "somebody vouches for the clock", yes_no(last.leap->synchronised));
+  if (last.leap_told) {
+    s.add("leap_second", "leap second", word(as_absl(name(last.leap.phase))));
+    s.add("tai_minus_utc_s", "TAI - UTC", {absl::StrCat(last.leap.tai_minus_utc.count(), " s"), last.leap.tai_minus_utc.count()});
+    s.add("synchronised", "somebody vouches for the clock", yes_no(last.leap.synchronised));
   }
   return s;
 }

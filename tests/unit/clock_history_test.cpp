@@ -64,7 +64,7 @@ struct machine {
     l.readings.realtime = ns(shown[3]) + real, l.readings.tai = ns(shown[4]) + real + tai;
     l.readings.counter = takt::ticks(static_cast<std::uint64_t>(static_cast<std::int64_t>(begin + (counter - begin) / 2)));
     l.readings.half_width = ns(width / 2 + 2);
-    l.leap = leap, l.source = source, l.resolution = resolution;
+    l.leap = leap, l.leap_told = true, l.source = source, l.resolution = resolution;
     if (history.last() && history.last()->source != source) l.log = log;
     return l;
   }

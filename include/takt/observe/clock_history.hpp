@@ -24,7 +24,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +34,8 @@ namespace takt::inline TAKT_ABI {
 /// All that one look tells.
 struct clock_look {
   clock_readings readings;
-  std::optional<leap_facts> leap;
+  leap_facts leap;
+  bool leap_told = false;                ///< whether the kernel told of `leap`
   std::string source;                    ///< the kernel's clock source; empty: not told
   std::string log;                       ///< the kernel's line on its last switch, where the source is another than before
   std::chrono::nanoseconds resolution{}; ///< of the kernel's clocks: a jiffy where they are kept by the tick
@@ -173,7 +173,7 @@ public:
     return counter_.known() ? tick_rate(frequency(nominal_ * (1 + counter_.ppm() * 1e-6))) : tick_rate();
   }
   /// Returns: the last look; nothing before the first.
-  [[nodiscard]] constexpr const std::optional<clock_look>& last() const noexcept { return last_; }
+  [[nodiscard]] constexpr const clock_look* last() const noexcept { return looked_ ? &last_ : nullptr; }
   /// Returns: whether the last look was disturbed and showed nothing: what happened may be told by the next.
   [[nodiscard]] constexpr bool disturbed() const noexcept { return disturbed_ != 0; }
 
@@ -193,7 +193,8 @@ private:
   void judge_leap(const clock_look& now, const watch_event& at, std::vector<watch_event>& events) const;
   void judge_rates(const clock_look& now, const watch_event& at, std::vector<watch_event>& events);
 
-  std::optional<clock_look> last_;  ///< the last look
+  clock_look last_;                 ///< the last look
+  bool looked_ = false;
   clock_readings sound_{};          ///< the last one that was not disturbed
   int disturbed_ = 0;               ///< sets in a row that were
   clock_readings since_{};          ///< where the stretch of time begins over which rates are judged
@@ -209,18 +210,18 @@ void basic_clock_history<Lazy>::add(const clock_look& now, std::vector<watch_eve
   watch_event at;
   at.before = at.after = now.readings.monotonic.value_or(nanoseconds::zero());
   at.told = std::chrono::sys_time<nanoseconds>(now.readings.realtime.value_or(nanoseconds::zero()));
-  if (!last_) {
-    if (now.leap && (now.leap->phase == leap_phase::insertion_pending || now.leap->phase == leap_phase::deletion_pending))
+  if (!looked_) {
+    if (now.leap.phase == leap_phase::insertion_pending || now.leap.phase == leap_phase::deletion_pending)
       judge_leap(now, at, events);
-    last_ = now, sound_ = since_ = now.readings;
+    looked_ = true, last_ = now, sound_ = since_ = now.readings;
     return;
   }
-  const bool switched = !now.source.empty() && !last_->source.empty() && now.source != last_->source;
+  const bool switched = !now.source.empty() && !last_.source.empty() && now.source != last_.source;
   at.after = sound_.monotonic.value_or(nanoseconds::zero());
   if (switched) {
     watch_event e = at;
-    e.kind = watch_kind::source_switched, e.after = last_->readings.monotonic.value_or(at.after);
-    e.from = last_->source, e.to = now.source, e.log = now.log;
+    e.kind = watch_kind::source_switched, e.after = last_.readings.monotonic.value_or(at.after);
+    e.from = last_.source, e.to = now.source, e.log = now.log;
     events.push_back(std::move(e));
     switched_since_ = true;
   }
@@ -234,22 +235,21 @@ void basic_clock_history<Lazy>::add(const clock_look& now, std::vector<watch_eve
   }
   const bool wide = now.readings.half_width > watch_rule::disturbed * sound_.half_width;
   if (!wide || switched || events.size() != untold || ++disturbed_ >= watch_rule::most_disturbed) sound_ = now.readings, disturbed_ = 0;
-  std::string source = std::move(last_->source);
+  std::string source = std::move(last_.source);
   last_ = now;
-  if (last_->source.empty()) last_->source = std::move(source); // not told this time
+  if (last_.source.empty()) last_.source = std::move(source); // not told this time
 }
 
 /// Announcements. That a leap second came is told by the clocks themselves.
 template <class Lazy>
 void basic_clock_history<Lazy>::judge_leap(const clock_look& now, const watch_event& at, std::vector<watch_event>& events) const {
-  const auto pending = [](const std::optional<leap_facts>& f) {
-    const leap_phase phase = f ? f->phase : leap_phase::none;
-    return phase == leap_phase::insertion_pending ? -1 : phase == leap_phase::deletion_pending ? 1 : 0;
+  const auto pending = [](const leap_facts& f) {
+    return f.phase == leap_phase::insertion_pending ? -1 : f.phase == leap_phase::deletion_pending ? 1 : 0;
   };
-  if (!now.leap) return;
-  const int before = last_ ? pending(last_->leap) : 0, after = pending(now.leap);
+  if (!now.leap_told) return;
+  const int before = looked_ ? pending(last_.leap) : 0, after = pending(now.leap);
   if (before == after) return;
-  const bool over = now.leap->phase == leap_phase::in_progress || now.leap->phase == leap_phase::applied;
+  const bool over = now.leap.phase == leap_phase::in_progress || now.leap.phase == leap_phase::applied;
   watch_event e = at;
   if (before != 0 && !over) {
     e.kind = watch_kind::leap_withdrawn, e.size = std::chrono::seconds(before);
@@ -287,11 +287,10 @@ bool basic_clock_history<Lazy>::judge_offsets(const clock_look& now, std::vector
   std::chrono::seconds apart{};
   if (r.tai && sound_.tai && r.realtime && sound_.realtime)
     apart = seconds((*r.realtime - *r.tai) - (*sound_.realtime - *sound_.tai));
-  const auto phase = [](const std::optional<leap_facts>& f) { return f ? f->phase : leap_phase::none; };
-  const bool came = phase(now.leap) == leap_phase::in_progress || phase(now.leap) == leap_phase::applied;
+  const bool came = now.leap.phase == leap_phase::in_progress || now.leap.phase == leap_phase::applied;
   const bool second = equal(found.step, std::chrono::seconds(1)) || equal(found.step, -std::chrono::seconds(1));
   const bool by_tai = apart.count() != 0 && equal(found.step, apart);
-  const bool by_phase = !r.tai && came && phase(last_->leap) != phase(now.leap) && second;
+  const bool by_phase = !r.tai && came && last_.leap.phase != now.leap.phase && second;
   if (stepped && (by_tai || by_phase)) {
     tell(watch_kind::leap_applied, found.step);
   } else {

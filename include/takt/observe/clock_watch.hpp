@@ -156,9 +156,9 @@ template <class Counter, class Os> clock_look basic_clock_watch<Counter, Os>::re
   clock_look now;
   now.readings = by_counter_ ? read_all_clocks<Counter, Os>(history_.rate(), road_) : read_all_clocks<no_counter, Os>({}, road_);
   std::error_code ec;
-  if (const leap_facts leap = leap_state<Os>(ec); !ec) now.leap = leap;
+  now.leap = leap_state<Os>(ec), now.leap_told = !ec;
   now.source = clocksource::current<Os>(ec);
-  const auto& last = history_.last();
+  const clock_look* const last = history_.last();
   const bool switched = last && !now.source.empty() && now.source != last->source;
   if (!last || switched) resolution_ = clock_resolution<Os>(CLOCK_MONOTONIC, ec);
   now.resolution = resolution_;
