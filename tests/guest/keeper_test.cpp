@@ -108,7 +108,7 @@ int keeps_through_leaps() {
     std::printf("counter leapt by %.3f s: off by %lld ns in time, %lld ns 2 s later, read to %lld ns\n", 1e-9 * static_cast<double>(t.by.count()),
                 static_cast<long long>(early.count()), static_cast<long long>(later.count()), static_cast<long long>(known_to.count()));
     // Before its base a line is ahead by a 1024th of what has passed since it began, less than two periods.
-    const nanoseconds ahead = t.back_after == 0s ? 2 * seldom / 1024 : 0s;
+    const nanoseconds ahead = t.back_after == 0s ? nanoseconds(2 * seldom) / 1024 : 0s;
     // What a line may be off: its own reading, and over half a second what the rate is, measured between two readings half a
     // second apart; and what is compared with is read no better. The kernel's road is no less than what the line before it
     // had shown.
