@@ -68,6 +68,15 @@ inline int adjust(timex t) {
   return state;
 }
 
+/// Makes the kernel's clocks run at that frequency offset, a tick being so many microseconds (10 000: as usual).
+inline void steer(double ppm, long tick = 10'000) {
+  timex t{};
+  t.modes = ADJ_FREQUENCY | ADJ_TICK;
+  t.freq = static_cast<long>(ppm * 65536);
+  t.tick = tick;
+  adjust(t);
+}
+
 inline void select_clocksource(std::string_view name) {
   insist();
   std::error_code ec;

@@ -23,14 +23,6 @@ namespace {
 
 constexpr auto period = 100ms, seldom = 250ms; // what a look costs where each reading faults
 
-void set_frequency(double ppm) {
-  timex t{};
-  t.modes = ADJ_FREQUENCY | ADJ_TICK;
-  t.freq = static_cast<long>(ppm * 65536);
-  t.tick = 10'000;
-  guest::adjust(t);
-}
-
 /// A clock on the emulated counter whose kernel is read by system call.
 using leaping_clock =
     takt::basic_tsc_clock<takt::posix_clock<CLOCK_MONOTONIC, takt::access::syscall, guest::unaware>, takt::ordered_counter, guest::unaware>;
@@ -162,7 +154,7 @@ TEST_CASE("keeper: the clock follows the frequency to its limits and back, with 
   REQUIRE_FALSE(ec);
   guest::watcher watcher;
   for (const double ppm : {500.0, -500.0, 11.574, 0.0}) {
-    set_frequency(ppm);
+    guest::steer(ppm);
     // The rate is measured over half a second, in which a change of d ppm brings d * 0.6 s: ahead by that, it takes that
     // divided by 500 ppm.
     std::this_thread::sleep_for(2s);

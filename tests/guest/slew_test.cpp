@@ -17,14 +17,6 @@ using takt::tsc_clock;
 
 namespace {
 
-void set_rate(long frequency_ppm, long tick) {
-  timex t{};
-  t.modes = ADJ_FREQUENCY | ADJ_TICK;
-  t.freq = frequency_ppm << 16;
-  t.tick = tick;
-  guest::adjust(t);
-}
-
 /// Disciplines every 200 ms for `span`, sleeping on the clock's own reference meanwhile.
 void tend(nanoseconds span) {
   const auto end = std::chrono::steady_clock::now() + span;
@@ -55,7 +47,7 @@ void follow(std::initializer_list<setting> settings, nanoseconds lag) {
   guest::watcher watcher;
   double before = 0;
   for (const setting s : settings) {
-    set_rate(s.ppm, s.tick);
+    guest::steer(static_cast<double>(s.ppm), s.tick);
     tend(2s);
     const double ppm = static_cast<double>(s.ppm) + static_cast<double>(s.tick - 10'000) * 100;
     const double lag_ns = static_cast<double>(lag.count());

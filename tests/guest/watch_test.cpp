@@ -19,14 +19,6 @@ using takt::watch_kind;
 
 namespace {
 
-void set_rate(double frequency_ppm, long tick) {
-  timex t{};
-  t.modes = ADJ_FREQUENCY | ADJ_TICK;
-  t.freq = static_cast<long>(frequency_ppm * 65536);
-  t.tick = tick;
-  guest::adjust(t);
-}
-
 } // namespace
 
 TEST_CASE("watch: an hour of quiet") {
@@ -71,7 +63,7 @@ TEST_CASE("watch: slews, from a smeared leap second to the limits of frequency a
   constexpr setting settings[] = {{11.574, 10'000}, {0, 10'000}, {500, 10'000}, {-500, 10'000}, {0, 11'000}, {0, 9'000}, {0, 10'000}};
   std::vector<nanoseconds> set;
   for (const setting& s : settings) {
-    set_rate(s.ppm, s.tick);
+    guest::steer(s.ppm, s.tick);
     set.push_back(guest::read(CLOCK_MONOTONIC));
     std::this_thread::sleep_for(60s);
   }
