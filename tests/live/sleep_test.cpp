@@ -6,9 +6,12 @@
 #include <climits>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <doctest/doctest.h>
+#include <fstream>
 #include <limits>
+#include <optional>
 #include <pthread.h>
 #include <random>
 #include <stop_token>
@@ -224,6 +227,54 @@ TEST_CASE("a window is left as it was found") {
   CHECK_FALSE(ec);
   CHECK(std::chrono::steady_clock::now() >= start + 2ms);
   CHECK(takt::timer_slack(ec) == 123'456ns);
+}
+
+// Whether the kernel has a timer with this softexpires and this hard expiry, in its own time; nothing if it tells none.
+std::optional<bool> kernel_has_timer(nanoseconds soft, nanoseconds hard) {
+  std::ifstream list("/proc/timer_list");
+  std::optional<bool> found;
+  for (std::string line; std::getline(list, line);) {
+    long long from = 0, to = 0;
+    if (std::sscanf(line.c_str(), " # expires at %lld-%lld nsecs", &from, &to) != 2) continue;
+    if (from == soft.count() && to == hard.count()) return true;
+    found = false;
+  }
+  return found;
+}
+
+TEST_CASE("what the kernel is told of a window: from its begin to its roundest point, and not a moment more") {
+  std::error_code ec;
+  if (!kernel_has_timer({}, {})) TAKT_SKIP("/proc/timer_list: cannot be read, or lists no timer");
+  if (!takt::scoped_timer_slack<>(1ms, ec).active()) TAKT_SKIP("timer slack: %s", ec.message().c_str());
+  const nanoseconds origin = takt::grid_origin(ec), now = std::chrono::steady_clock::now().time_since_epoch();
+  REQUIRE_FALSE(ec);
+  const nanoseconds earliest = now - origin + 1h, slack = 123ms;
+  const auto t = std::chrono::steady_clock::time_point(earliest + origin);
+  const auto roundest = *takt::roundest_point(earliest, earliest + slack);
+  const auto is_told = [&] { // soon, if ever
+    for (int i = 0; i < 6000; ++i, std::this_thread::sleep_for(5ms)) {
+      if (kernel_has_timer(earliest, roundest) == true) return true;
+    }
+    return false;
+  };
+  {
+    std::jthread by_futex([&](const std::stop_token& token) {
+      std::error_code why;
+      CHECK_FALSE(takt::sleep_until_within(t, slack, token, why));
+      CHECK_FALSE(why);
+    });
+    CHECK(is_told());
+  }
+  std::atomic<bool> awake{false};
+  const storm signals_are_handled(20ms);
+  std::jthread by_nanosleep([&] {
+    std::error_code why;
+    CHECK_FALSE(takt::sleep_until_within(t, slack, takt::interruptible, why));
+    CHECK_FALSE(why);
+    awake = true;
+  });
+  CHECK(is_told());
+  for (; !awake; std::this_thread::sleep_for(1ms)) pthread_kill(by_nanosleep.native_handle(), SIGUSR1);
 }
 
 TEST_CASE("the spun end is never early either, and learns") {

@@ -270,6 +270,20 @@ TEST_CASE("a real-time thread, and one that may not set its slack, sleeps to the
   CHECK(os::now.sleeps.back().deadline == 1000s + 50ms);
 }
 
+TEST_CASE("a window on BOOTTIME with a stop token, whose timer knows no slack, is slept to the roundest point") {
+  start();
+  std::error_code ec;
+  std::stop_source source;
+  const nanoseconds due = 3001s + 1ms;
+  CHECK(takt::sleep_until_within<os>(at<boot>(due), 50ms, source.get_token(), ec));
+  CHECK_FALSE(ec);
+  CHECK(os::now.sleeps.back().deadline == 3001s + 50ms);
+  CHECK(os::now.slack.value == 50'000);
+  CHECK(takt::sleep_until_within<os>(at<boot>(due + 1s), 50ms, std::stop_token(), ec)); // which needs no timer
+  CHECK(os::now.sleeps.back().deadline == due + 1s);
+  CHECK(os::now.sleeps.back().slack == 49'000'000);
+}
+
 TEST_CASE("a window that ends before it starts is an error, one that never ends is not") {
   start();
   std::error_code ec;

@@ -120,6 +120,13 @@ bool rest_on_timer(std::chrono::nanoseconds deadline, const std::stop_token& tok
   }
 }
 
+/// Returns: whether a sleep with this ender is one of rest_on_timer().
+template <class Clock, class Ender> [[nodiscard]] bool rests_on_timer(const Ender& ender) noexcept {
+  constexpr bool on_boottime = kernel_clock<Clock>::id == CLOCK_BOOTTIME;
+  if constexpr (on_boottime && std::same_as<Ender, std::stop_token>) return ender.stop_possible();
+  else return false;
+}
+
 /// A futex knows MONOTONIC and REALTIME, and TAI is whole seconds from REALTIME.
 template <class Clock, class Os>
 bool rest_until(std::chrono::nanoseconds deadline, const std::stop_token& token, std::error_code& ec) noexcept {
@@ -209,9 +216,10 @@ void sleep_aligned(std::chrono::duration<Rep, Period> d, const grid& g, std::err
 
 /// Effects: sleeps until somewhere in [t, t + slack]: until the roundest point of the decimal ladder in it, or until a
 /// timer interrupt of the same CPU that comes while the window is open, if every timer of that CPU with an earlier end
-/// is open too: the kernel goes by the ends, and stops at the first timer that is not. Threads under a real-time policy, for whom the
-/// kernel knows no slack, sleep to the roundest point. A window that is open already does not sleep: who is awake costs
-/// no wake-up. The thread's own slack is as before when it returns.
+/// is open too: the kernel goes by the ends, and stops at the first timer that is not. Threads under a real-time policy,
+/// for whom the kernel knows no slack, sleep to the roundest point, as do those with a stop_token on BOOTTIME, whose
+/// timerfd knows none either. A window that is open already does not sleep: who is awake costs no wake-up. The thread's
+/// own slack is as before when it returns.
 /// Errors: EINVAL for a negative slack; those of sleep_until() and grid_origin(). Four system calls more than
 /// sleep_until().
 template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep, class Period, sleep_ender Ender>
@@ -226,6 +234,7 @@ template <class Os = linux_os, sleepable_clock Clock, class Duration, class Rep,
   if (detail::now_of<Clock, Os>() >= earliest) return detail::rest_until<Clock, Os>(earliest, ender, ec);
   const nanoseconds latest = saturating_add(earliest, saturating_cast<nanoseconds>(slack));
   const nanoseconds roundest = detail::roundest_from(origin, earliest, latest);
+  if (detail::rests_on_timer<Clock>(ender)) return detail::rest_until<Clock, Os>(roundest, ender, ec);
   // The kernel is told the window as softexpires and slack, so that the hard expiry is the roundest point. Slack of
   // zero would mean the default. Whatever forbids it, the roundest point is right without.
   std::error_code refused;
