@@ -79,6 +79,68 @@ TEST_CASE("what says nothing of the machine teaches nothing") {
   CHECK(lead.value() < wake_up_lead::first);
 }
 
+TEST_CASE("time that was spun through lowers the lead, to what it was before anything was known") {
+  wake_up_lead lead;
+  lead.forget(200us);
+  CHECK(lead.value() == wake_up_lead::first);
+  lead.learn(wake_up_lead::most);
+  lead.forget(1024us);
+  CHECK(lead.value() == wake_up_lead::most - 1us);
+  for (const nanoseconds none : {0ns, -1ns, nanoseconds::min(), 1023ns}) lead.forget(none);
+  CHECK(lead.value() == wake_up_lead::most - 1us);
+  lead.forget(nanoseconds::max()); // of a thread that was preempted while it spun: no more than the lead
+  CHECK(lead.value() > wake_up_lead::most - 3us);
+  for (int i = 0; i < 4 * 1024; ++i) lead.forget(1ms);
+  CHECK(lead.value() == wake_up_lead::first);
+  while (lead.value() > 50us) lead.learn(0ns);
+  const nanoseconds low = lead.value();
+  lead.forget(40us);
+  CHECK(lead.value() == low);
+}
+
+TEST_CASE("a lead that a busy machine raised is unlearnt, though every wait is shorter") {
+  start(1900us);
+  os::now.reading = 1us;
+  takt::spin_tail<os> tail;
+  std::error_code ec;
+  tail.sleep_until(mono::time_point(1001s), ec);
+  CHECK(tail.lead() == wake_up_lead::most);
+  os::now.latency = 60us; // the machine is quiet again
+  int waits = 0, slept_after = 0;
+  for (nanoseconds deadline = shown() + 1ms; waits < 3000; deadline = shown() + 1ms) {
+    tail.sleep_until(mono::time_point(deadline), ec);
+    CHECK(shown() <= deadline + 2us);
+    ++waits;
+    if (slept_after == 0 && tail.sleeps() == 2) slept_after = waits;
+  }
+  // One part in 1024 of a millisecond a wait, and a millisecond to unlearn.
+  CHECK(slept_after > 1000);
+  CHECK(slept_after < 1100);
+  CHECK(tail.sleeps() > 1800); // from then on all of them
+  CHECK(tail.lead() < 80us);
+  CHECK(tail.missed() == 1);   // the first
+}
+
+TEST_CASE("a machine that stays late misses few deadlines of waits that are shorter than it is late") {
+  start(300us);
+  os::now.reading = 1us;
+  takt::spin_tail<os> tail;
+  std::error_code ec;
+  for (int i = 0; i < 5000; ++i) tail.sleep_until(mono::time_point(shown() + 250us), ec);
+  CHECK(tail.missed() >= 2); // it was tried again
+  CHECK(tail.missed() <= 5000 / 256);
+}
+
+TEST_CASE("waits that are shorter than the first lead stay spun, and on time") {
+  start(60us);
+  os::now.reading = 1us;
+  takt::spin_tail<os> tail;
+  std::error_code ec;
+  for (int i = 0; i < 3000; ++i) tail.sleep_until(mono::time_point(shown() + 50us), ec);
+  CHECK(tail.sleeps() == 0);
+  CHECK(tail.lead() == wake_up_lead::first);
+}
+
 TEST_CASE("it ends at the deadline, never before, and at most a reading of the clock after") {
   start(60us);
   takt::spin_tail<os> tail;

@@ -32,6 +32,10 @@ template <class Os = linux_os> class spin_tail;
 /// How long before a deadline to wake up: pure arithmetic over how late the wake-ups before were.
 /// A wake-up that is later than the lead raises it at once, to as much and a quarter more. One that is earlier lowers
 /// it by one part in 256 of what it had to spare, so that what was seen within the last few hundred is remembered.
+/// A wait that is shorter than the lead is spun from end to end, and no wake-up teaches anything: such time lowers the
+/// lead by one part in 1024 of itself, down to `first`. So what a busy machine raised to 2 ms is tried again after two
+/// seconds of spinning or so. Where the machine stays so late, waits that are nearly as long miss one deadline in some
+/// 256 by the trying, more if they come near `most`; those shorter than `first` are spun as before anything was known.
 class wake_up_lead {
 public:
   /// Before anything is known. More than an idle machine needs to leave a sleep state, in most cases.
@@ -50,6 +54,12 @@ public:
     const auto wanted = late + late / 4;
     lead_ = wanted > lead_ ? wanted : lead_ - (lead_ - wanted) / 256;
     lead_ = detail::clamped(lead_, least, most);
+  }
+
+  /// Takes in that a wait was spun through for so long, because the lead left no sleep in it.
+  constexpr void forget(std::chrono::nanoseconds spun) noexcept {
+    if (lead_ <= first) return;
+    lead_ = detail::later(lead_ - detail::clamped(spun, spun.zero(), lead_) / 1024, first);
   }
 
 private:
@@ -79,10 +89,13 @@ public:
   [[nodiscard]] bool wait(std::chrono::nanoseconds deadline, const Ender& ender, std::error_code& ec) noexcept {
     const std::chrono::nanoseconds wake = saturating_subtract(deadline, lead_.value());
     ec.clear();
+    bool slept = false;
     do {
       if (detail::ended_by(ender)) return false;
-      if (detail::now_of<Clock, Os>() < wake && !rest<Clock>(wake, deadline, ender, ec)) return false;
-    } while (!spin<Clock>(wake, deadline, ender));
+      const bool sleeps = detail::now_of<Clock, Os>() < wake;
+      if (sleeps && !rest<Clock>(wake, deadline, ender, ec)) return false;
+      slept |= sleeps;
+    } while (!spin<Clock>(wake, deadline, ender, slept));
     return true;
   }
 
@@ -124,7 +137,7 @@ private:
   /// Watches the clock until it shows `deadline`, was set back to before `wake`, or the ender ends it.
   /// Returns: whether the deadline was reached.
   template <class Clock, class Ender>
-  bool spin(std::chrono::nanoseconds wake, std::chrono::nanoseconds deadline, const Ender& ender) noexcept {
+  bool spin(std::chrono::nanoseconds wake, std::chrono::nanoseconds deadline, const Ender& ender, bool slept) noexcept {
     auto now = detail::now_of<Clock, Os>();
     if (now >= deadline) return true;
     const auto from = time_spent<Clock>();
@@ -132,7 +145,9 @@ private:
       relax_cpu();
       now = detail::now_of<Clock, Os>();
     }
-    spun_ = saturating_add(spun_, saturating_subtract(time_spent<Clock>(), from));
+    const auto took = saturating_subtract(time_spent<Clock>(), from);
+    spun_ = saturating_add(spun_, took);
+    if (!slept) lead_.forget(took);
     return now >= deadline;
   }
   /// Of a clock that nobody sets, whatever clock the deadline is on.
