@@ -37,6 +37,7 @@
 #include <iterator>
 #include <limits>
 #include <system_error>
+#include <type_traits>
 #include <vector>
 
 namespace takt::inline TAKT_ABI {
@@ -171,7 +172,7 @@ std::uint64_t nth_smallest(std::uint64_t* values, std::size_t n, std::size_t ran
 
 /// Returns: the width up to which a bracket is narrow, judged by 1024 of them at most. Allocates nothing.
 template <class Samples> std::uint64_t narrow_limit(const sample_points<Samples>& points) noexcept {
-  constexpr std::size_t enough = 1024;
+  constexpr std::size_t array = std::extent_v<Samples>, enough = array != 0 && array < 1024 ? array : 1024;
   std::uint64_t widths[enough];
   const std::size_t stride = (points.size() - 1) / enough + 1;
   std::size_t n = 0;
@@ -349,8 +350,8 @@ clock_point locate(const Samples& samples, tick_rate rate, std::error_code& ec) 
   ec.clear();
   if (std::size(samples) == 0) return ec = errc::too_few_samples, clock_point{};
   ec = detail::check_order(samples);
-  if (ec == errc::reference_stands_still) ec.clear();
-  if (ec) return {};
+  if (ec && ec != errc::reference_stands_still) return {};
+  ec.clear();
   const detail::sample_points points(samples);
   const std::uint64_t limit = detail::narrow_limit(points);
   const detail::straight_line line = points.fit([&](std::size_t i) { return points.width(i) <= limit; });

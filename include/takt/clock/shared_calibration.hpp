@@ -99,9 +99,10 @@ shared_anchor basic_shared_calibration<Os>::fetch(const std::string& path, const
     return shared_anchor{};
   };
   if (path.empty()) return refuse(anchor_finding::no_place);
-  std::string text;
+  char text[shared_rule::most_bytes];
+  std::size_t length = 0;
   typename Os::file_facts facts;
-  if (const int error = Os::read_guarded(path.c_str(), shared_rule::most_bytes, text, facts); error != 0) {
+  if (const int error = Os::read_guarded(path.c_str(), text, sizeof(text), length, facts); error != 0) {
     found.error = detail::errno_code(error);
     if (error == ENOENT || error == ENOTDIR) return refuse(anchor_finding::no_file);
     if (error == ENXIO) return refuse(anchor_finding::not_a_file); // a socket
@@ -112,7 +113,7 @@ shared_anchor basic_shared_calibration<Os>::fetch(const std::string& path, const
   if (facts.owner != 0 && facts.owner != Os::user_id()) return refuse(anchor_finding::someone_elses);
   if ((facts.permissions & others_write) != 0) return refuse(anchor_finding::writable_by_others);
   if (facts.size == 0 || facts.size > shared_rule::most_bytes) return refuse(anchor_finding::wrong_size);
-  shared_anchor a = parse_anchor(text, found.finding);
+  shared_anchor a = parse_anchor({text, length}, found.finding);
   if (found.finding != anchor_finding::usable) return a;
   if (boot.empty()) return refuse(anchor_finding::boot_not_told);
   return a.boot == boot ? a : refuse(anchor_finding::other_boot);

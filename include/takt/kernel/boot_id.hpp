@@ -54,11 +54,12 @@ template <class> std::uint64_t parse_boot_id(std::string_view text, std::error_c
 }
 
 template <class Os> std::string read_boot_id(std::error_code& ec) {
-  std::string text = detail::read_text<Os>(boot_id_path, 4096, ec);
-  if (!ec) static_cast<void>(parse_boot_id(text, ec));
-  if (ec) return {};
-  text.pop_back();
-  return text;
+  char text[64];
+  std::size_t length = 0;
+  const int error = Os::read_short(boot_id_path, text, sizeof(text), length);
+  if (error != 0) ec = detail::errno_code(error);
+  else static_cast<void>(parse_boot_id({text, length}, ec));
+  return ec ? std::string() : std::string(text, length - 1);
 }
 
 #if TAKT_EXCEPTIONS

@@ -64,8 +64,11 @@ template <class> std::vector<std::string> parse_available(std::string_view text,
 /// Returns: the name of the clock source in use, "tsc"; on error empty.
 /// Errors: those of reading the file; malformed_text. Reads one file of sysfs.
 template <class Os> std::string current(std::error_code& ec) {
-  const std::string text = detail::read_text<Os>(current_path, detail::sysfs_file_limit, ec);
-  return ec ? std::string() : parse_current(text, ec);
+  char text[128]; // a name has 31 bytes at most
+  std::size_t length = 0;
+  const int error = Os::read_short(current_path, text, sizeof(text), length);
+  ec = error != 0 ? detail::errno_code(error) : std::error_code();
+  return ec ? std::string() : parse_current({text, length}, ec);
 }
 
 /// Returns: the clock sources that can be selected now, the best first; on error none. While high-resolution timers

@@ -139,7 +139,7 @@ struct [[gnu::visibility("default")]] linux_os {
     return ready > 0 ? 0 : ready == 0 ? ETIMEDOUT : errno;
   }
 
-  [[nodiscard]] static int process_id() noexcept { return ::getpid(); }
+  [[nodiscard]] static int process_id() noexcept { return static_cast<int>(::syscall(SYS_getpid)); }
   /// Makes fork_count() count from here on. Returns: 0 or ENOMEM.
   [[nodiscard]] static int count_forks() noexcept {
     static const int error = ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
@@ -228,7 +228,7 @@ struct [[gnu::visibility("default")]] linux_os {
   /// Returns: 0 with whether this thread may execute rdtsc (PR_GET_TSC); EINVAL where there is no such switch.
   [[nodiscard]] static int counter_allowed(bool& out) noexcept {
     int mode = 0;
-    if (::prctl(PR_GET_TSC, &mode) != 0) return errno;
+    if (::syscall(SYS_prctl, PR_GET_TSC, &mode, 0, 0, 0) != 0) return errno;
     out = mode == PR_TSC_ENABLE;
     return 0;
   }
@@ -243,14 +243,16 @@ struct [[gnu::visibility("default")]] linux_os {
     unsigned permissions = 0; ///< the twelve bits of chmod(2)
     std::uint64_t size = 0;
   };
-  /// Returns: 0 with the facts of what is at `path` and, if that is a regular file of at most `limit` bytes, its content.
+  /// Returns: 0 with the facts of what is at `path` and, if that is a regular file of at most `size` bytes, its content.
   /// ELOOP for a symbolic link. Never waits for a writer of a FIFO.
-  [[nodiscard]] static int read_guarded(const char* path, std::size_t limit, std::string& out, file_facts& facts);
+  [[nodiscard]] static int read_guarded(const char* path, char* out, std::size_t size, std::size_t& length,
+                                        file_facts& facts) noexcept;
   /// Puts a file of this content in the place of what is at `path`: who opens it sees either, and nothing in between.
   [[nodiscard]] static int replace_file(const std::string& path, std::string_view text, unsigned permissions);
   /// Returns: 0 with what a symbolic link holds, ENAMETOOLONG for `size` bytes or more. Async-signal-safe.
   [[nodiscard]] static int read_link(const char* path, char* out, std::size_t size, std::size_t& length) noexcept;
-  /// Returns: 0 with what a file holds, EFBIG for `size` bytes or more. Async-signal-safe.
+  /// Returns: 0 with what one read(2) gives, EFBIG for `size` bytes or more. Of an attribute of sysfs or /proc/sys, and of
+  /// what is shown in one piece (single_open), that is all. Async-signal-safe.
   [[nodiscard]] static int read_short(const char* path, char* out, std::size_t size, std::size_t& length) noexcept;
   /// Writes `text` in one write(2), as sysfs wants it. Neither creates nor truncates the file.
   [[nodiscard]] static int write_file(const char* path, const std::string& text) noexcept;
@@ -271,55 +273,70 @@ struct [[gnu::visibility("default")]] linux_os {
   [[nodiscard]] static int kernel_release(std::string& out);
 
 private:
+  class input;
   [[gnu::visibility("default")]] inline static constinit std::atomic<unsigned> forks{0};
 };
 
 // definitions
 
+/// A file that is read. By system call: libc's functions are cancellation points, and each is one more to bind, and often one
+/// more page to map, for a process that has just begun and waits for its clock (benchmarks/shared_start).
+class linux_os::input {
+public:
+  explicit input(const char* path, int more_flags = 0) noexcept
+      : fd_(static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | more_flags))) {}
+  input(const input&) = delete;
+  input& operator=(const input&) = delete;
+  ~input() {
+    if (fd_ >= 0) ::syscall(SYS_close, fd_);
+  }
+  [[nodiscard]] bool open() const noexcept { return fd_ >= 0; }
+  /// Returns: 0 with how much of `size` there was, 0 at the end.
+  [[nodiscard]] int read(char* out, std::size_t size, std::size_t& got) const noexcept {
+    long n = 0;
+    do n = ::syscall(SYS_read, fd_, out, size);
+    while (n < 0 && errno == EINTR);
+    got = n > 0 ? static_cast<std::size_t>(n) : 0;
+    return n < 0 ? errno : 0;
+  }
+  [[nodiscard]] int facts(file_facts& out) const noexcept {
+    struct stat told {};
+    if (::syscall(SYS_fstat, fd_, &told) != 0) return errno;
+    out = {(told.st_mode & S_IFMT) == S_IFREG, told.st_uid, told.st_mode & 07777U, static_cast<std::uint64_t>(told.st_size)};
+    return 0;
+  }
+
+private:
+  int fd_;
+};
+
 inline int linux_os::read_file(const char* path, std::string& out, std::size_t limit) {
-  const int fd = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (fd < 0) return errno;
-  struct closer {
-    int fd;
-    ~closer() { ::close(fd); }
-  } const guard{fd};
+  const input file(path);
+  if (!file.open()) return errno;
   // Most files of /proc and /sys fit into a few words: nothing large is allocated, and zeroed, for those.
-  char first[512];
+  char few[512];
   std::string content;
-  for (bool begun = false;; begun = true) {
+  for (std::size_t got = 1; got != 0;) {
     const std::size_t before = content.size();
-    if (begun) content.resize(before + (before < 4096 ? 4096 : before)); // st_size means nothing in /proc
-    const ssize_t n = ::read(fd, begun ? content.data() + before : first, begun ? content.size() - before : sizeof(first));
-    if (n < 0 && errno != EINTR) return errno;
-    const auto got = static_cast<std::size_t>(n > 0 ? n : 0);
-    if (begun) content.resize(before + got);
-    else content.assign(first, got);
+    const bool large = before >= sizeof(few);
+    if (large) content.resize(before + (before < 4096 ? 4096 : before)); // st_size means nothing in /proc
+    char* const to = large ? content.data() + before : few;
+    if (const int error = file.read(to, large ? content.size() - before : sizeof(few), got); error != 0) return error;
+    if (large) content.resize(before + got);
+    else content.append(few, got);
     if (content.size() > limit) return EFBIG;
-    if (n == 0) break;
   }
   out = std::move(content);
   return 0;
 }
 
-inline int linux_os::read_guarded(const char* path, std::size_t limit, std::string& out, file_facts& facts) {
-  const int fd = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
-  if (fd < 0) return errno;
-  struct closer {
-    int fd;
-    ~closer() { ::close(fd); }
-  } const guard{fd};
-  struct stat told {};
-  if (::fstat(fd, &told) != 0) return errno;
-  facts = {(told.st_mode & S_IFMT) == S_IFREG, told.st_uid, told.st_mode & 07777U, static_cast<std::uint64_t>(told.st_size)};
-  out.clear();
-  if (!facts.regular || facts.size > limit) return 0;
-  out.resize(facts.size);
-  ssize_t n = 0;
-  do n = ::read(fd, out.data(), out.size());
-  while (n < 0 && errno == EINTR);
-  if (n < 0) return errno;
-  out.resize(static_cast<std::size_t>(n));
-  return 0;
+inline int linux_os::read_guarded(const char* path, char* out, std::size_t size, std::size_t& length,
+                                  file_facts& facts) noexcept {
+  const input file(path, O_NOFOLLOW);
+  if (!file.open()) return errno;
+  if (const int error = file.facts(facts); error != 0) return error;
+  length = 0;
+  return facts.regular && facts.size <= size ? file.read(out, facts.size, length) : 0;
 }
 
 inline int linux_os::replace_file(const std::string& path, std::string_view text, unsigned permissions) {
@@ -349,17 +366,9 @@ inline int linux_os::read_link(const char* path, char* out, std::size_t size, st
 }
 
 inline int linux_os::read_short(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
-  const int fd = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (fd < 0) return errno;
-  int error = 0;
-  length = 0;
-  while (error == 0 && length < size) {
-    const ssize_t n = ::read(fd, out + length, size - length);
-    if (n == 0) break;
-    if (n > 0) length += static_cast<std::size_t>(n);
-    else if (errno != EINTR) error = errno;
-  }
-  ::close(fd);
+  const input file(path);
+  if (!file.open()) return errno;
+  const int error = file.read(out, size, length);
   return error != 0 || length < size ? error : EFBIG;
 }
 

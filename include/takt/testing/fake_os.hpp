@@ -230,12 +230,12 @@ template <class Tag> struct fake_os {
     return 0;
   }
   using file_facts = linux_os::file_facts;
-  [[nodiscard]] static int read_guarded(const char* path, std::size_t limit, std::string& out, file_facts& facts) {
+  [[nodiscard]] static int read_guarded(const char* path, char* out, std::size_t size, std::size_t& length, file_facts& facts) {
     std::string content;
     if (const int error = get(now.files, std::string(path), ENOENT, content); error != 0) return error;
     const auto told = now.facts.find(path);
     facts = told != now.facts.end() ? told->second : file_facts{true, now.user, 0600, content.size()};
-    out = facts.regular && content.size() <= limit ? content : std::string();
+    length = facts.regular && content.size() <= size ? content.copy(out, size) : 0;
     return 0;
   }
   [[nodiscard]] static int replace_file(const std::string& path, std::string_view text, unsigned permissions) {
