@@ -127,6 +127,8 @@ private:
 void sleep_through(const timer& t, sleep_policy policy, nanoseconds start, nanoseconds end, int process,
                    thread_log& log) {
   std::error_code ec;
+  // On the grid the window is used up: slack on top of the roundest point could lead out of it. (`both` says so itself.)
+  if (policy == sleep_policy::aligned) takt::set_timer_slack(nanoseconds(1), ec);
   if (policy == sleep_policy::slack) takt::set_timer_slack(std::max(t.slack, nanoseconds(1)), ec);
   const bool has_slack = !ec; // not under a real-time policy, be it asked for or inherited
   for (nanoseconds due = start + t.first; due + t.slack < end; due += t.period) {

@@ -18,7 +18,7 @@ namespace tool {
 enum class sleep_policy {
   plain,   ///< clock_nanosleep until due
   slack,   ///< the same, the kernel told that it may be late by the slack
-  aligned, ///< clock_nanosleep until the roundest point of the window
+  aligned, ///< clock_nanosleep until the roundest point of the window, with the least slack
   both,    ///< sleep_until_within: the kernel told the window up to its roundest point
 };
 inline constexpr sleep_policy all_policies[] = {sleep_policy::plain, sleep_policy::slack, sleep_policy::aligned,

@@ -8,7 +8,7 @@ brief='--processes 3 --threads 2 --each 300ms --shortest 5ms --longest 50ms'
 every align $brief
 
 done_by align $brief --json --svg "$work/align.svg"
-for section in wake_ups quiet lateness; do
+for section in wake_ups quiet lateness beyond; do
   same "policies in $section" "$(for i in 0 1 2 3; do json /$section/rows/$i/policy; done | paste -sd' ')" 'plain slack aligned both'
 done
 for i in 0 1 2 3; do
@@ -16,6 +16,10 @@ for i in 0 1 2 3; do
   json /wake_ups/rows/$i/programmed_ratio /wake_ups/rows/$i/sleeps_per_second |
     paste -sd' ' | awk '$1 < 1 || $2 <= 0 { exit 1 }' || fail "policy $i does better than the planner, or sleeps never"
 done
+# Who sleeps plainly asked for due, the others for their windows.
+for i in 1 2 3; do same "lateness of policy $i" "$(json /beyond/rows/$i/asked_max_ns)" "$(json /beyond/rows/$i/window_max_ns)"; done
+json /beyond/rows/0/asked_max_ns /lateness/rows/0/expiry_max_ns | paste -sd' ' |
+  awk '$1 < $2 { exit 1 }' || fail 'who slept plainly was later after expiry than after due'
 for policy in plain slack aligned both; do
   sum=0
   for bin in 0 1 2 3 4 5 6 7 8 9; do sum="$sum + $(json /phase/rows/$bin/$policy)"; done
@@ -29,6 +33,7 @@ same 'rows in the picture' "$(grep -c '<path' "$work/align.svg")" 16
 
 done_by align $brief
 for policy in plain slack aligned both 'idle before' 'idle after'; do says "^  $policy "; done
+says 'Beyond what was asked for, by median, p99 and most: plain sleeping '
 says 'The first 300 ms'
 says ' all together '
 says ' process 3 '
