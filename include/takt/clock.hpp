@@ -3,6 +3,7 @@
 #include <takt/clock/calibration.hpp>
 #include <takt/clock/clock_events.hpp>
 #include <takt/clock/counter_offset.hpp>
+#include <takt/clock/dated_ticks.hpp>
 #include <takt/clock/rate_estimate.hpp>
 #include <takt/clock/rate_sources.hpp>
 #include <takt/clock/shared_anchor.hpp>

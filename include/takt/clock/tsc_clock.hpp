@@ -21,6 +21,7 @@
 #pragma once
 #include <takt/clock/calibration.hpp>
 #include <takt/clock/clock_events.hpp>
+#include <takt/clock/dated_ticks.hpp>
 #include <takt/clock/steering.hpp>
 #include <takt/clock/time_line.hpp>
 #include <takt/clock/verdict.hpp>
@@ -55,13 +56,6 @@ struct discipline_report {
   double rate_change_ppm = 0;            ///< of the reference against the counter since the last time; 0: not measured
   clock_events events;                   ///< after a jump the line was anchored anew, and the old rate kept until the next look
   std::chrono::nanoseconds works_off{};  ///< how long the line is flatter than its reference: the clock was ahead
-};
-
-/// A converted tick.
-template <class TimePoint> struct dated_ticks {
-  TimePoint time;
-  std::chrono::nanoseconds error{}; ///< how far the reference may have been from that while nobody steered it; max: unknown
-  bool extrapolated = false;        ///< no line that is still kept was in force at that tick
 };
 
 // definitions
@@ -225,7 +219,10 @@ public:
   /// extrapolated from the oldest, with what NTP may have done since in its error. Within the life of a line `error` is what
   /// readings and calibration leave open: while somebody steers the reference, up to 500 ppm of the time since the line's
   /// base come on top, until the next line.
-  [[nodiscard]] static dated_ticks<time_point> date(ticks t) noexcept;
+  [[nodiscard]] static dated_ticks<time_point> date(ticks t) noexcept {
+    const dated_ticks<duration> d = date_ticks(state().lines, t);
+    return {time_point(d.time), d.error, d.extrapolated};
+  }
 
   /// CLOCK_MONOTONIC is std::chrono::steady_clock: no offset lies between.
   [[nodiscard]] static constexpr std::chrono::steady_clock::time_point to_steady(time_point t) noexcept
@@ -429,32 +426,6 @@ discipline_report basic_tsc_clock<Reference, Counter, Os>::discipline(duration r
   const time_line drawn = state().lines.template settled<steady_reference>(&read_counter, &read_reference);
   if (drawn.slope != drawn.cruise) report.works_off = report.rate.template to<duration>(ticks(drawn.turn));
   return report;
-}
-
-template <class Reference, class Counter, class Os>
-auto basic_tsc_clock<Reference, Counter, Os>::date(ticks t) noexcept -> dated_ticks<time_point> {
-  const auto& lines = state().lines;
-  time_line line;
-  bool decided = false;
-  dated_ticks<time_point> result{time_point{}, duration::max(), true};
-  for (std::uint64_t newest = lines.newest(), number = newest; number != 0 && newest - number < line_register::size - 1;
-       --number) {
-    if (!lines.get(number, line, decided)) break;
-    const std::uint64_t since = (t - ticks(line.base)).count();
-    const bool before = since > ~std::uint64_t{0} >> 1;
-    const std::uint64_t wanted = before ? 0 - since : since, most = line.cruise.most() / 4; // years: no time overflows
-    const std::uint64_t distance = wanted < most ? wanted : most;
-    const std::int64_t length = line.after(distance) - line.start;
-    result.extrapolated = before || distance >= line.life;
-    result.time = time_point(duration(before ? line.start - length : line.start + length));
-    const double ppm = line.ppm + (result.extrapolated ? clock_event_rule::jump_ppm : 0);
-    const std::int64_t lead = line.start > line.reference ? line.start - line.reference : 0;
-    const double drift = static_cast<double>(length) * ppm * 1e-6;
-    const bool unknown = wanted > most || !(drift < 0x1p62);
-    result.error = unknown ? duration::max() : duration(line.half_width + lead + static_cast<std::int64_t>(drift) + 1);
-    if (!before) break;
-  }
-  return result;
 }
 
 } // namespace takt::inline TAKT_ABI
