@@ -78,7 +78,7 @@ public:
   void look(bool told = false) noexcept;
 
   /// Returns: how long from now to the next point of the grid.
-  [[nodiscard]] std::chrono::nanoseconds until_next() const { return until_next_point<Os>(period_, by()); }
+  [[nodiscard]] std::chrono::nanoseconds until_next() const noexcept { return until_next_point<Os>(period_, by()); }
   /// Returns: by which road the kernel's clocks may be read.
   [[nodiscard]] static access by() noexcept { return Clock::source() == road::system_call ? access::syscall : access::vdso; }
   [[nodiscard]] std::chrono::nanoseconds period() const noexcept { return period_; }
@@ -226,7 +226,6 @@ private:
 
   /// Whether this process was forked since from the one in which the thread is.
   [[nodiscard]] bool inert() const noexcept { return Os::fork_count() != forks_; }
-  [[nodiscard]] bool arm(std::error_code& ec) noexcept;
   void start(std::chrono::nanoseconds period, std::error_code& ec);
   void run();
 
@@ -267,20 +266,6 @@ template <class Clock, class Os> void clock_keeper<Clock, Os>::start(std::chrono
 #endif
 }
 
-/// Returns: whether the timer is armed; not where there is no memory to ask for the grid's origin.
-template <class Clock, class Os> bool clock_keeper<Clock, Os>::arm(std::error_code& ec) noexcept {
-#if TAKT_EXCEPTIONS
-  try {
-    timer_.arm(looks_.period(), ec, looks_.by());
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-#else
-  timer_.arm(looks_.period(), ec, looks_.by());
-#endif
-  return true;
-}
-
 template <class Clock, class Os> void clock_keeper<Clock, Os>::run() {
   std::error_code ec; // of a timer that cannot be waited for: the line ends its life, and reads take the kernel's road
   for (bool told = false; !stop_.load() && !ec;) {
@@ -288,12 +273,11 @@ template <class Clock, class Os> void clock_keeper<Clock, Os>::run() {
       const std::lock_guard<std::mutex> lock(mutex_);
       looks_.look(told);
     }
-    const bool armed = arm(ec);
+    timer_.arm(looks_.period(), ec, looks_.by());
     // Whoever stops the keeper has armed the timer after this, or else is seen here.
     if (stop_.load()) break;
     for (timer_news news = timer_news::none; news == timer_news::none && !ec; told = news == timer_news::clock_set) {
-      if (timer_.wait(armed ? std::chrono::nanoseconds::max() : looks_.period(), ec)) news = timer_.take(ec);
-      if (!armed) break;
+      if (timer_.wait(std::chrono::nanoseconds::max(), ec)) news = timer_.take(ec);
     }
   }
   if (!ec) return;

@@ -25,7 +25,8 @@ namespace takt::inline TAKT_ABI {
 
 // synopsis
 template <class Os = linux_os>
-[[nodiscard]] std::chrono::nanoseconds until_next_point(std::chrono::nanoseconds period, access road = access::vdso);
+[[nodiscard]] std::chrono::nanoseconds until_next_point(std::chrono::nanoseconds period,
+                                                        access road = access::vdso) noexcept;
 template <class Os = linux_os> class told_timer;
 
 // definitions
@@ -40,10 +41,10 @@ template <clockid_t Id, class Os> [[nodiscard]] std::chrono::nanoseconds read_by
 
 /// Returns: how long from now to the next point of the grid of that period. Errors: those of grid_origin(); then from zero.
 /// `road`: access::syscall for a thread that may not read the counter. Precondition: period > 0.
-template <class Os> std::chrono::nanoseconds until_next_point(std::chrono::nanoseconds period, access road) {
+template <class Os> std::chrono::nanoseconds until_next_point(std::chrono::nanoseconds period, access road) noexcept {
   std::error_code ec;
   const std::chrono::nanoseconds origin = grid_origin<posix_clock<CLOCK_MONOTONIC, access::vdso, Os>, Os>(ec);
-  const std::chrono::nanoseconds now = detail::read_by<CLOCK_MONOTONIC, Os>(road) - origin;
+  const std::chrono::nanoseconds now = saturating_subtract(detail::read_by<CLOCK_MONOTONIC, Os>(road), origin);
   const auto g = grid::make(period);
   return g ? saturating_subtract(g->next(now), now) : period;
 }
@@ -64,7 +65,7 @@ public:
 
   /// Effects: it rings at the next point of the grid, or when it is told. What was told or woken between taking the last
   /// news and now is not lost: then it rings at once.
-  void arm(std::chrono::nanoseconds period, std::error_code& ec, access road = access::vdso) {
+  void arm(std::chrono::nanoseconds period, std::error_code& ec, access road = access::vdso) noexcept {
     const std::chrono::nanoseconds rest = until_next_point<Os>(period, road);
     const std::chrono::nanoseconds now = detail::read_by<CLOCK_REALTIME, Os>(road);
     const bool told = timer_.arm(saturating_add(now, rest), true, ec);
