@@ -91,7 +91,7 @@ TEST_CASE("time that was spun through lowers the lead, to what it was before any
   wake_up_lead other;
   other.learn(320us);
   other.forget(nanoseconds::max()); // of a thread that was preempted while it spun: no more than the lead
-  CHECK(other.value() == 400us - 400us / 1024);
+  CHECK(other.value() == 400us - nanoseconds(400us) / 1024);
   for (int i = 0; i < 4 * 1024; ++i) lead.forget(1ms);
   CHECK(lead.value() == wake_up_lead::first);
   while (lead.value() > 50us) lead.learn(0ns);
