@@ -80,7 +80,7 @@ public:
   [[nodiscard]] std::string why() const;
 
 private:
-  static constexpr std::size_t burst = 32; ///< readings of each clock, some 65 ns each
+  static constexpr std::size_t burst = 16; ///< readings of each clock, some 65 ns each
 
   [[nodiscard]] static shared_anchor fetch(const std::string& path, const std::string& boot, anchor_attempt& found);
   [[nodiscard]] static bool counter_still_kept(const shared_anchor& a);
