@@ -1,6 +1,11 @@
 // os.hpp: threads that the library starts take no signal that is meant for the program's, but those that they bring upon
-// themselves.
+// themselves; and a thread that is cancelled while the library waits for it is not torn out of what is noexcept.
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <ctime>
 #include <doctest/doctest.h>
+#include <string>
 #include <takt/kernel/os.hpp>
 
 namespace {
@@ -37,4 +42,52 @@ TEST_CASE("a thread of the library's blocks signals, but those that would end th
     CAPTURE(signal);
     CHECK(sigismember(&after, signal) == sigismember(&before, signal));
   }
+}
+
+TEST_CASE("what is noexcept is no cancellation point") {
+  // As cancelled as a thread can be: the next cancellation point would end it, and in what is noexcept the program too.
+  const auto cancelled = [](void* arrived) -> void* {
+    pthread_cancel(pthread_self());
+    timespec soon{};
+    std::atomic<std::uint32_t> word{0};
+    int fd = -1;
+    char text[64];
+    std::size_t length = 0;
+    os::perf_clock perf;
+    static_cast<void>(os::clock_gettime(CLOCK_MONOTONIC, soon));
+    static_cast<void>(os::sleep_until(CLOCK_MONOTONIC, soon));
+    static_cast<void>(os::wait_until(word, 0, CLOCK_MONOTONIC, soon));
+    if (os::timer_open(CLOCK_MONOTONIC, fd) == 0) {
+      const timespec none{};
+      static_cast<void>(os::timer_arm(fd, {0, 1}, false));
+      static_cast<void>(os::wait_readable(fd, &none));
+      static_cast<void>(os::timer_take(fd));
+      os::timer_close(fd);
+    }
+    static_cast<void>(os::read_short("/proc/self/stat", text, sizeof(text), length));
+    static_cast<void>(os::write_file("/dev/null", std::string("text")));
+    static_cast<void>(os::read_perf_clock(perf));
+    os::thread other{};
+    if (os::thread_start(other, [](void*) -> void* { return nullptr; }, nullptr) == 0) os::thread_join(other);
+    return arrived;
+  };
+  pthread_t thread{};
+  int here = 0;
+  void* told = nullptr;
+  REQUIRE(pthread_create(&thread, nullptr, cancelled, &here) == 0);
+  REQUIRE(pthread_join(thread, &told) == 0);
+  CHECK(told == &here);
+}
+
+TEST_CASE("a wait for a descriptor leaves the limit that it was given as it was") {
+  int fd = -1;
+  REQUIRE(os::timer_open(CLOCK_MONOTONIC, fd) == 0);
+  const timespec limit{0, 2'000'000};
+  CHECK(os::wait_readable(fd, &limit) == ETIMEDOUT);
+  CHECK(limit.tv_nsec == 2'000'000);
+  REQUIRE(os::timer_arm(fd, {0, 1}, false) == 0);
+  CHECK(os::wait_readable(fd, nullptr) == 0);
+  CHECK(os::timer_take(fd) == 0);
+  CHECK(os::timer_take(fd) == EAGAIN);
+  os::timer_close(fd);
 }

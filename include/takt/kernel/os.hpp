@@ -4,7 +4,9 @@
 /// testing::fake_os in its place. A function here is one system call or the few that belong together; it judges nothing.
 /// Its one state is the count of forks, which no system call tells.
 /// Unless said otherwise it returns 0 or a value of errno (never -1), leaves its output untouched on failure and retries
-/// after a signal. Clocks, auxiliary vector and scheduling are async-signal-safe; what takes a std::string allocates.
+/// after a signal. Clocks, auxiliary vector and scheduling are async-signal-safe; what takes a std::string allocates. What
+/// is noexcept is no cancellation point, or a thread cancelled in it would end the program: where libc's function is one,
+/// the system call is made without it.
 ///
 /// This is also the only header of takt that includes more than the C++ standard library and <time.h>.
 /// Sources: syscalls(2), prctl(2), getauxval(3), syslog(2), seccomp(2), vdso(7), clock_nanosleep(2), futex(2),
@@ -87,8 +89,7 @@ struct [[gnu::visibility("default")]] linux_os {
   [[nodiscard]] static int without_system_call(clock_gettime_function f, clockid_t id, bool& answered) noexcept;
 
   // sleeping
-  /// Sleeps until clock `id` shows `deadline`; EINTR when the handler of a signal ran before. By system call: libc's
-  /// function is a cancellation point, and a thread cancelled in what is noexcept ends the program.
+  /// Sleeps until clock `id` shows `deadline`; EINTR when the handler of a signal ran before.
   [[nodiscard]] static int sleep_until(clockid_t id, timespec deadline) noexcept {
     return ::syscall(SYS_clock_nanosleep, id, TIMER_ABSTIME, &deadline, nullptr) == 0 ? 0 : errno;
   }
@@ -117,7 +118,7 @@ struct [[gnu::visibility("default")]] linux_os {
   }
   static void timer_close(int fd) noexcept {
     const int saved = errno;
-    ::close(fd);
+    ::syscall(SYS_close, fd);
     errno = saved;
   }
   /// Arms it for when its clock shows `deadline`, {0, 0} disarms it. `told`: it also becomes readable, with ECANCELED,
@@ -130,12 +131,13 @@ struct [[gnu::visibility("default")]] linux_os {
   /// Returns: 0 when it has expired, EAGAIN when not, ECANCELED when the clock was set.
   [[nodiscard]] static int timer_take(int fd) noexcept {
     std::uint64_t expirations = 0;
-    return ::read(fd, &expirations, sizeof(expirations)) >= 0 ? 0 : errno;
+    return ::syscall(SYS_read, fd, &expirations, sizeof(expirations)) >= 0 ? 0 : errno;
   }
   /// Sleeps until `fd` is readable, or for as long as `most` says if it is not null: 0, ETIMEDOUT, or EINTR as above.
   [[nodiscard]] static int wait_readable(int fd, const timespec* most) noexcept {
     pollfd watched{fd, POLLIN, 0};
-    const int ready = ::ppoll(&watched, 1, most, nullptr);
+    timespec left = most != nullptr ? *most : timespec{}; // the kernel writes into it
+    const long ready = ::syscall(SYS_ppoll, &watched, 1, most != nullptr ? &left : nullptr, nullptr, 0);
     return ready > 0 ? 0 : ready == 0 ? ETIMEDOUT : errno;
   }
 
@@ -166,7 +168,12 @@ struct [[gnu::visibility("default")]] linux_os {
     signals_restore(before);
     return error;
   }
-  static void thread_join(thread t) noexcept { ::pthread_join(t, nullptr); }
+  static void thread_join(thread t) noexcept {
+    int before = 0; // whoever is cancelled here would leave it with what it works on
+    ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    ::pthread_join(t, nullptr);
+    ::pthread_setcancelstate(before, nullptr);
+  }
   /// Keeps the calling thread on one CPU; EINVAL for one that is offline or forbidden to it (cpuset), or above 8191.
   [[nodiscard]] static int pin_thread(unsigned cpu) noexcept {
     constexpr unsigned most = 8192, bits = 8 * sizeof(unsigned long);
@@ -374,13 +381,13 @@ inline int linux_os::read_short(const char* path, char* out, std::size_t size, s
 }
 
 inline int linux_os::write_file(const char* path, const std::string& text) noexcept {
-  const int fd = ::open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  const auto fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (fd < 0) return errno;
-  ssize_t n = 0;
-  do n = ::write(fd, text.data(), text.size());
+  long n = 0;
+  do n = ::syscall(SYS_write, fd, text.data(), text.size());
   while (n < 0 && errno == EINTR);
   const int error = n < 0 ? errno : static_cast<std::size_t>(n) < text.size() ? EIO : 0;
-  return ::close(fd) != 0 && error == 0 ? errno : error;
+  return ::syscall(SYS_close, fd) != 0 && error == 0 ? errno : error;
 }
 
 inline int linux_os::list_directory(const char* path, std::vector<std::string>& out) {
@@ -438,7 +445,7 @@ inline int linux_os::read_perf_clock(perf_clock& out) noexcept {
     } while (__atomic_load_n(&page.lock, __ATOMIC_RELAXED) != lock || (lock & 1) != 0);
     ::munmap(mapped, size);
   }
-  ::close(static_cast<int>(fd));
+  ::syscall(SYS_close, fd);
   return error;
 }
 
