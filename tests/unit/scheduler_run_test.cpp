@@ -224,6 +224,25 @@ TEST_CASE_FIXTURE(machine, "a descriptor that is early again and again is answer
   CHECK(waits <= 120);
 }
 
+TEST_CASE_FIXTURE(machine, "a time-out of ppoll that is early again and again is answered with pauses, too") {
+  boot_scheduler timers;
+  nanoseconds called{};
+  auto h = timers.after(1001ms, 10ms, [&] { // ppoll's own time-out is the begin of the window, the timer's its roundest point
+    called = now(CLOCK_BOOTTIME);
+    timers.stop();
+  });
+  static int waits;
+  waits = 0;
+  os::now.asleep = [] {
+    if (os::now.sleeps.back().id == CLOCK_BOOTTIME) os::now.early_ends.push_back({1us, ETIMEDOUT}), ++waits;
+  };
+  timers.run();
+  CHECK(called >= 3001s + 1ms);
+  CHECK(called <= 3001s + 1ms + takt::early_end_rule::longest_pause);
+  CHECK(waits >= 100);
+  CHECK(waits <= 120);
+}
+
 TEST_CASE_FIXTURE(machine, "the descriptor is set when run has ended, whichever was there first") {
   for (const bool descriptor_first : {false, true}) {
     os::now.timers.clear();

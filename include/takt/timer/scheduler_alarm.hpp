@@ -163,22 +163,25 @@ void scheduler_alarm<Clock, Os>::sleep(Lock& hold, time earliest, time wakeup, s
     if (wakeup != never) slack.emplace(room > nanoseconds(1) ? room : nanoseconds(1), refused);
     const nanoseconds deadline(slack && slack->active() ? earliest : wakeup);
     pause(seen);
+    int error = 0;
     if (on_descriptor_) {
-      const nanoseconds most = saturating_subtract(deadline, now_of<Clock, Os>());
-      static_cast<void>(timer_.wait(wakeup == never || deadline.count() == wakeup ? nanoseconds::max() : most, ec));
+      const nanoseconds left = saturating_subtract(deadline, now_of<Clock, Os>());
+      const timespec most = to_timespec(later(left, nanoseconds::zero()));
+      const bool by_timer = wakeup == never || deadline.count() == wakeup;
+      error = Os::wait_readable(timer_.fd(), by_timer ? nullptr : &most);
     } else {
       const timespec end = wakeup == never ? to_timespec(nanoseconds::max())
                                            : kernel_deadline<Clock, futex_id, Os>(deadline);
-      const int error = Os::wait_until(word_, seen, futex_id, end);
-      early = error == ETIMEDOUT && now_of<Clock, Os>() < deadline;
-      if (error != 0 && error != ETIMEDOUT && error != EAGAIN && error != EINTR) ec = errno_code(error);
+      error = Os::wait_until(word_, seen, futex_id, end);
     }
+    early = error == ETIMEDOUT && now_of<Clock, Os>() < deadline;
+    if (error != 0 && error != ETIMEDOUT && error != EAGAIN && error != EINTR) ec = errno_code(error);
   }
   hold.lock();
   if (on_descriptor_) {
     roused_ = false;
     const time armed = timer_at_;
-    early = read() == timer_news::expired && now_of<Clock, Os>().count() < armed;
+    early |= read() == timer_news::expired && now_of<Clock, Os>().count() < armed;
   }
   early_ = early ? early_ + 1 : 0;
   sleeper_until_ = nobody;
