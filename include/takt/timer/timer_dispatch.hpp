@@ -241,7 +241,7 @@ template <class Mutex, class Os> timer_dispatch<Mutex, Os>::~timer_dispatch() {
 // vector.
 template <class Mutex, class Os>
 [[gnu::always_inline]] inline bool timer_dispatch<Mutex, Os>::arm(scheduled& t, window w) noexcept {
-  if (t.has(scheduled::armed)) return wheel.move(t, w), true;
+  if (t.has(scheduled::armed)) return wheel.move(t, w, shared), true;
   wheel.add(t, w);
   if (t.has(scheduled::is_counted)) static_cast<counted&>(t).keep();
   t.change(scheduled::cancelled, scheduled::armed);
