@@ -40,6 +40,7 @@
 #include <takt/timer/kernel_clock.hpp>
 #include <takt/timer/periodic.hpp>
 #include <takt/timer/scheduler_alarm.hpp>
+#include <takt/timer/scheduler_loop.hpp>
 #include <takt/timer/scheduler_statistics.hpp>
 #include <takt/timer/timer_dispatch.hpp>
 #include <takt/timer/timer_handle.hpp>
@@ -48,7 +49,6 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <limits>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -95,14 +95,15 @@ public:
   basic_grid_scheduler(Rule rule, std::error_code& ec)
     requires by_kernel
       : basic_grid_scheduler(nullptr, std::move(rule)) {
-    origin_ = grid_origin<Clock, Os>(ec);
+    loop_.origin = grid_origin<Clock, Os>(ec);
     if (const int error = Os::count_forks(); error != 0) ec = detail::errno_code(error);
   }
 #if TAKT_EXCEPTIONS
   explicit basic_grid_scheduler(Rule rule = Rule())
     requires by_kernel
       : basic_grid_scheduler(nullptr, std::move(rule)) {
-    origin_ = detail::or_throw([](std::error_code& ec) { return grid_origin<Clock, Os>(ec); }, detail::origin_hint);
+    loop_.origin =
+        detail::or_throw([](std::error_code& ec) { return grid_origin<Clock, Os>(ec); }, detail::origin_hint);
     if (const int error = Os::count_forks(); error != 0)
       detail::throw_error(detail::errno_code(error), "grid_scheduler: pthread_atfork");
   }
@@ -177,13 +178,7 @@ public:
   void run(const std::stop_token& token, std::error_code& ec)
     requires by_kernel
   {
-    if (!begin_run(ec)) return;
-    std::exception_ptr thrown;
-    {
-      const std::stop_callback registration(token, [this] { rouse(false); });
-      thrown = run_until_stopped(token, ec);
-    }
-    pass_on(std::move(thrown));
+    loop_.run(token, ec);
   }
 #if TAKT_EXCEPTIONS
   void run(const std::stop_token& token = {})
@@ -195,7 +190,7 @@ public:
   void stop()
     requires by_kernel
   {
-    rouse(true);
+    loop_.rouse(true);
   }
 
   /// Returns: a descriptor that is readable when it is time for fire(), for poll(2) and its kin; the scheduler owns it.
@@ -206,11 +201,7 @@ public:
   [[nodiscard]] int fd(std::error_code& ec)
     requires by_kernel
   {
-    ec.clear();
-    if (dispatch_.inert()) return ec = std::make_error_code(std::errc::operation_not_permitted), -1;
-    const lock hold = dispatch_.locked();
-    clock_.alarm.open(dispatch_.in_pass() ? never : next(), ec);
-    return clock_.alarm.fd();
+    return loop_.fd(ec);
   }
 #if TAKT_EXCEPTIONS
   [[nodiscard]] int fd()
@@ -230,38 +221,35 @@ public:
   /// next_wakeup() and fd() afterwards. Throws as run() does; of several exceptions each leaves a call of its own, and
   /// until they have, fire() is wanted at once and calls nobody back.
   std::size_t fire() {
-    return fire_when([this] { return clock_.now(); });
+    return loop_.fire([this] { return loop_.now(); });
   }
   std::size_t fire(time_point now) {
-    return fire_when([now] { return now.time_since_epoch().count(); });
+    return loop_.fire([now] { return now.time_since_epoch().count(); });
   }
   /// Returns: when fire() should be called next; earlier than now if it is late; nothing if no timer is armed and no
   /// exception is left.
   [[nodiscard]] std::optional<time_point> next_wakeup() {
-    if (dispatch_.inert()) return std::nullopt;
-    const lock hold = dispatch_.locked();
-    if constexpr (can_be_set) dispatch_.follow(clock_.now());
-    if (dispatch_.wheel.size() == 0 && dispatch_.thrown.empty()) return std::nullopt;
-    return time_point(nanoseconds(next()));
+    const std::optional<time> next = loop_.next_wakeup();
+    return next ? std::optional(time_point(nanoseconds(*next))) : std::nullopt;
   }
 
   /// Returns: how many timers are armed.
   [[nodiscard]] std::size_t pending() const {
-    if (dispatch_.inert()) return 0;
-    const lock hold = dispatch_.locked();
-    return dispatch_.wheel.size();
+    if (loop_.inert()) return 0;
+    const auto hold = loop_.dispatch.locked();
+    return loop_.dispatch.wheel.size();
   }
   [[nodiscard]] scheduler_statistics statistics() const {
-    if (dispatch_.inert()) return {};
-    const lock hold = dispatch_.locked();
-    return dispatch_.statistics;
+    if (loop_.inert()) return {};
+    const auto hold = loop_.dispatch.locked();
+    return loop_.dispatch.statistics;
   }
 
   /// Effects: what callbacks throw goes to f, as a std::exception_ptr, in the thread that calls back, instead of
   /// leaving run() or fire(). What f throws ends the program. To be called before there are timers. Allocates.
   template <std::invocable<std::exception_ptr> F> void on_exception(F f) {
     const detail::exception_handler* const old =
-        std::exchange(dispatch_.handler, new detail::exception_function<F>(std::move(f)));
+        std::exchange(loop_.dispatch.handler, new detail::exception_function<F>(std::move(f)));
     delete old;
   }
 
@@ -269,17 +257,13 @@ private:
   friend handle;
   template <class, std::size_t> friend class basic_grid_timer;
   using dispatch = detail::timer_dispatch<Mutex, Os>;
-  using lock = typename dispatch::lock;
   using time = detail::timer_wheel::time;
   using window = detail::timer_wheel::window;
-  static constexpr bool can_be_set = detail::scheduler_clock<Clock, Os>::can_be_set;
-  static constexpr time never = std::numeric_limits<time>::max();
 
-  basic_grid_scheduler(Clock* c, Rule rule)
-      : rule_(std::move(rule)), clock_(c), dispatch_(clock_.now()), driven_(*this, c) {}
+  basic_grid_scheduler(Clock* c, Rule rule) : loop_(c, std::move(rule)), driven_(*this, c) {}
 
   template <class Rep, class Period> [[nodiscard]] nanoseconds due_at(std::chrono::duration<Rep, Period> delay) const {
-    return saturating_add(nanoseconds(clock_.now()), detail::ceil_to_nanoseconds(delay));
+    return saturating_add(nanoseconds(loop_.now()), detail::ceil_to_nanoseconds(delay));
   }
   template <class D> [[nodiscard]] static nanoseconds due_at(std::chrono::time_point<time_base, D> when) noexcept {
     return detail::deadline_of(when);
@@ -298,79 +282,12 @@ private:
   template <class Rep, class Period, class F>
   handle add(nanoseconds due, std::chrono::duration<Rep, Period> slack, nanoseconds period, overrun policy, F&& f,
              std::error_code& ec);
-  bool arm(detail::scheduled& t, window w) {
-    if (dispatch_.inert()) return false;
-    const lock hold = dispatch_.locked();
-    const bool was_pending = dispatch_.arm(t, w);
-    wake_in_time(w.latest);
-    return was_pending;
-  }
   template <class When, class Rep, class Period>
-  bool move(detail::counted& t, When when, std::chrono::duration<Rep, Period> slack);
+  bool move(detail::counted& t, When when, std::chrono::duration<Rep, Period> slack) {
+    const nanoseconds room(t.limited(saturating_cast<nanoseconds>(slack).count()));
+    return loop_.move(t, window_of(when, room), room.count());
+  }
 
-  // With the lock.
-
-  [[nodiscard]] time wakeup_for(window w) const noexcept {
-    const nanoseconds earliest(w.earliest), latest(w.latest);
-    // A window that the origin moves beyond the range loses an end there: it keeps what was asked for.
-    const nanoseconds point =
-        saturating_add(rule_(saturating_subtract(earliest, origin_), saturating_subtract(latest, origin_)), origin_);
-    return point < earliest ? w.earliest : point > latest ? w.latest : point.count();
-  }
-  /// When fire() is wanted. Exceptions that wait are to leave now.
-  [[nodiscard]] time next() noexcept {
-    if (!dispatch_.thrown.empty()) [[unlikely]] return dispatch_.wheel.now();
-    return dispatch_.wheel.size() == 0 ? never : wakeup_for(dispatch_.wheel.first());
-  }
-  void wake_in_time(time latest) noexcept {
-    // A window that closes before anybody wakes up is the first to close. A pass looks at all of them when it ends.
-    if (latest < clock_.alarm.awake_by()) [[unlikely]] set_alarm();
-  }
-  [[gnu::noinline]] void set_alarm() noexcept {
-    if (clock_.alarm.used() && !dispatch_.in_pass()) clock_.alarm.set(next());
-  }
-  /// Without the lock when it returns in a child that a callback forked.
-  std::size_t pass(lock& hold, time now) {
-    if constexpr (can_be_set) dispatch_.follow(now);
-    const auto read = [this, now] {
-      const time later = clock_.now();
-      return later > now ? later : now;
-    };
-    const std::size_t fired = dispatch_.pass(hold, now, read);
-    if (!dispatch_.inert()) set_alarm();
-    return fired;
-  }
-  template <class Now> std::size_t fire_when(const Now& now);
-  void rouse(bool to_stop) {
-    if (dispatch_.inert()) return;
-    const lock hold = dispatch_.locked();
-    if (to_stop) stop_ = true;
-    clock_.alarm.rouse();
-  }
-  /// Returns: whether this thread may sleep and call back.
-  [[nodiscard]] bool begin_run(std::error_code& ec) {
-    ec.clear();
-    if (dispatch_.inert()) return ec = std::make_error_code(std::errc::operation_not_permitted), false;
-    const lock hold = dispatch_.locked();
-    if (in_run_ || dispatch_.in_callback()) {
-      return ec = std::make_error_code(std::errc::device_or_resource_busy), false;
-    }
-    return in_run_ = true;
-  }
-  [[nodiscard]] std::exception_ptr take_exception() noexcept {
-    auto& thrown = dispatch_.thrown;
-    if (thrown.empty()) return nullptr;
-    std::exception_ptr e = std::move(thrown.front());
-    thrown.erase(thrown.begin()); // the others leave the next time
-    return e;
-  }
-  std::exception_ptr run_until_stopped(const std::stop_token& token, std::error_code& ec);
-
-  static void pass_on([[maybe_unused]] std::exception_ptr thrown) {
-#if TAKT_EXCEPTIONS
-    if (thrown != nullptr) std::rethrow_exception(std::move(thrown));
-#endif
-  }
 #if TAKT_EXCEPTIONS
   template <class Call> static decltype(auto) checked(Call&& call) {
     return detail::or_throw(call, [] {
@@ -380,12 +297,7 @@ private:
   }
 #endif
 
-  [[no_unique_address]] Rule rule_;
-  nanoseconds origin_{};
-  detail::scheduler_clock<Clock, Os> clock_;
-  dispatch dispatch_;
-  bool in_run_ = false;
-  bool stop_ = false;
+  detail::scheduler_loop<Clock, Rule, Mutex, Os> loop_;
   [[no_unique_address]] detail::driven_scheduler<basic_grid_scheduler, Clock> driven_;
 };
 
@@ -398,84 +310,18 @@ auto basic_grid_scheduler<Clock, Rule, Mutex, Os>::add(nanoseconds due, std::chr
   ec.clear();
   if (!(slack >= slack.zero()) || period < nanoseconds::zero()) {
     ec = std::make_error_code(std::errc::invalid_argument);
-  } else if (dispatch_.inert()) {
+  } else if (loop_.inert()) {
     ec = std::make_error_code(std::errc::operation_not_permitted);
   } else if (node* const t = new (std::nothrow) node(std::forward<F>(f), dispatch::fork_count()); t != nullptr) {
     t->period = period.count();
     t->slack = t->limited(saturating_cast<nanoseconds>(slack).count());
     t->policy = policy;
-    arm(*t, window_of(time_point(due), nanoseconds(t->slack)));
+    loop_.arm(*t, window_of(time_point(due), nanoseconds(t->slack)));
     return handle(t, this);
   } else {
     ec = std::make_error_code(std::errc::not_enough_memory);
   }
   return handle();
-}
-
-template <class Clock, wakeup_rule Rule, class Mutex, class Os>
-template <class When, class Rep, class Period>
-bool basic_grid_scheduler<Clock, Rule, Mutex, Os>::move(detail::counted& t, When when,
-                                                        std::chrono::duration<Rep, Period> slack) {
-  using detail::scheduled;
-  const nanoseconds room(t.limited(saturating_cast<nanoseconds>(slack).count()));
-  const window w = window_of(when, room);
-  const lock hold = dispatch_.locked();
-  const bool goes_on = t.has(scheduled::running) && (t.period != 0 || dispatch_.in_callback_of(t));
-  if (!t.has(scheduled::armed) && (!goes_on || t.has(scheduled::cancelled))) return false;
-  t.slack = room.count();
-  t.change(scheduled::ran, 0); // these cycles begin with this window
-  dispatch_.arm(t, w);
-  wake_in_time(w.latest);
-  return true;
-}
-
-template <class Clock, wakeup_rule Rule, class Mutex, class Os>
-template <class Now>
-std::size_t basic_grid_scheduler<Clock, Rule, Mutex, Os>::fire_when(const Now& now) {
-  if (dispatch_.inert()) return 0;
-  std::exception_ptr thrown;
-  std::size_t fired = 0;
-  {
-    lock hold = dispatch_.locked(); // and then look at the clock: what waited for the lock is from before what it finds
-    clock_.alarm.take();
-    // What is left of an earlier pass leaves first, or it might become more and more.
-    if (dispatch_.thrown.empty()) fired = pass(hold, now());
-    if (dispatch_.inert()) {
-      thrown = std::move(dispatch_.thrown_in_child); // all else is the parent's
-    } else {
-      thrown = take_exception();
-      if (thrown != nullptr) set_alarm();
-    }
-  }
-  pass_on(std::move(thrown));
-  return fired;
-}
-
-/// Precondition: begin_run().
-template <class Clock, wakeup_rule Rule, class Mutex, class Os>
-std::exception_ptr basic_grid_scheduler<Clock, Rule, Mutex, Os>::run_until_stopped(const std::stop_token& token,
-                                                                                   std::error_code& ec) {
-  lock hold = dispatch_.locked();
-  std::exception_ptr thrown;
-  for (bool slept = false; !ec && (thrown = take_exception()) == nullptr && !stop_ && !token.stop_requested();) {
-    const time now = clock_.now();
-    if constexpr (can_be_set) dispatch_.follow(now);
-    // While somebody else's pass goes on there is nothing to wait for but its end.
-    const bool idle = dispatch_.in_pass() || dispatch_.wheel.size() == 0;
-    const window first = idle ? window{never, never} : dispatch_.wheel.first();
-    if (now >= first.earliest && !idle) {
-      slept = false;
-      pass(hold, now);
-      if (dispatch_.inert()) return std::move(dispatch_.thrown_in_child);
-    } else {
-      if (std::exchange(slept, true)) dispatch_.statistics.woke(0);
-      clock_.alarm.sleep(hold, first.earliest, idle ? never : wakeup_for(first), ec);
-    }
-  }
-  if (!ec && thrown == nullptr) stop_ = false;
-  in_run_ = false;
-  set_alarm(); // for fd(), on which this thread may have slept
-  return thrown;
 }
 
 } // namespace takt::inline TAKT_ABI

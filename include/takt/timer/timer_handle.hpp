@@ -80,7 +80,7 @@ public:
   /// Effects: the callback is not called (again). Waits until it has ended if it runs in another thread; called from
   /// inside it, cancels only what would come.
   /// Returns: whether there was a callback to come.
-  bool cancel() noexcept { return alive() && scheduler_->dispatch_.cancel(*timer_); }
+  bool cancel() noexcept { return alive() && scheduler_->loop_.dispatch.cancel(*timer_); }
 
   /// Effects: gives the timer another window, from `when` (a time point, or a delay from now) to slack later; cycles of
   /// every() go on from there, with that slack. From inside the callback this arms it again, unless it was cancelled.
@@ -133,7 +133,7 @@ public:
   basic_grid_timer(const basic_grid_timer&) = delete;
   basic_grid_timer& operator=(const basic_grid_timer&) = delete;
   ~basic_grid_timer() {
-    if (alive()) scheduler_->dispatch_.bury(*this);
+    if (alive()) scheduler_->loop_.dispatch.bury(*this);
   }
 
   /// Effects: the callback is called once in the window from `when` (a time point, or a delay from now) to slack later.
@@ -144,17 +144,17 @@ public:
   bool arm(When when, std::chrono::duration<Rep, Period> slack, std::error_code& ec) noexcept {
     ec.clear();
     if (!(slack >= slack.zero())) return ec = std::make_error_code(std::errc::invalid_argument), false;
-    return mine() && scheduler_->arm(*this, scheduler_->window_of(when, slack));
+    return mine() && scheduler_->loop_.arm(*this, scheduler_->window_of(when, slack));
   }
 #if TAKT_EXCEPTIONS
   template <class When, class Rep, class Period> bool arm(When when, std::chrono::duration<Rep, Period> slack) {
     if (!(slack >= slack.zero())) [[unlikely]] detail::slack_is_negative();
-    return mine() && scheduler_->arm(*this, scheduler_->window_of(when, slack));
+    return mine() && scheduler_->loop_.arm(*this, scheduler_->window_of(when, slack));
   }
 #endif
 
   /// As timer_handle::cancel(). It can be armed again.
-  bool cancel() noexcept { return alive() && scheduler_->dispatch_.cancel(*this); }
+  bool cancel() noexcept { return alive() && scheduler_->loop_.dispatch.cancel(*this); }
 
   [[nodiscard]] timer_status status() const noexcept { return scheduled::status(); }
 
