@@ -436,11 +436,9 @@ exit_code run() {
   picture_frame frame;
   frame.length = std::min(frame.length, each);
   frame.together = cluster_width;
-  if (!json_wanted()) {
-    absl::PrintF("\nThe first %s: how often each process woke up, and the machine (wake-ups within 500 us are one)\n%s",
-                 time_value(static_cast<double>(frame.length.count())).text, draw_text(panels, frame));
-    static_cast<void>(flush_output());
-  }
+  print_picture(absl::StrCat("The first ", time_value(static_cast<double>(frame.length.count())).text,
+                             ": how often each process woke up, and the machine (wake-ups within 500 us are one)"),
+                draw_text(panels, frame));
   if (runs.empty()) return exit_code::done; // stopped before there was anything to draw
   return svg.write([&] { return draw_svg(panels, frame); });
 }

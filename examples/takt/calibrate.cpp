@@ -12,6 +12,7 @@
 #include <takt/clock/rate_sources.hpp>
 #include <takt/clock/shared_calibration.hpp>
 #include <takt/clock/verdict.hpp>
+#include <unistd.h>
 
 ABSL_FLAG(tool::duration, longest_budget, tool::duration{std::chrono::milliseconds(500)},
           "TIME: The longest budget to try, up to 10s");
@@ -66,16 +67,16 @@ public:
       : least_(std::pow(10, std::floor(std::log10(std::max(least, 1e-6))))),
         decades_(std::max(1.0, std::ceil(std::log10(std::max(most, 2e-6) / least_)))) {}
 
-  [[nodiscard]] static std::size_t width() { return 2 * half + 1; }
+  [[nodiscard]] std::size_t width() const { return 2 * static_cast<std::size_t>(half) + 1; }
   [[nodiscard]] std::size_t column(double ppm) const {
     const double size = std::fabs(ppm) > least_ ? std::log10(std::fabs(ppm) / least_) / decades_ : 0;
-    const auto steps = static_cast<std::size_t>(std::lround(std::min(size, 1.0) * half));
-    return ppm < 0 ? half - steps : half + steps;
+    const auto steps = static_cast<int>(std::lround(std::min(size, 1.0) * half));
+    return static_cast<std::size_t>(ppm < 0 ? half - steps : half + steps);
   }
   /// An error bar of +/- `bar` around `value`.
   [[nodiscard]] std::string draw(double value, double bar) const {
     std::string line(width(), ' ');
-    line[half] = '.';
+    line[middle()] = '.';
     const std::size_t from = column(value - bar), to = column(value + bar);
     for (std::size_t i = from; i <= to; ++i) line[i] = '-';
     line[from] = line[to] = '|';
@@ -91,12 +92,13 @@ public:
       line.replace(std::min(at, width() - text.size()), text.size(), text);
     };
     put(0, "-" + most), put(width() - most.size() - 1, "+" + most);
-    put(half - 2, "+/-" + least);
+    put(middle() - 2, "+/-" + least);
     return line;
   }
 
 private:
-  static constexpr int half = 22;
+  [[nodiscard]] std::size_t middle() const { return static_cast<std::size_t>(half); }
+  int half = static_cast<int>(std::min(line_width(STDOUT_FILENO) - 12, 45U)) / 2; // beside a budget
   double least_, decades_;
 };
 
@@ -113,7 +115,8 @@ section convergence(const std::vector<step>& steps, const tsc_calibration& best)
   s.table->columns = {
       {"budget_ns", "budget", true},        {"spent_ns", "spent", true},  {"hertz", "MHz", true},
       {"uncertainty_ppm", "+/- ppm", true}, {"off_ppm", "off ppm", true}, {"worst_off_ppm", "worst", true},
-      {"samples_used", "used", true},       {"runs", "runs", true},       {"", a.heading()}};
+      {"samples_used", "samples", true},    {"runs", "runs", true},       {"failed", ""},
+      {"why_failed", ""},                   {"", a.heading()}};
   for (const step& st : steps) {
     const value budget = time_value(static_cast<double>(st.budget.count()));
     if (st.runs.empty()) {
@@ -125,6 +128,8 @@ section convergence(const std::vector<step>& steps, const tsc_calibration& best)
                                not_told(),
                                not_told(),
                                count(0),
+                               count(static_cast<unsigned>(st.failed)),
+                               word(st.why.message()),
                                {st.why.message(), nullptr}});
       continue;
     }
@@ -141,6 +146,8 @@ section convergence(const std::vector<step>& steps, const tsc_calibration& best)
                              {absl::StrFormat("%.4f", worst), worst},
                              count(c.samples_used()),
                              count(st.runs.size()),
+                             count(static_cast<unsigned>(st.failed)),
+                             st.failed == 0 ? value{"", nullptr} : word(st.why.message()),
                              {a.draw(off, c.uncertainty_ppm()), nullptr}});
   }
   return s;
@@ -252,6 +259,8 @@ exit_code run() {
   s.add("hertz", "rate", {takt::to_string(*best), best->rate().hertz()},
         "the best of all below, and what they are off from");
   s.add_aside("uncertainty_ppm", number(best->uncertainty_ppm(), 6), "");
+  s.add_aside("time_spent_ns", {"", best->time_spent().count()}, "");
+  s.add_aside("origin", word(as_absl(takt::name(best->origin()))), "");
   s.add("counter_trusted", "may it be a clock", yes_no(trusted), "takt report tells why");
   d.sections.push_back(std::move(s));
   std::erase_if(steps, [](const step& st) { return st.runs.empty() && st.failed == 0; });

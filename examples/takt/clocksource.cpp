@@ -4,12 +4,13 @@
 #include "scoped_clocksource.hpp"
 #include <absl/flags/flag.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
 #include <algorithm>
 #include <takt/kernel/clocksource.hpp>
 
 ABSL_FLAG(std::string, select, "", "NAME: Make NAME the clock source of the whole machine, and go back at the end");
-ABSL_FLAG(std::optional<tool::duration>, for, std::nullopt, "TIME: End after TIME, as 10s; without it at Ctrl-C");
+ABSL_FLAG(std::optional<tool::duration>, for, std::nullopt, "TIME: End after TIME, as 10s, and not at Ctrl-C alone");
 
 namespace tool {
 namespace {
@@ -38,8 +39,9 @@ void say_selected(const std::string& name, const scoped_clocksource& source, std
   s.add("", "clock source", {absl::StrCat(name, ", was ", source.original()), {}});
   s.add("", "until", {span ? absl::StrCat(AbslUnparseFlag(*span), " have passed, or Ctrl-C") : "Ctrl-C", {}});
   s.add("", "then", {absl::StrCat(source.original(), " again"), {}});
-  s.add("", "if killed", {source.by_hand(), {}});
   print({{std::move(s)}});
+  absl::PrintF("  if killed, by hand:\n    %s\n", source.by_hand()); // to be copied: in one line
+  static_cast<void>(flush_output());
 }
 
 void hold(const std::string& name, std::optional<duration> span) {

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -62,6 +63,7 @@ exit_code drawing::failed(int error) { return could_not(path_, std::error_code(e
 exit_code drawing::open(const std::string& path) {
   path_ = path;
   if (path.empty()) return exit_code::done;
+  if (path == "-") return wrong_usage("--svg wants a file: standard output is for the figures");
   fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   ours_ = fd_ >= 0;
   if (!ours_ && errno == EEXIST) fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
@@ -108,11 +110,15 @@ void set_operands(std::span<char*> given) { operands_given = given; }
 bool AbslParseFlag(absl::string_view text, duration* out, std::string* error) {
   absl::Duration parsed;
   if (absl::EndsWith(text, "min")) text.remove_suffix(2); // for Abseil minutes are m
+  if (absl::ParseDuration(text, &parsed) && absl::AbsDuration(parsed) > absl::FromChrono(std::chrono::nanoseconds::max())) {
+    *error = "it is beyond 292 years";
+    return false;
+  }
   if (!absl::ParseDuration(text, &parsed)) {
     *error = "a time with its unit is wanted, as 50us, 250ms, 1.5s or 10min";
     return false;
   }
-  out->value = absl::ToChronoNanoseconds(parsed); // saturates
+  out->value = absl::ToChronoNanoseconds(parsed);
   return true;
 }
 std::string AbslUnparseFlag(duration d) { return absl::FormatDuration(absl::FromChrono(d.value)); }
@@ -215,10 +221,14 @@ unhurried::~unhurried() { --undoing; }
 
 // progress
 
-unsigned terminal_width(int descriptor) {
+unsigned line_width(int descriptor) {
+  constexpr unsigned least = 40, usual = 80;
   winsize size{};
-  if (isatty(descriptor) == 0 || ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 120;
-  return std::max(40U, static_cast<unsigned>(size.ws_col));
+  unsigned columns = usual;
+  if (isatty(descriptor) != 0 && ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) columns = size.ws_col;
+  else if (const char* const told = std::getenv("COLUMNS"); told == nullptr || !absl::SimpleAtoi(told, &columns) || columns == 0)
+    columns = usual;
+  return std::max(least, columns);
 }
 
 progress::progress(std::string what)
@@ -231,7 +241,7 @@ void progress::at(double fraction) {
   last_ = now;
   shown_ = true;
   // The line must not wrap: a carriage return would not take back what it left above.
-  const unsigned room = terminal_width(STDERR_FILENO);
+  const unsigned room = line_width(STDERR_FILENO);
   const auto shown = std::min<std::size_t>(what_.size(), room - 20);
   const int width = std::min(30, static_cast<int>(room - shown) - 12);
   const int full = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * width);
@@ -240,7 +250,7 @@ void progress::at(double fraction) {
 }
 
 progress::~progress() {
-  if (shown_) absl::FPrintF(stderr, "\r%s\r", std::string(std::min<std::size_t>(what_.size() + 42, terminal_width(STDERR_FILENO) - 1), ' '));
+  if (shown_) absl::FPrintF(stderr, "\r%s\r", std::string(std::min<std::size_t>(what_.size() + 42, line_width(STDERR_FILENO) - 1), ' '));
 }
 
 } // namespace tool

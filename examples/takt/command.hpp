@@ -93,8 +93,9 @@ public:
   unhurried& operator=(const unhurried&) = delete;
 };
 
-/// How many columns the terminal at `descriptor` has, at least 40; 120 where it is none.
-[[nodiscard]] unsigned terminal_width(int descriptor);
+/// How many columns a line on `descriptor` may have: those of the terminal; where it is none, what the environment's COLUMNS
+/// says, else 80. At least 40.
+[[nodiscard]] unsigned line_width(int descriptor);
 
 /// A line on a terminal's standard error that shows how far a longer job is; it appears after the first second and
 /// vanishes at the end. Silent where standard error is no terminal.

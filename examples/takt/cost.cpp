@@ -2,6 +2,7 @@
 #include "command.hpp"
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 #include <algorithm>
 #include <cmath>
@@ -255,9 +256,10 @@ namespace {
 /// One line a clock: what it costs without a system call and with one.
 table short_table(const cost_table& costs) {
   table t;
-  t.columns = {{"", "Cost of one read"}, {"", "user ns", true},    {"", "p99", true},       {"", "ticks", true},
-               {"", "p99", true},        {"", "call ns", true},    {"", "p99", true},       {"", "ticks", true},
-               {"", "p99", true},        {"", "resolution", true}, {"", "least step", true}};
+  // Ticks and nanoseconds say the same.
+  t.columns = {{"", "Cost of one read"},  {"", "user ns", true},      {"", "p99", true}, {"", "ticks", true, true},
+               {"", "p99", true, true},   {"", "call ns", true},      {"", "p99", true}, {"", "ticks", true, true},
+               {"", "p99", true, true},   {"", "resolution", true},   {"", "least step", true}};
   const value none{"-", nullptr};
   const auto numbers = [&](std::vector<value>& row, const road_cost* r) {
     const auto optional_number = [&](std::optional<double> x, int decimals) { return x ? number(*x, decimals) : none; };
@@ -290,10 +292,14 @@ section cost_section(const cost_table& costs) {
                       {"median_ns", "median ns", true},
                       {"p99_ns", "p99 ns", true},
                       {"median_ticks", "ticks", true},
-                      {"p99_ticks", "p99", true},
+                      {"p99_ticks", "p99 ticks", true},
                       {"resolution_ns", "resolution", true},
                       {"smallest_step_ns", "smallest step", true},
                       {"in_user_space", "in user space"}};
+  s.table->names = 2;
+  s.add("batches", "measured", {absl::StrCat(count(static_cast<unsigned>(costs.batches)).text, " batches of ", reads_per_batch, " reads"),
+                                costs.batches});
+  s.add_aside("reads_per_batch", {"", reads_per_batch}, "");
   const auto optional_number = [](std::optional<double> x) { return x ? number(*x, 1) : value{"-", nullptr}; };
   const auto optional_time = [](std::optional<double> ns) { return ns ? time_value(*ns) : value{"-", nullptr}; };
   for (const road_cost& r : costs.roads) {

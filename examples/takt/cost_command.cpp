@@ -9,8 +9,8 @@
 #include <absl/strings/str_split.h>
 #include <takt/kernel/clocksource.hpp>
 
-ABSL_FLAG(std::string, clocks, "", "Parts of the names of the clocks to read, with commas between: monotonic,tai,counter; all when empty");
-ABSL_FLAG(int, repetitions, 2000, "Batches of 64 reads for each road");
+ABSL_FLAG(std::string, clocks, "", "NAMES: Parts of the names of the clocks to read, with commas between: monotonic,tai,counter; all when empty");
+ABSL_FLAG(int, repetitions, 2000, "N: Batches of 64 reads for each road");
 ABSL_FLAG(bool, each_source, false, "Repeat the table on every clock source the kernel offers (root; changes the machine for a while)");
 
 namespace tool {
@@ -28,6 +28,8 @@ exit_code run() {
   const int repetitions = absl::GetFlag(FLAGS_repetitions);
   if (repetitions < 1) return wrong_usage("--repetitions wants a number above zero");
   const std::vector<std::string> clocks = wanted_clocks();
+  if (clocks.empty() && !absl::GetFlag(FLAGS_clocks).empty())
+    return wrong_usage("--clocks wants names of clocks, as monotonic,tai");
   if (const auto unknown = unknown_clock(clocks)) {
     return wrong_usage(absl::StrCat("--clocks: no clock has '", *unknown, "' in its name; takt cost shows them all"));
   }

@@ -1,13 +1,14 @@
 #include "document.hpp"
-#include "command.hpp"
+#include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <unistd.h>
+#include <limits>
+#include <utility>
 
 namespace tool {
 
@@ -93,20 +94,18 @@ json to_json(const document& d) {
 
 namespace {
 
-// All texts of the tool are ASCII, so bytes are columns. The first line goes on where the output stands: at `indent`.
-void print_wrapped(std::FILE* out, absl::string_view text, std::size_t indent, unsigned width) {
-  std::size_t at = 0;
-  bool first_line = true;
-  for (const absl::string_view next : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
-    if (at > 0 && indent + at + 1 + next.size() > width) {
-      std::fputc('\n', out);
-      at = 0;
-      first_line = false;
-    }
-    absl::FPrintF(out, "%*s%s", at > 0 ? 1 : first_line ? 0 : static_cast<int>(indent), "", next);
-    at += next.size() + (at == 0 ? 0 : 1);
-  }
-  std::fputc('\n', out);
+/// Prose is read in lines no longer than that, however wide the terminal is.
+constexpr unsigned widest_prose = 118;
+/// Narrower than that, a column of text is a column of words.
+constexpr std::size_t least_text = 24;
+
+void print_line_of(std::FILE* out, std::string text) {
+  absl::StripTrailingAsciiWhitespace(&text);
+  absl::FPrintF(out, "%s\n", text);
+}
+
+std::string with_source(const fact& f) {
+  return f.source.empty() ? f.value.text : absl::StrCat(f.value.text, " [", f.source, "]");
 }
 
 void print_facts(std::FILE* out, const std::vector<fact>& facts, unsigned width) {
@@ -116,44 +115,135 @@ void print_facts(std::FILE* out, const std::vector<fact>& facts, unsigned width)
     labels = std::max(labels, f.label.size());
     if (!f.source.empty()) values = std::max(values, std::min<std::size_t>(f.value.text.size(), 32));
   }
+  // Sources have a column of their own where there is room for each.
+  const bool column = std::all_of(facts.begin(), facts.end(), [&](const fact& f) {
+    return f.aside || f.source.empty() || labels + 6 + std::max(values, f.value.text.size()) + f.source.size() <= width;
+  });
   for (const fact& f : facts) {
     if (f.aside) continue;
+    if (labels + 4 + least_text > width) {
+      std::fputs("  ", out);
+      print_hanging(out, absl::StrCat(f.label, ": ", with_source(f)), 4, width);
+      continue;
+    }
     absl::FPrintF(out, "  %-*s  ", static_cast<int>(labels), f.label);
-    if (f.source.empty()) print_wrapped(out, f.value.text, labels + 4, width);
-    else absl::FPrintF(out, "%-*s  %s\n", static_cast<int>(values), f.value.text, f.source);
+    if (column && !f.source.empty()) absl::FPrintF(out, "%-*s  %s\n", static_cast<int>(values), f.value.text, f.source);
+    else print_hanging(out, with_source(f), labels + 4, width);
   }
 }
 
-void print_table(std::FILE* out, const table& t, absl::string_view margin = "  ") {
-  std::vector<std::size_t> widths;
-  for (std::size_t i = 0; i < t.columns.size(); ++i) {
-    std::size_t most = t.columns[i].heading.size();
-    for (const auto& row : t.rows) most = std::max(most, row[i].text.size());
-    widths.push_back(most);
-  }
-  const auto line = [&](auto&& text_of) {
-    std::string text;
+std::string padded(absl::string_view text, std::size_t width, bool right) {
+  const std::string pad(width - std::min(width, text.size()), ' ');
+  return right ? absl::StrCat(pad, text) : absl::StrCat(text, pad);
+}
+
+/// Columns of a table beside each other. Headings are folded, those first that are longest to what stands below them, until
+/// all fit into `width` or nothing can be folded any more.
+class table_layout {
+public:
+  table_layout(const table& t, bool with_spare, std::size_t margin, unsigned width) : table_(t) {
+    std::vector<std::size_t> cells;
     for (std::size_t i = 0; i < t.columns.size(); ++i) {
-      if (t.columns[i].heading.empty() && !t.columns[i].key.empty()) continue;
-      const absl::string_view cell = text_of(i);
-      const std::string pad(widths[i] - cell.size(), ' ');
-      absl::StrAppend(&text, i == 0 ? margin : "  ", t.columns[i].right ? pad : "", cell, t.columns[i].right ? "" : pad);
+      const column& c = t.columns[i];
+      if ((c.heading.empty() && !c.key.empty()) || (c.spare && !with_spare)) continue;
+      shown_.push_back(i), cells.push_back(1);
+      for (const auto& row : t.rows) cells.back() = std::max(cells.back(), row[i].text.size());
+      widths_.push_back(std::max(cells.back(), c.heading.size()));
     }
-    absl::FPrintF(out, "%s\n", absl::StripTrailingAsciiWhitespace(text));
-  };
-  line([&](std::size_t i) -> absl::string_view { return t.columns[i].heading; });
-  for (const auto& row : t.rows) line([&](std::size_t i) -> absl::string_view { return row[i].text; });
+    while (!fits(margin, width)) {
+      std::optional<std::size_t> longest;
+      for (std::size_t k = 0; k < columns(); ++k) {
+        if (widths_[k] <= cells[k] || !folds(heading(k), widths_[k] - 1)) continue;
+        if (!longest || widths_[k] - cells[k] > widths_[*longest] - cells[*longest]) longest = k;
+      }
+      if (!longest) break;
+      --widths_[*longest];
+    }
+    for (std::size_t k = 0; k < columns(); ++k)
+      headings_.push_back(is_picture(heading(k)) ? std::vector{heading(k)} : lines_of(heading(k), widths_[k]));
+  }
+  /// How wide the columns [first, last) are, the names of the rows before them.
+  [[nodiscard]] std::size_t width(std::size_t first, std::size_t last, std::size_t margin) const {
+    std::size_t all = margin;
+    for (std::size_t k = 0; k < last; k = k + 1 == names() ? std::max(first, names()) : k + 1) all += widths_[k] + 2;
+    return all - 2;
+  }
+  [[nodiscard]] bool fits(std::size_t margin, unsigned room) const { return width(0, columns(), margin) <= room; }
+  [[nodiscard]] std::size_t names() const { return std::min(table_.names, shown_.size()); }
+  [[nodiscard]] std::size_t columns() const { return shown_.size(); }
+
+  void print(std::FILE* out, std::size_t first, std::size_t last, absl::string_view margin) const {
+    const auto line = [&](auto&& text_of) {
+      std::string text(margin);
+      for (std::size_t k = 0; k < last; k = k + 1 == names() ? std::max(first, names()) : k + 1)
+        absl::StrAppend(&text, k == 0 ? "" : "  ", padded(text_of(k), widths_[k], table_.columns[shown_[k]].right));
+      print_line_of(out, std::move(text));
+    };
+    std::size_t most = 0;
+    for (std::size_t k = 0; k < last; ++k)
+      if (k < names() || k >= first) most = std::max(most, headings_[k].size());
+    for (std::size_t i = 0; i < most; ++i) {
+      line([&](std::size_t k) -> absl::string_view { // the last lines of all headings side by side
+        const std::size_t above = most - headings_[k].size();
+        return i < above ? absl::string_view() : absl::string_view(headings_[k][i - above]);
+      });
+    }
+    for (const auto& row : table_.rows) line([&](std::size_t k) -> absl::string_view { return row[shown_[k]].text; });
+  }
+  /// Row by row, a line a cell: for where nothing fits beside anything.
+  void print_records(std::FILE* out, absl::string_view margin, unsigned width) const {
+    for (const auto& row : table_.rows) {
+      std::string name;
+      for (std::size_t k = 0; k < names(); ++k) absl::StrAppend(&name, k == 0 ? "" : ", ", row[shown_[k]].text);
+      std::fputs(std::string(margin).c_str(), out);
+      print_hanging(out, name, margin.size() + 2, width);
+      for (std::size_t k = names(); k < columns(); ++k) {
+        const std::string& cell = row[shown_[k]].text;
+        if (cell.empty() || is_picture(heading(k))) continue; // which says in a picture what other cells say
+        absl::FPrintF(out, "%s  ", margin);
+        print_hanging(out, absl::StrCat(heading(k), ": ", cell), margin.size() + 4, width);
+      }
+    }
+  }
+
+private:
+  /// What is drawn has nothing or an axis for a heading.
+  static bool is_picture(absl::string_view heading) { return heading.empty() || absl::StrContains(heading, "  "); }
+  static bool folds(absl::string_view heading, std::size_t width) {
+    constexpr std::size_t most_lines = 3;
+    if (is_picture(heading)) return false;
+    for (const absl::string_view word : absl::StrSplit(heading, ' '))
+      if (word.size() > width) return false;
+    return lines_of(heading, width).size() <= most_lines;
+  }
+  [[nodiscard]] const std::string& heading(std::size_t k) const { return table_.columns[shown_[k]].heading; }
+
+  const table& table_;
+  std::vector<std::size_t> shown_, widths_;
+  std::vector<std::vector<std::string>> headings_;
+};
+
+void print_table(std::FILE* out, const table& t, absl::string_view margin, unsigned width) {
+  for (const bool with_spare : {true, false}) {
+    const table_layout all(t, with_spare, margin.size(), width);
+    if (all.fits(margin.size(), width)) return all.print(out, 0, all.columns(), margin);
+  }
+  const table_layout parts(t, true, margin.size(), std::numeric_limits<unsigned>::max());
+  for (std::size_t k = parts.names(); k < parts.columns(); ++k)
+    if (parts.width(k, k + 1, margin.size()) > width) return parts.print_records(out, margin, width);
+  for (std::size_t first = parts.names(), last = first; first < parts.columns(); first = last) {
+    while (last < parts.columns() && parts.width(first, last + 1, margin.size()) <= width) ++last;
+    if (first > parts.names()) std::fputc('\n', out);
+    parts.print(out, first, last, margin);
+  }
 }
 
 /// `facts` as lines of a label and a text, those that are yes, no or not told behind all others.
 std::vector<std::pair<std::string, std::string>> gathered(const std::vector<fact>& facts) {
   std::vector<std::pair<std::string, std::string>> lines;
-  const auto with_source = [](const std::string& text, const fact& f) {
-    return f.source.empty() ? text : absl::StrCat(text, " [", f.source, "]");
-  };
   const auto plain = [](const fact& f) { return f.value.text == "yes" || f.value.text == "no" || f.value.text == "not told"; };
   for (const fact& f : facts) {
-    if (!f.aside && !plain(f)) lines.emplace_back(f.label, with_source(f.value.text, f));
+    if (!f.aside && !plain(f)) lines.emplace_back(f.label, with_source(f));
   }
   for (const absl::string_view answer : {"yes", "no", "not told"}) {
     std::string all;
@@ -162,34 +252,68 @@ std::vector<std::pair<std::string, std::string>> gathered(const std::vector<fact
       // Neighbours of one source share it.
       const auto next = std::find_if(f + 1, facts.end(), [&](const fact& g) { return !g.aside && g.value.text == answer; });
       const bool shared = next != facts.end() && next->source == f->source;
-      absl::StrAppend(&all, all.empty() ? "" : ", ", shared ? f->label : with_source(f->label, *f));
+      absl::StrAppend(&all, all.empty() ? "" : ", ", f->label, shared || f->source.empty() ? "" : absl::StrCat(" [", f->source, "]"));
     }
     if (!all.empty()) lines.emplace_back(answer, all);
   }
   return lines;
 }
 
+/// From here on facts are read more easily in a column beside their labels.
+constexpr unsigned room_for_labels = 100;
+/// Below that there is no room for titles in the margin.
+constexpr unsigned room_for_titles = 72;
+
 } // namespace
 
+// All texts of the tool are ASCII, so bytes are columns.
+std::vector<std::string> lines_of(absl::string_view text, std::size_t width) {
+  width = std::max<std::size_t>(width, 1);
+  std::vector<std::string> lines(1);
+  for (absl::string_view word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    if (!lines.back().empty() && lines.back().size() + 1 + word.size() > width) lines.emplace_back();
+    for (; word.size() > width; word.remove_prefix(width)) lines.back() = std::string(word.substr(0, width)), lines.emplace_back();
+    absl::StrAppend(&lines.back(), lines.back().empty() ? "" : " ", word);
+  }
+  return lines;
+}
+
+void print_hanging(std::FILE* out, absl::string_view text, std::size_t indent, unsigned width) {
+  const std::size_t room = std::min(width, widest_prose) > indent ? std::min(width, widest_prose) - indent : 1;
+  absl::string_view before;
+  const std::string next_line = "\n" + std::string(indent, ' ');
+  for (const std::string& line : lines_of(text, room)) {
+    absl::FPrintF(out, "%s%s", before, line);
+    before = next_line;
+  }
+  std::fputc('\n', out);
+}
+
 void print_crowded(const document& d, std::FILE* out, unsigned width) {
+  if (width < room_for_titles) return print_text(d, out, width);
   std::size_t titles = 0, labels = 0;
   for (const section& s : d.sections) {
-    titles = std::max(titles, s.title.size());
+    if (!s.table) titles = std::max(titles, s.title.size());
     for (const auto& [label, text] : gathered(s.facts)) labels = std::max(labels, label.size());
   }
   for (const section& s : d.sections) {
     if (const auto& t = s.short_table ? s.short_table : s.table; t) {
-      print_table(out, *t, "");
+      print_table(out, *t, "", width);
       continue;
     }
     std::string title = s.title;
     for (const auto& [label, text] : gathered(s.facts)) {
-      absl::FPrintF(out, "%-*s  %-*s  ", static_cast<int>(titles), std::exchange(title, {}), static_cast<int>(labels), label);
-      print_wrapped(out, text, titles + labels + 4, width);
+      absl::FPrintF(out, "%-*s  ", static_cast<int>(titles), std::exchange(title, {}));
+      if (width < room_for_labels) {
+        print_hanging(out, absl::StrCat(label, ": ", text), titles + 4, width);
+        continue;
+      }
+      absl::FPrintF(out, "%-*s  ", static_cast<int>(labels), label);
+      print_hanging(out, text, titles + labels + 4, width);
     }
     for (const std::string& remark : s.remarks) {
       absl::FPrintF(out, "%-*s  ", static_cast<int>(titles), std::exchange(title, {}));
-      print_wrapped(out, remark, titles + 2, width);
+      print_hanging(out, remark, titles + 2, width);
     }
   }
 }
@@ -198,36 +322,21 @@ void print_text(const document& d, std::FILE* out, unsigned width) {
   bool first = true;
   for (const section& s : d.sections) {
     if (!std::exchange(first, false)) std::fputc('\n', out);
-    if (!s.title.empty()) absl::FPrintF(out, "%s\n", s.title);
+    if (!s.title.empty()) print_hanging(out, s.title, 0, width);
     print_facts(out, s.facts, width);
     if (s.table) {
-      if (!s.facts.empty()) std::fputc('\n', out);
-      print_table(out, *s.table);
+      if (std::any_of(s.facts.begin(), s.facts.end(), [](const fact& f) { return !f.aside; })) std::fputc('\n', out);
+      // The whole table where it has room, else the short one, which says the same in fewer columns.
+      const bool whole = !s.short_table || table_layout(*s.table, true, 2, width).fits(2, width);
+      table shown = whole ? *s.table : *s.short_table;
+      if (!whole) shown.columns.front().heading = s.table->columns.front().heading; // the title stands above
+      print_table(out, shown, "  ", width);
     }
     for (const std::string& remark : s.remarks) {
       std::fputs("  ", out);
-      print_wrapped(out, remark, 2, width);
+      print_hanging(out, remark, 2, width);
     }
   }
-}
-
-void print(const document& d, layout l) {
-  errno = 0; // see flush_output
-  if (json_wanted()) absl::PrintF("%s\n", to_json(d).dump(2, ' ', false, json::error_handler_t::replace));
-  else (l == layout::roomy ? print_text : print_crowded)(d, stdout, std::min(118U, terminal_width(STDOUT_FILENO)));
-  static_cast<void>(flush_output());
-}
-
-void print_line(const json& fact) {
-  absl::PrintF("%s\n", fact.dump(-1, ' ', false, json::error_handler_t::replace));
-  static_cast<void>(flush_output());
-}
-
-void print_summary(const document& d) {
-  if (!json_wanted()) return print(d);
-  json last = to_json(d);
-  last["event"] = "summary";
-  print_line(last);
 }
 
 } // namespace tool

@@ -47,11 +47,13 @@ struct column {
   std::string key; // empty: a picture, for people only
   std::string heading; // empty: for programs only, unless it has no key either
   bool right = false; // numbers stand right
+  bool spare = false; // the first to go where there is no room for all
 };
 
 struct table {
   std::vector<column> columns;
   std::vector<std::vector<value>> rows;
+  std::size_t names = 1; // so many columns say what a row is about
 };
 
 struct section {
@@ -71,10 +73,18 @@ struct document {
 };
 
 [[nodiscard]] json to_json(const document& d);
-/// Prints for people, no wider than `width` columns where words can be wrapped.
+/// The words of `text` in lines of `width` columns at most; a longer word is cut. At least one line.
+[[nodiscard]] std::vector<std::string> lines_of(absl::string_view text, std::size_t width);
+/// Prints `text`, wrapped, behind what stands in the line already; further lines begin at column `indent`.
+void print_hanging(std::FILE* out, absl::string_view text, std::size_t indent, unsigned width);
+/// Prints for people, in lines of `width` columns. A table that has no room folds its headings, then leaves out what can be
+/// spared, then goes on below under the names of its rows.
 void print_text(const document& d, std::FILE* out, unsigned width);
 /// The same in as few lines as can be read: titles in the margin, the facts that are yes, no or not told gathered.
 void print_crowded(const document& d, std::FILE* out, unsigned width);
+
+// Where all documents go. Defined in print.cpp, for which a test has another one.
+
 /// Prints `d` as the flag --json asks.
 enum class layout { roomy, crowded };
 void print(const document& d, layout l = layout::roomy);
@@ -82,5 +92,7 @@ void print(const document& d, layout l = layout::roomy);
 void print_line(const json& fact);
 /// The same at their end: `d`, as JSON an event named "summary".
 void print_summary(const document& d);
+/// For people only: a line that says what is drawn, and the picture.
+void print_picture(absl::string_view title, const std::string& picture);
 
 } // namespace tool

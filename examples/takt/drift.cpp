@@ -9,6 +9,7 @@
 #include <optional>
 #include <takt/clock/tsc_clock.hpp>
 #include <takt/timer/keeper.hpp>
+#include <unistd.h>
 
 extern absl::Flag<std::optional<tool::duration>> FLAGS_for; // defined in clocksource.cpp
 ABSL_FLAG(std::optional<tool::duration>, keeper, std::nullopt,
@@ -33,7 +34,7 @@ constexpr nanoseconds least_interval = std::chrono::milliseconds(5);
 constexpr std::int64_t most_readings = 100'000;
 /// A comparison is the narrowest of so many brackets: an interrupt cannot pass for an error.
 constexpr int brackets = 20;
-constexpr std::size_t most_rows = 12, most_bins = 20, bar_width = 50;
+constexpr std::size_t most_rows = 12, most_bins = 20;
 
 struct reading {
   nanoseconds at{}; // since the beginning
@@ -114,6 +115,7 @@ section histogram(absl::string_view key, absl::string_view title, const std::vec
   std::vector<std::size_t> bins(static_cast<std::size_t>(std::floor(*most / width) - from) + 1);
   for (const double e : errors)
     ++bins[std::min(bins.size() - 1, static_cast<std::size_t>(std::max(0.0, std::floor(e / width) - from)))];
+  const std::size_t bar_width = std::min(line_width(STDOUT_FILENO) - 36, 50U); // beside the widest numbers
   const std::size_t fullest = *std::max_element(bins.begin(), bins.end());
   s.table->columns = {{"from_ns", "from", true}, {"to_ns", "to", true}, {"readings", "readings", true}, {"", ""}};
   for (std::size_t i = 0; i < bins.size(); ++i) {
@@ -155,7 +157,7 @@ section over_time(const std::vector<reading>& alone, const std::vector<reading>&
   };
   for (std::size_t i = 0; i < most_rows; ++i) {
     const double until = std::chrono::duration<double>(length).count() * static_cast<double>(i + 1) / most_rows;
-    std::vector<value> row{{absl::StrFormat("%.1f s", until), until}};
+    std::vector<value> row{{absl::StrFormat("%.*f s", length < std::chrono::seconds(12) ? 2 : 1, until), until}};
     cells(row, alone, i);
     if (!kept.empty()) cells(row, kept, i);
     s.table->rows.push_back(std::move(row));
@@ -206,14 +208,16 @@ exit_code run() {
          std::chrono::duration<double>(compared).count()});
   s.add("every_ns", "every", time_value(static_cast<double>(interval.count())));
   s.add("hertz", "calibration", {takt::to_string(calibration), calibration.rate().hertz()});
+  s.add_aside("time_spent_ns", {"", calibration.time_spent().count()}, "");
+  s.add_aside("origin", word(as_absl(takt::name(calibration.origin()))), "");
   s.add("uncertainty_ppm", "so it may drift by",
         {absl::StrFormat("%.4f ppm", calibration.uncertainty_ppm()), calibration.uncertainty_ppm()});
   if (keeper) {
     const takt::keeper_report r = keeper->report();
     s.add("keeper_period_ns", "a keeper looked every", time_value(static_cast<double>(keeper_period->value.count())));
     s.add("keeper_looks", "and did so", {absl::StrCat(count(r.looks).text, " times"), r.looks});
-    s.add("corrected_forward", "found the clock behind", count(r.corrected_forward));
-    s.add("worked_off", "ahead", count(r.worked_off));
+    s.add("corrected_forward", "of these found it behind", count(r.corrected_forward));
+    s.add("worked_off", "had a lead to work off", count(r.worked_off));
   }
   if (!believed)
     s.remarks.push_back(

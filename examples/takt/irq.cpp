@@ -62,15 +62,10 @@ json to_json(const span& s) {
           {"cpus", std::move(cpus)}};
 }
 
-struct screen {
-  std::size_t columns = 118;
-  int rows = 0; // 0: no end, the heading stands once
-};
-
-screen measure_screen() {
+/// 0: no end, the heading stands once.
+int screen_rows() {
   winsize size{};
-  if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return {};
-  return {std::max<std::size_t>(size.ws_col, 40), size.ws_row};
+  return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
 }
 
 /// Prints spans as lines of a table under a heading that is repeated when it leaves the screen or the CPUs change.
@@ -86,10 +81,11 @@ public:
                                                                                           : 3) {}
 
   void print(const span& s) {
-    const screen now = measure_screen();
-    const std::size_t beside = (now.columns - label_width - total_width) / cell_width;
+    const unsigned columns = line_width(STDOUT_FILENO);
+    const int rows = screen_rows();
+    const std::size_t beside = (columns - label_width - total_width) / cell_width;
     const bool narrow = s.cpus.size() > beside;
-    if (const auto shown = numbers(s); shown != shown_ || (now.rows > 0 && lines_ + 2 >= now.rows && !s.whole)) {
+    if (const auto shown = numbers(s); shown != shown_ || (rows > 0 && lines_ + 2 >= rows && !s.whole)) {
       if (!shown_.empty()) std::putchar('\n');
       heading(s, narrow);
       shown_ = shown;
@@ -97,7 +93,7 @@ public:
     }
     absl::PrintF("%*s%*s", label_width, s.whole ? "mean" : absl::StrFormat("%.*f s", time_decimals_, s.end.count()),
                  total_width, rate(s, s.total()));
-    const std::size_t in_line = narrow ? (now.columns - label_width) / cell_width : s.cpus.size();
+    const std::size_t in_line = narrow ? (columns - label_width) / cell_width : s.cpus.size();
     std::size_t i = 0;
     for (const auto& [cpu, n] : s.cpus) {
       if (narrow && i++ % in_line == 0) {
@@ -153,11 +149,13 @@ exit_code run() {
         absl::StrCat(takt::interrupts_path, " has no row ", as_absl(takt::timer_interrupt_row), " on this machine"));
   }
   if (!json_wanted()) {
-    absl::PrintF("Timer interrupts a second (%s in %s), %s\n", as_absl(takt::timer_interrupt_row),
-                 takt::interrupts_path,
-                 count == 0   ? "until Ctrl-C"
-                 : count == 1 ? "once"
-                              : absl::StrCat(count, " times"));
+    print_hanging(stdout,
+                  absl::StrCat("Timer interrupts a second (", as_absl(takt::timer_interrupt_row), " in ",
+                               takt::interrupts_path, "), ",
+                               count == 0   ? "until Ctrl-C"
+                               : count == 1 ? "once"
+                                            : absl::StrCat(count, " times")),
+                  0, line_width(STDOUT_FILENO));
     static_cast<void>(flush_output());
   }
 

@@ -2,6 +2,7 @@
 #include "command.hpp"
 #include "cost.hpp"
 #include "document.hpp"
+#include "scheduling.hpp"
 #include <absl/flags/flag.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
@@ -12,7 +13,7 @@
 #include <takt/takt.hpp>
 #include <zlib.h>
 
-ABSL_FLAG(int, report_batches, 1000, "Batches of 64 reads for each road of the cost table");
+ABSL_FLAG(int, report_batches, 1000, "N: Batches of 64 reads for each road of the cost table");
 
 namespace tool {
 namespace {
@@ -72,8 +73,8 @@ section counter_section(const takt::cpu_features& cpu, const takt::counter_facts
               cpu.tsc_ratio.known() ? word(absl::StrCat(cpu.tsc_ratio.numerator, "/", cpu.tsc_ratio.denominator))
                             : not_told(),
               "CPUID 0x15 EBX/EAX");
-  s.add_aside("tsc_adjust", yes_no(cpu.tsc_adjust), "CPUID 7 EBX[1]");
-  s.add_aside("lfence_serializing", yes_no(cpu.lfence_serializing), "CPUID 0x80000021 EAX[2]");
+  s.add("tsc_adjust", "TSC_ADJUST", yes_no(cpu.tsc_adjust), "CPUID 7 EBX[1]");
+  s.add("lfence_serializing", "lfence always serializes", yes_no(cpu.lfence_serializing), "CPUID 0x80000021 EAX[2]");
   s.add("hypervisor_frequency", "rate by the hypervisor", hertz(hertz_of(cpu.hypervisor_tsc_frequency)),
         "CPUID 0x40000010");
   const auto log_source = [&](absl::string_view line) {
@@ -143,6 +144,7 @@ section verdict_section(const takt::verdict& v) {
   s.add("counter_trusted", "the counter", {v.counter_trusted ? "trusted" : "not trusted", v.counter_trusted});
   s.add("recommended_road", "road to take",
         {absl::StrCat(name_of(v.recommended), ": ", how_to_take(v.recommended)), std::string(name_of(v.recommended))});
+  s.add_aside("how", word(how_to_take(v.recommended)), "");
   // One reason against outweighs all that speak for it, so it is told first.
   if (!against.empty()) s.add("against", "because", {absl::StrJoin(against, "; "), against});
   s.add("reasons", against.empty() ? "because" : "although",
@@ -152,9 +154,9 @@ section verdict_section(const takt::verdict& v) {
 
 section clock_source_section(const takt::counter_facts& facts) {
   section s{"clock_sources", "Clock sources", {}, {}, {}};
-  s.add("current", "current", facts.current_source.empty() ? not_told() : word(facts.current_source), "sysfs clocksource0/current_clocksource");
+  s.add("current", "current", facts.current_source.empty() ? not_told() : word(facts.current_source), "sysfs current_clocksource");
   s.add("available", "available", facts.available_sources.empty() ? not_told() : list(facts.available_sources),
-        "sysfs clocksource0/available_clocksource");
+        "sysfs available_clocksource");
   return s;
 }
 
@@ -208,7 +210,7 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
         "resolution of CLOCK_MONOTONIC_COARSE");
   const found_config config = kernel_configuration();
   std::optional<std::string> mode;
-  std::string mode_source = absl::StrCat(config.source, ", as it was built");
+  std::string mode_source = config.source;
   switch (config.config.tick) {
   case takt::tick_mode::not_told: break;
   case takt::tick_mode::periodic: mode = "periodic"; break;
@@ -225,7 +227,7 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
   s.add("mode", "tickless mode", optional_word(mode), mode_source);
   const auto resolution = takt::clock_resolution(CLOCK_MONOTONIC, ec);
   s.add("high_resolution_timers", "high resolution timers",
-        yes_no(ec ? std::nullopt : std::optional(resolution == 1ns)), "clock_getres(CLOCK_MONOTONIC) is 1 ns");
+        yes_no(ec ? std::nullopt : std::optional(resolution == 1ns)), "clock_getres is 1 ns");
   const auto full = takt::nohz_full_cpus(ec);
   const bool not_built_in = config.config.tick == takt::tick_mode::periodic || config.config.tick == takt::tick_mode::idle;
   const bool no_file = ec == std::errc::no_such_file_or_directory;
@@ -245,13 +247,15 @@ section tick_section(const takt::timer_interrupts& interrupts, std::error_code i
   }
   if (interrupts.cpus.size() > words.size()) words.push_back("...");
   const bool told = !interrupts_error && !interrupts.cpus.empty();
+  const double total = static_cast<double>(interrupts.total()) / seconds;
+  const std::string source = interrupts_error ? absl::StrCat("/proc/interrupts: ", interrupts_error.message())
+                                              : "/proc/interrupts, while this ran";
   s.add("timer_interrupts_per_second", "interrupts/s by CPU",
-        told ? value{absl::StrCat(absl::StrJoin(words, ", "),
-                                  absl::StrFormat("  (all: %.0f)", static_cast<double>(interrupts.total()) / seconds)),
-                     rates}
+        told ? value{absl::StrFormat("%s (all: %.0f) in %.1f s", absl::StrJoin(words, ", "), total, seconds), rates}
              : not_told(),
-        interrupts_error ? absl::StrCat("/proc/interrupts: ", interrupts_error.message())
-                         : absl::StrFormat("/proc/interrupts, while this ran (%.1f s)", seconds));
+        source);
+  s.add_aside("timer_interrupts_total_per_second", told ? value{"", total} : not_told(), source);
+  s.add_aside("timer_interrupts_counted_s", told ? value{"", seconds} : not_told(), source);
   return s;
 }
 
@@ -259,8 +263,11 @@ section slack_section() {
   section s{"slack", "Timer slack", {}, {}, {}};
   std::error_code ec;
   const auto slack = takt::timer_slack(ec);
-  s.add("own_ns", "of this process", ec ? not_told() : time_value(static_cast<double>(slack.count())),
-        "prctl PR_GET_TIMERSLACK");
+  const auto policy = policy_of(0);
+  s.add("own_ns", "of this process",
+        ec ? not_told() : value{slack_under(slack, policy), slack.count()}, "prctl PR_GET_TIMERSLACK");
+  s.add_aside("policy", policy ? word(policy->name) : not_told(), "sched_getscheduler");
+  s.add_aside("in_effect", policy ? yes_no(!policy->real_time) : not_told(), "the scheduling policy");
   return s;
 }
 

@@ -34,9 +34,9 @@ ABSL_FLAG(std::string, periods, "",
           "A-B: For --machine (default 10ms-3s) and --fleet (1s-60s): the shortest and the longest period of a timer");
 ABSL_FLAG(bool, uniform, false, "Draw periods evenly between these, not as many in each octave");
 ABSL_FLAG(tool::duration, length, tool::duration{tool::simulated_length},
-          "TIME: For these two: so much of their lives");
+          "TIME: For --machine and --fleet: so much of their lives");
 ABSL_FLAG(int, seeds, 0,
-          "N: Machines of each kind; 0: 8 of --machine, else 1 of the largest kind to 64 of the smallest");
+          "N: Draw so many machines of each kind; 0: 8 of --machine, else as many as make the figures good, 1 to 64");
 ABSL_FLAG(tool::duration, phase, tool::duration{std::chrono::minutes(1)},
           "TIME: For --fleet: each machine has a phase below that");
 ABSL_FLAG(tool::duration, clock_error, tool::duration{std::chrono::milliseconds(1)},
@@ -61,12 +61,6 @@ value ratio_value(double r) { return r == 0 ? not_told() : number(r, 2); }
 std::string time_text(nanoseconds t) { return time_value(static_cast<double>(t.count())).text; }
 value time_or_zero(nanoseconds t) { return {time_text(t), t.count()}; }
 double seconds_of(nanoseconds t) { return std::chrono::duration<double>(t).count(); }
-
-void print_picture(absl::string_view title, const std::string& picture) {
-  if (json_wanted()) return;
-  absl::PrintF("\n%s\n%s", title, picture);
-  static_cast<void>(flush_output());
-}
 
 // all kinds of machines
 
@@ -114,11 +108,12 @@ exit_code simulate_cells(std::uint64_t seed, std::size_t seeds, drawing& svg) {
   section about{"simulation", "How many wake-ups would it be?", {}, {}, {}};
   const auto told = static_cast<std::size_t>(
       std::count_if(sums.begin(), sums.end(), [](const summary& s) { return s.machines != 0; }));
+  constexpr char these[] =
+      "1 to 128 processes of 1 to 16 timers, periods of 10 ms to 3 s, slack 10 %, 30 % or 1 to 50 %";
   about.add(
       "kinds", "kinds of machines",
-      {absl::StrCat(told,
-                    ": 1 to 128 processes of 1 to 16 timers, periods of 10 ms to 3 s, slack 10 %, 30 % or 1 to 50 %"),
-       told});
+      {absl::StrCat(told, ": ", these), told});
+  about.add_aside("these", word(these), "");
   about.add("machines", "machines", count(machines));
   about.add("length_ns", "of each", time_or_zero(simulated_length));
   about.add("seed", "drawn from seed", {absl::StrCat(seed), seed});
@@ -227,6 +222,7 @@ section about_workload(const char* title, const workload& w, nanoseconds length)
         {absl::StrCat(time_text(w.shortest), " to ", time_text(w.longest),
                       w.uniform_periods ? ", evenly" : ", as many in each octave"),
          json{w.shortest.count(), w.longest.count()}});
+  s.add_aside("uniform_periods", yes_no(w.uniform_periods), "");
   s.add("slack_share", "may be late by",
         {absl::StrFormat("%.3g to %.3g %% of the period", 100 * w.least_slack, 100 * w.most_slack),
          json{w.least_slack, w.most_slack}});

@@ -1,18 +1,34 @@
 #include "simulation_picture.hpp"
+#include "command.hpp"
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <algorithm>
 #include <cmath>
+#include <unistd.h>
 
 namespace tool {
 namespace {
 
-template <class Rows> int width_of_labels(const Rows& rows) {
-  std::size_t width = 0;
-  for (const auto& row : rows) width = std::max(width, row.label.size());
-  return static_cast<int>(width);
-}
+/// Where the rows of a picture are drawn: beside their labels, or below them where lines are too short for that.
+struct drawing_room {
+  template <class Rows> explicit drawing_room(const Rows& rows) {
+    constexpr std::size_t least = 24, most = 72;
+    for (const auto& row : rows) labels = std::max(labels, row.label.size());
+    const std::size_t width = line_width(STDOUT_FILENO);
+    beside = labels + 4 + least <= width;
+    columns = std::min(most, width - (beside ? labels + 4 : 4));
+  }
+  /// `drawn` with its label, and an end of line.
+  [[nodiscard]] std::string line(absl::string_view label, absl::string_view drawn) const {
+    if (beside) return ended(absl::StrFormat("  %-*s  %s", static_cast<int>(labels), label, drawn));
+    return absl::StrCat(label.empty() ? "" : absl::StrCat("  ", label, "\n"), ended(absl::StrCat("    ", drawn)));
+  }
+  static std::string ended(const std::string& text) { return absl::StrCat(absl::StripTrailingAsciiWhitespace(text), "\n"); }
+
+  std::size_t labels = 0, columns = 0;
+  bool beside = true;
+};
 
 /// A logarithmic scale from 1 to the first of 2, 5, 10, 20 ... that is not below `most`.
 struct log_scale {
@@ -56,10 +72,12 @@ std::string svg_head(double width, double height) {
 } // namespace
 
 std::string draw_ratios_text(std::span<const ratio_bar> bars) {
-  constexpr std::size_t columns = 72;
+  const drawing_room room(bars);
+  const std::size_t columns = room.columns;
   const log_scale scale = scale_of(bars);
-  const auto column = [&](double x) { return static_cast<std::size_t>(std::lround(scale.at(x) * (columns - 1))); };
-  const int width = width_of_labels(bars);
+  const auto column = [&](double x) {
+    return static_cast<std::size_t>(std::lround(scale.at(x) * static_cast<double>(columns - 1)));
+  };
   std::string out;
   for (const ratio_bar& b : bars) {
     std::string line(columns, ' ');
@@ -67,17 +85,18 @@ std::string draw_ratios_text(std::span<const ratio_bar> bars) {
     std::fill(line.begin() + static_cast<std::ptrdiff_t>(from), line.begin() + static_cast<std::ptrdiff_t>(to), '-');
     line[from] = line[to] = '|';
     line[column(b.mean)] = 'o';
-    absl::StrAppend(&out, absl::StripTrailingAsciiWhitespace(absl::StrFormat("  %-*s  %s", width, b.label, line)),
-                    "\n");
+    absl::StrAppend(&out, room.line(b.label, line));
   }
-  std::string marks(columns, '-'), numbers(columns + 8, ' ');
+  std::string marks(columns, '-'), numbers;
   for (const double m : scale.marks) {
     const std::string text = absl::StrFormat("%g", m);
     marks[column(m)] = '+';
-    numbers.replace(column(m), text.size(), text);
+    const std::size_t at = std::min(column(m), columns - text.size());
+    if (at < numbers.size() + (numbers.empty() ? 0 : 1)) continue; // no room
+    numbers.resize(at, ' ');
+    numbers += text;
   }
-  return absl::StrCat(out, absl::StrFormat("  %*s  %s\n", width, "", marks),
-                      absl::StripTrailingAsciiWhitespace(absl::StrFormat("  %*s  %s", width, "", numbers)), "\n");
+  return absl::StrCat(out, room.line("", marks), room.line("", numbers));
 }
 
 std::string draw_ratios_svg(std::span<const ratio_bar> bars) {
@@ -103,25 +122,22 @@ std::string draw_ratios_svg(std::span<const ratio_bar> bars) {
 }
 
 std::string draw_loads_text(std::span<const load_strip> strips, std::chrono::nanoseconds length) {
-  constexpr std::size_t columns = 72;
+  const drawing_room room(strips);
   constexpr char marks[] = " .:-=+*#%@";
   constexpr int last_mark = static_cast<int>(sizeof marks) - 2;
   std::uint32_t most = 1;
   for (const load_strip& s : strips) most = std::max(most, peak_of(s.moments));
-  const int width = width_of_labels(strips);
   std::string out;
   for (const load_strip& s : strips) {
     std::string line;
-    for (const std::uint32_t n : busiest(s.moments, columns)) {
+    for (const std::uint32_t n : busiest(s.moments, room.columns)) {
       const double share = n == 0 ? 0 : most == 1 ? 1 : std::log(double{1} * n) / std::log(double{1} * most);
       line += n == 0 ? ' ' : marks[1 + std::lround(share * (last_mark - 1))];
     }
-    absl::StrAppend(&out, absl::StripTrailingAsciiWhitespace(absl::StrFormat("  %-*s  %s", width, s.label, line)),
-                    "\n");
+    absl::StrAppend(&out, room.line(s.label, line));
   }
   const std::string end = absl::StrFormat("%.4g s", std::chrono::duration<double>(length).count());
-  absl::StrAppendFormat(&out, "  %*s  0%*s\n", width, "", static_cast<int>(columns) - 1, end);
-  return out;
+  return absl::StrCat(out, room.line("", absl::StrFormat("0%*s", static_cast<int>(room.columns) - 1, end)));
 }
 
 std::string draw_loads_svg(std::span<const load_strip> strips, std::chrono::nanoseconds length) {

@@ -1,6 +1,7 @@
 // takt slack - how late the kernel may wake a process, of this one, of another or of all; and to say so.
 #include "command.hpp"
 #include "document.hpp"
+#include "scheduling.hpp"
 #include <absl/flags/flag.h>
 #include <absl/strings/ascii.h>
 #include <absl/strings/numbers.h>
@@ -36,25 +37,6 @@ value name_of(pid_t pid) {
   return {shown, name};
 }
 
-struct policy {
-  std::string name;
-  bool real_time;
-};
-
-std::optional<policy> policy_of(pid_t pid) {
-  int number = 0;
-  if (takt::linux_os::scheduling_policy(pid, number) != 0) return std::nullopt;
-  switch (number) {
-  case SCHED_OTHER: return policy{"SCHED_OTHER", false};
-  case SCHED_BATCH: return policy{"SCHED_BATCH", false};
-  case SCHED_IDLE: return policy{"SCHED_IDLE", false};
-  case SCHED_FIFO: return policy{"SCHED_FIFO", true};
-  case SCHED_RR: return policy{"SCHED_RR", true};
-  case SCHED_DEADLINE: return policy{"SCHED_DEADLINE", true};
-  default: return policy{absl::StrCat("policy ", number), false};
-  }
-}
-
 /// The error of looking at or setting another process's slack, in words that help.
 exit_code refused(pid_t pid, std::error_code ec) {
   const std::string whose = absl::StrCat("timer slack of process ", pid);
@@ -66,7 +48,7 @@ exit_code refused(pid_t pid, std::error_code ec) {
     return could_not(absl::StrCat(whose, ": ", ec.message(), "; that of others needs CAP_SYS_NICE, even to look at"));
   }
   if (ec == takt::errc::no_effect)
-    return could_not(absl::StrCat(whose, ": it is under a real-time policy, which knows no slack; nothing changed"));
+    return could_not(absl::StrCat(whose, ": it is under a real-time policy, where the kernel ignores slack; nothing changed"));
   return could_not(whose, ec);
 }
 
@@ -75,11 +57,11 @@ section about(pid_t pid, nanoseconds slack, std::optional<nanoseconds> before) {
   s.add("pid", "process", {absl::StrCat(pid), pid});
   s.add("name", "name", name_of(pid));
   if (before) s.add("before_ns", "slack before", slack_value(*before));
-  s.add("slack_ns", "slack", slack_value(slack));
   const auto p = policy_of(pid);
+  s.add("slack_ns", "slack", {slack_under(slack, p), slack.count()});
   s.add("policy", "scheduling policy", p ? word(p->name) : not_told());
   s.add("in_effect", "in effect",
-        p ? value{p->real_time ? "no: a real-time policy has none" : "yes", !p->real_time} : not_told());
+        p ? value{p->real_time ? "no: the kernel ignores slack under a real-time policy" : "yes", !p->real_time} : not_told());
   return s;
 }
 
@@ -110,11 +92,16 @@ exit_code show_all() {
   std::sort(processes.begin(), processes.end(), [](const process& a, const process& b) { return a.pid < b.pid; });
 
   section s{"slack", "Timer slack of the first thread of each process", {}, table{}, {}};
-  s.table->columns = {{"pid", "pid", true}, {"name", "name"}, {"slack_ns", "slack", true}};
+  s.table->columns = {{"pid", "pid", true}, {"name", "name"}, {"slack_ns", "slack", true}, {"policy", "scheduling policy"},
+                      {"in_effect", ""}};
   std::map<nanoseconds, int> by_slack;
+  std::size_t real_time = 0;
   for (const process& p : processes) {
-    s.table->rows.push_back({{absl::StrCat(p.pid), p.pid}, name_of(p.pid), slack_value(p.slack)});
+    const auto under = policy_of(p.pid);
+    s.table->rows.push_back({{absl::StrCat(p.pid), p.pid}, name_of(p.pid), slack_value(p.slack),
+                             under ? word(under->name) : not_told(), yes_no(under ? std::optional(!under->real_time) : std::nullopt)});
     ++by_slack[p.slack];
+    real_time += under && under->real_time;
   }
   std::vector<std::string> words;
   json counts = json::array();
@@ -127,6 +114,8 @@ exit_code show_all() {
   s.add("not_permitted", "not permitted",
         {absl::StrCat(count(not_permitted).text, not_permitted > 0 ? " (to look at them needs CAP_SYS_NICE)" : ""),
          not_permitted});
+  s.add("real_time", "under a real-time policy",
+        {absl::StrCat(count(real_time).text, real_time > 0 ? " (the kernel ignores slack there)" : ""), real_time});
   print({{std::move(s)}});
   return exit_code::done;
 }
@@ -200,7 +189,7 @@ extern const command slack_command{
     "running process,\n"
     "for as long as it lives. To look at another process, and to set its slack, CAP_SYS_NICE is needed. Under a "
     "real-time policy\n"
-    "the kernel knows no slack and setting it is refused here, because it would have no effect.",
+    "the kernel ignores slack, newer ones show 0 ns, and setting it is refused here, because it would have no effect.",
     "takt slack --set 5ms -- make   # a build does not mind waking up late",
     {"pid", "all", "set"},
     &run,

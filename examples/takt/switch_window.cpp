@@ -25,6 +25,8 @@ namespace {
 using std::chrono::nanoseconds;
 using monotonic = takt::posix_clock<CLOCK_MONOTONIC>;
 
+/// What is kept of each run is some 150 bytes.
+constexpr int most_runs = 1'000'000;
 /// A read that took more than so many times the usual was held up: interrupted, or retried because the kernel was just
 /// writing what the vDSO reads.
 constexpr double slow_read = 3;
@@ -165,6 +167,7 @@ section summary(const std::vector<run>& runs, const usual_costs& usual) {
   s.table->columns = {{"switched", "switched"}, {"migrated", "migrated"}, {"runs", "runs", true},
                       {"latency_ns", "latency", true}, {"first_read_ns", "first read", true},
                       {"slow_reads", "slow reads", true}, {"shift_ns", "shift", true}, {"shift_spread_ns", "+/-", true}};
+  s.table->names = 2;
   std::vector<run> with, without;
   for (const bool switched : {false, true}) {
     for (const bool migrated : {false, true}) {
@@ -217,7 +220,7 @@ exit_code run_command() {
   const int wanted = absl::GetFlag(FLAGS_runs);
   const nanoseconds interval = absl::GetFlag(FLAGS_sleep).value;
   const bool provoke = absl::GetFlag(FLAGS_provoke);
-  if (wanted <= 0) return wrong_usage("--runs wants a number above zero");
+  if (wanted <= 0 || wanted > most_runs) return wrong_usage("--runs wants a number from 1 to 1000000");
   if (interval <= nanoseconds::zero() || interval > std::chrono::minutes(1)) return wrong_usage("--sleep wants a time above zero, a minute at most");
   if (provoke && !may_change_this_machine("--provoke")) return exit_code::wrong_usage;
 

@@ -59,8 +59,9 @@ exit_code run() {
   }
 
   section s{"sync", "Counters of each pair of CPUs: the second less the first", {}, table{}, {}};
+  s.table->names = 2;
   s.table->columns = {{"cpu", "cpu", true}, {"other", "other", true}, {"least_ns", "at least", true}, {"most_ns", "at most", true},
-                      {"round_trip_ns", "fastest there and back", true}, {"rounds", "rounds", true}, {"agree", "agree"}};
+                      {"round_trip_ns", "fastest there and back", true}, {"rounds", "rounds", true}, {"agree", "agree"}, {"why_not", ""}};
   std::vector<takt::counter_offset> measured;
   nanoseconds largest{};
   const auto number_of = [](unsigned n) { return value{absl::StrCat(n), n}; };
@@ -69,6 +70,7 @@ exit_code run() {
     if (p.error) {
       for (int i = 0; i < 4; ++i) row.push_back(not_told());
       row.push_back({absl::StrCat("not compared: ", p.error.message()), nullptr});
+      row.push_back(word(p.error.message()));
     } else {
       measured.push_back(p.offset);
       const auto bounds = in_nanoseconds(p.offset, calibration.rate());
@@ -80,8 +82,9 @@ exit_code run() {
                                                        (bounds.most - bounds.least).count()}
                                                : not_told());
       row.push_back(count(p.offset.rounds));
-      const char* const text = p.offset.agrees() ? "yes" : p.offset.moved() ? "no: the offset changes" : "no: a step back was seen";
-      row.push_back({text, p.offset.agrees()});
+      const char* const why = p.offset.moved() ? "the offset changes" : "a step back was seen";
+      row.push_back(p.offset.agrees() ? yes_no(true) : value{absl::StrCat("no: ", why), false});
+      row.push_back(p.offset.agrees() ? value{"", nullptr} : word(why));
     }
     s.table->rows.push_back(std::move(row));
   }
@@ -92,6 +95,8 @@ exit_code run() {
   s.add("cpus", "CPUs", {cpu_list(cpus), cpus});
   s.add("pairs", "pairs compared",
         {absl::StrCat(count(measured.size()).text, " of ", count(wanted).text, stopped ? " (stopped)" : ""), measured.size()});
+  s.add_aside("pairs_wanted", count(wanted), "");
+  s.add_aside("stopped", yes_no(stopped), "");
   s.add("cpus_agree", "the counters agree", yes_no(facts.cpus_agree));
   s.add("largest_ns", "apart by at most", !measured.empty() && calibration.rate().known() ? time_value(static_cast<double>(largest.count()))
                                                                                           : not_told());

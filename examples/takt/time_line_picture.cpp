@@ -1,10 +1,12 @@
 #include "time_line_picture.hpp"
+#include "command.hpp"
 #include "planner.hpp"
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_replace.h>
 #include <algorithm>
+#include <unistd.h>
 
 namespace tool {
 namespace {
@@ -13,11 +15,11 @@ using std::chrono::nanoseconds;
 
 char digit(std::size_t n) { return n == 0 ? ' ' : n <= 9 ? static_cast<char>('0' + n) : '+'; }
 
-std::string cells(const std::vector<nanoseconds>& times, const picture_frame& frame) {
-  std::vector<std::size_t> counts(frame.columns);
+std::string cells(const std::vector<nanoseconds>& times, const picture_frame& frame, std::size_t columns) {
+  std::vector<std::size_t> counts(columns);
   for (const nanoseconds t : times) {
     if (t < nanoseconds::zero() || t >= frame.length) continue;
-    ++counts[static_cast<std::size_t>(t * static_cast<std::int64_t>(frame.columns) / frame.length)];
+    ++counts[static_cast<std::size_t>(t * static_cast<std::int64_t>(columns) / frame.length)];
   }
   std::string text;
   for (const std::size_t n : counts) text += digit(n);
@@ -44,22 +46,25 @@ std::string draw_text(const std::vector<picture_panel>& panels, const picture_fr
     for (const auto& row : p.rows) label_width = std::max(label_width, row.label.size());
   }
   const auto width = static_cast<int>(label_width);
-  // The axis: a mark every tenth, its time under it.
-  std::string marks(frame.columns, '-'), times(frame.columns + 12, ' ');
+  const std::size_t beside = line_width(STDOUT_FILENO) - std::min(line_width(STDOUT_FILENO), static_cast<unsigned>(width) + 4);
+  const std::size_t columns = std::min(frame.columns, std::max<std::size_t>(beside, 16));
+  // The axis: a mark every tenth, its time under it where there is room.
+  std::string marks(columns, '-'), times;
   for (int i = 0; i < 10; ++i) {
-    const std::size_t at = frame.columns * static_cast<std::size_t>(i) / 10;
+    const std::size_t at = columns * static_cast<std::size_t>(i) / 10;
     marks[at] = '+';
     const std::string text = absl::StrFormat("%.4g%s", milliseconds(frame.length) * i / 10, i == 0 ? " ms" : "");
-    times.replace(at, text.size(), text);
+    if (at + text.size() > columns || (i > 0 && at <= times.size())) continue;
+    times.resize(at, ' ');
+    times += text;
   }
-  times.erase(times.find_last_not_of(' ') + 1);
   std::string out;
   for (const auto& p : panels) {
     absl::StrAppend(&out, "\n", p.title, "\n");
     for (const auto& row : p.rows) {
       const bool all = &row == &p.rows.back();
       if (all) absl::StrAppendFormat(&out, "  %*s  %s\n", width, "", marks);
-      const std::string line = cells(all ? times_together(row.wake_ups, frame.together) : row.wake_ups, frame);
+      const std::string line = cells(all ? times_together(row.wake_ups, frame.together) : row.wake_ups, frame, columns);
       absl::StrAppend(&out, absl::StripTrailingAsciiWhitespace(absl::StrFormat("  %-*s  %s", width, row.label, line)),
                       "\n");
     }

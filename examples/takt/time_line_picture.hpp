@@ -22,7 +22,7 @@ struct picture_panel {
 struct picture_frame {
   std::chrono::nanoseconds length = std::chrono::milliseconds(500);
   std::chrono::nanoseconds together = std::chrono::microseconds(500);
-  std::size_t columns = 100;
+  std::size_t columns = 100; ///< at most: fewer where lines are shorter
 };
 
 /// Returns: lines of ASCII. A cell of a process says how often it woke up, one of the last row how many times the machine

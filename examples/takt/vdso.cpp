@@ -9,8 +9,10 @@
 #include <cstdio>
 #include <takt/kernel/vdso.hpp>
 #include <tuple>
+#include <unistd.h>
 
-ABSL_FLAG(std::string, dump, "", "FILE: Write the ELF image to FILE, for objdump and the like, and show nothing else");
+ABSL_FLAG(std::string, dump, "",
+          "FILE: Write the ELF image to FILE, for objdump and the like, and show no more than that; -: to standard output");
 
 namespace tool {
 namespace {
@@ -90,7 +92,15 @@ section clock_section() {
 }
 
 exit_code dump(const takt::elf::image& image, const std::string& path) {
+  const bool to_output = path == "-"; // on which then is nothing else
+  if (to_output && json_wanted()) return wrong_usage("--dump - leaves no place for --json");
+  if (to_output && isatty(STDOUT_FILENO) != 0) return wrong_usage("--dump - wants a file or a pipe: an ELF image is no text");
   if (image.bytes().empty()) return could_not("the kernel gave this process no vDSO");
+  if (to_output) {
+    errno = 0; // see flush_output
+    static_cast<void>(std::fwrite(image.bytes().data(), 1, image.bytes().size(), stdout));
+    return exit_code::done;
+  }
   std::FILE* const file = std::fopen(path.c_str(), "wb");
   if (file == nullptr) return could_not(path, std::error_code(errno, std::generic_category()));
   bool written = std::fwrite(image.bytes().data(), 1, image.bytes().size(), file) == image.bytes().size();

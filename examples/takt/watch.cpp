@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <takt/observe/clock_watch.hpp>
+#include <unistd.h>
 
 ABSL_FLAG(tool::duration, period, tool::duration{std::chrono::seconds(1)}, "TIME: From one look at the clocks to the next");
 extern absl::Flag<std::optional<tool::duration>> FLAGS_for; // ABSL_DECLARE_FLAG would make a variable of a keyword
@@ -61,12 +62,13 @@ struct totals {
   }
 };
 
-section summary(const takt::clock_watch& watch, const totals& t, nanoseconds watched) {
+section summary(const takt::clock_watch& watch, const totals& t, nanoseconds period, nanoseconds watched) {
   section s{"watch", "What happened to the clocks", {}, {}, {}};
   const auto ns = [](nanoseconds d) { return time_value(static_cast<double>(d.count())); };
   unsigned long long all = 0;
   for (const auto& [kind, n] : t.events) all += n;
   s.add("watched_ns", "watched for", ns(watched));
+  s.add("period_ns", "a look every", ns(period));
   s.add("events", "events", count(all));
   for (const auto& [kind, n] : t.events) {
     std::string key(name(kind));
@@ -102,9 +104,12 @@ exit_code run_command() {
   if (ec) return could_not("the kernel gives no timer to wait on", ec);
   const auto start = steady_clock::now(), end = start + (span ? std::min(span->value, longest) : longest);
   if (!json_wanted()) {
-    absl::PrintF("Watching the clocks, a look every %s and whenever the kernel tells, %s. Times are UTC.\n",
-                 time_value(static_cast<double>(period.count())).text,
-                 span ? absl::StrCat("for ", time_value(static_cast<double>(span->value.count())).text) : "until Ctrl-C");
+    print_hanging(stdout,
+                  absl::StrFormat("Watching the clocks, a look every %s and whenever the kernel tells, %s. Times are UTC.",
+                                  time_value(static_cast<double>(period.count())).text,
+                                  span ? absl::StrCat("for ", time_value(static_cast<double>(span->value.count())).text)
+                                       : "until Ctrl-C"),
+                  0, line_width(STDOUT_FILENO));
     static_cast<void>(flush_output());
   }
   totals t;
@@ -115,7 +120,7 @@ exit_code run_command() {
     for (const watch_event& e : events) {
       ++t.events[e.kind];
       if (json_wanted()) print_line(as_json(e));
-      else absl::PrintF("%s  %s\n", utc(e), to_string(e));
+      else absl::PrintF("%s  ", utc(e)), print_hanging(stdout, to_string(e), 4, line_width(STDOUT_FILENO));
     }
     if (!events.empty()) static_cast<void>(flush_output());
   };
@@ -126,7 +131,7 @@ exit_code run_command() {
   if (ec) return could_not("the kernel's timer cannot be waited for", ec);
   tell(watch.look(ec));
   const nanoseconds watched = steady_clock::now() - start;
-  print_summary({{summary(watch, t, watched)}});
+  print_summary({{summary(watch, t, period, watched)}});
   return exit_code::done;
 }
 

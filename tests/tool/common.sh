@@ -1,7 +1,8 @@
 # common.sh - sourced by every script here: how a test runs the tool and says what it expects.
-#   sh NAME_test.sh TAKT JSON_VALUE REPORT_CHECK VERSION
+#   sh NAME_test.sh TAKT JSON_VALUE REPORT_CHECK VERSION FACTS
 set -u
-takt=$1 json_value=$2 report_check=$3 version=$4
+unset COLUMNS
+takt=$1 json_value=$2 report_check=$3 version=$4 facts=$5
 # Not only ours to read: some of it is run as another user.
 work=$(mktemp -d "${TMPDIR:-/tmp}/takt-tool.XXXXXX") && chmod 755 "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -82,6 +83,44 @@ emptied_pipe() {
   rm "$work/full"
 }
 
+# fits WIDTH COMMAND...: no line of it is longer.
+fits() {
+  wide=$1
+  shift
+  run 0 "$@"
+  awk -v wide="$wide" 'length > wide { exit 1 }' "$out" || fail "lines of more than $wide columns: $*"
+}
+
+# What a flag of a command may not be, for each that its help lists.
+strict() {
+  wrong_usage "$1" --
+  sed -n 's/^  \(--[a-z-]*\)  .*/\1/p' "$work/help" | grep -v '^--help$' >"$work/switches"
+  sed -n 's/^  \(--[a-z-]*\) \([A-Z][A-Zx-]*\) .*/\1 \2/p' "$work/help" >"$work/values"
+  while read -r flag; do
+    wrong_usage "$1" "$flag=perhaps"
+    wrong_usage "$1" "$flag="
+    wrong_usage "$1" "$flag" "$flag"
+    complains "$flag is given twice"
+    wrong_usage "$1" "$(echo "$flag" | sed 's/\(.*[a-z]\)-/\1_/')x"
+  done <"$work/switches"
+  while read -r flag kind; do
+    case $kind in TIME) value=20ms ;; N | PID) value=1 ;; *) value=x ;; esac
+    wrong_usage "$1" "$flag"
+    wrong_usage "$1" "$flag="
+    wrong_usage "$1" "$flag" ''
+    wrong_usage "$1" "$flag" --json
+    complains "$flag wants a value"
+    wrong_usage "$1" "$flag" $value "$flag=$value"
+    complains "$flag is given twice"
+    case $kind in
+    TIME) bad='inf -inf 99999999999999h 1e999s 5 0x5ms 1ms1 -' ;;
+    N | PID) bad='99999999999999999999 -99999999999999999999 1.5 1e3 nan -' ;;
+    *) bad= ;;
+    esac
+    for value in $bad; do wrong_usage "$1" "$flag" "$value"; done
+  done <"$work/values"
+}
+
 # What holds for every subcommand. every COMMAND ARG...: the arguments make it short and able to print JSON.
 every() {
   name=$1
@@ -91,6 +130,8 @@ every() {
   says '^Example:'
   says '^  takt '
   says '--json'
+  cp "$out" "$work/help"
+  strict "$name"
   wrong_usage "$name" --no-such-flag
   wrong_usage "$name" --no-such-flag=1
   wrong_usage "$name" stray
@@ -98,6 +139,19 @@ every() {
   done_by "$name" "$@"
   done_by "$name" --json "$@"
   json >/dev/null
+
+  # What it says to people it says to programs.
+  run 0 "$facts" "$name" "$@"
+  ! grep 'on the screen alone: ' "$out" >&2 || fail "programs are not told everything: $name"
+
+  # It can be read on any terminal, and where there is none.
+  fits 80 "$takt" "$name" "$@"
+  for width in 40 72 118; do fits $width env COLUMNS=$width "$takt" "$name" "$@"; done
+  # What is to be copied stands in one line.
+  for width in 40 80; do
+    COLUMNS=$width "$takt" "$name" --help | sed '/^Example:/,$d' | awk -v wide=$width 'length > wide { exit 1 }' ||
+      fail "help wider than $width columns: $name"
+  done
 
   # Output that cannot be written is a failure, and no signal.
   run 1 sh -c 'exec "$@" >/dev/full' sh "$takt" "$name" "$@"

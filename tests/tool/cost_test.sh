@@ -11,6 +11,7 @@ json /cost/rows/0/median_ns /cost/rows/0/p99_ns | awk '$1 <= 0 { exit 1 }' || fa
 done_by cost --repetitions 2 --clocks tsc_clock --json
 same 'its own clocks' "$(sed -n 's/.*"clock": "\(.*\)".*/\1/p' "$out" | sort -u | paste -sd' ')" 'takt::fast_tsc_clock takt::tsc_clock'
 wrong_usage cost --clocks no_such_clock --repetitions 2
+for bad in , ' ' ,,; do wrong_usage cost --clocks "$bad"; done
 wrong_usage cost --clocks tai,no_such_clock --repetitions 2
 complains no_such_clock
 # Before anything is changed, and before anybody asks whether it may be.

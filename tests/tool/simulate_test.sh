@@ -66,6 +66,7 @@ complains 'no window'
 could_not simulate --windows "$work/none"
 could_not simulate --windows "$work"
 could_not simulate --seeds 1 --svg "$work/no/such/directory"
+wrong_usage simulate --seeds 1 --svg -
 
 for bad in 8 x 0x1 1x0 1x1x1 axb 1000000x1 ''; do wrong_usage simulate --machine "$bad"; done
 for bad in 0 x 1x1x1x1 100001 1000x1000 1x1x1001; do wrong_usage simulate --fleet "$bad"; done

@@ -24,6 +24,10 @@ wrong_usage slack -- true
 wrong_usage slack --set 1us --pid $$ -- true
 wrong_usage slack --set 1us --json -- true
 wrong_usage slack --set 1us true
+wrong_usage slack --set 1us --
+complains 'wants a command'
+wrong_usage slack --pid 1 --pid $$
+complains 'twice'
 
 for bad in 0ns 0 -1us 5 many 1parsec ''; do wrong_usage slack --set "$bad"; done
 for bad in 0 -1 x '' 99999999999; do wrong_usage slack --pid "$bad"; done
@@ -57,6 +61,19 @@ fi
 if chrt -f -p 1 $other 2>/dev/null && [ -n "$before" ]; then
   could_not slack --pid $other --set 6ms
   complains 'real-time'
+  # It says why there is none, whether the kernel shows 0 or what was set before.
+  done_by slack --pid $other
+  says 'slack  .*, which the kernel ignores under SCHED_FIFO\|slack  .*: the kernel grants none under SCHED_FIFO'
+  says 'in effect  *no: the kernel ignores slack under a real-time policy'
+  done_by slack --pid $other --json
+  same 'in effect' "$(json /slack/policy /slack/in_effect | paste -sd' ')" 'SCHED_FIFO false'
+  done_by slack --all
+  says 'under a real-time policy  *[1-9].*ignores'
+  says "^ *$other  sleep .* SCHED_FIFO"
+  run 0 chrt -f 1 "$takt" slack
+  says ' under SCHED_FIFO'
+  run 0 chrt -f 1 "$takt" report --report-batches 1
+  says '^Timer slack .* under SCHED_FIFO'
 else
   skip 'slack under a real-time policy: this user may not set one'
 fi

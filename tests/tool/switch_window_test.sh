@@ -15,7 +15,7 @@ same 'the kinds of runs together' "$total" 20
 
 wrong_usage switch-window --provoke
 complains '--yes-change-this-machine'
-for bad in 0 -1 many ''; do wrong_usage switch-window --runs "$bad"; done
+for bad in 0 -1 2147483647 many ''; do wrong_usage switch-window --runs "$bad"; done
 for bad in 0s -1ms 2h 5; do wrong_usage switch-window --sleep "$bad"; done
 
 for signal in INT TERM HUP; do

@@ -14,6 +14,39 @@ cmp -s "$out" "$work/help" || fail "without a command it does not help"
 done_by --version
 same version "$(cat "$out")" "takt $version"
 
+for form in --version --help -h help; do
+  wrong_usage $form extra
+  complains "what is 'extra'"
+  wrong_usage $form --json
+done
+
+# A terminal says how wide it is, whatever COLUMNS says.
+if command -v script >/dev/null && script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+  for width in 40 60 80 132; do
+    COLUMNS=200 script -qec "stty cols $width && '$takt' slack && '$takt' vdso && '$takt' cost --repetitions 2 2>/dev/null" /dev/null </dev/null |
+      tr -d '\r' >"$out"
+    says '^Timer slack'
+    says '^Symbols'
+    says '^Cost of one read'
+    awk -v wide=$width 'length > wide { exit 1 }' "$out" || fail "lines of more than $width columns on a terminal of as many"
+  done
+  # The full table where there is room for it, a shorter one where not.
+  for width in 132 80; do
+    script -qec "stty cols $width && '$takt' cost --repetitions 2 2>/dev/null" /dev/null </dev/null | tr -d '\r' >"$out"
+    [ $width = 80 ] || says 'in user space'
+    [ $width = 132 ] || ! grep -q 'in user space' "$out" || fail 'the full table on 80 columns'
+  done
+  # A terminal is no place for an ELF image.
+  script -qec "'$takt' vdso --dump -; echo status \$?" /dev/null </dev/null | tr -d '\r' >"$out"
+  says '^status [12]'
+else
+  skip 'terminals: needs script(1)'
+fi
+for nonsense in 0 -5 x 1 99999999999999999999 ''; do
+  run 0 env COLUMNS="$nonsense" "$takt" slack
+  awk 'length > 80 { exit 1 }' "$out" || fail "COLUMNS=$nonsense makes lines long"
+done
+
 wrong_usage no-such-command
 complains "no-such-command"
 wrong_usage --no-such-flag

@@ -44,6 +44,15 @@ could_not vdso --dump "$work/no-such-directory/vdso.so"
 complains 'No such file'
 could_not vdso --dump /dev/full
 complains 'No space left'
+# To standard output, with nothing else on it.
+"$takt" vdso --dump - >"$work/piped.so" 2>"$err"
+same 'status of --dump -' $? 0
+[ ! -s "$err" ] || fail 'something on standard error'
+cmp -s "$work/vdso.so" "$work/piped.so" || fail '--dump - is another image'
+run 1 sh -c 'exec "$1" vdso --dump - >/dev/full' sh "$takt"
+complains 'No space left'
+wrong_usage vdso --dump - --json
+[ ! -e ./- ] || fail 'a file of the name -'
 wrong_usage vdso --dump
 wrong_usage vdso --dump=
 wrong_usage vdso --interval 1s
