@@ -67,6 +67,18 @@ stopped() {
   same "status after SIG$1" $? 0
 }
 
+# stops CHECK ARG...: the tool, stopped by each of the signals that ask it to, ends well with what it has: CHECK looks at that.
+stops() {
+  check=$1
+  shift
+  for signal in INT TERM HUP; do
+    start "$@"
+    sleep 0.1
+    stopped $signal
+    eval "$check"
+  done
+}
+
 # full_pipe: a pipe on descriptor 3 that takes no more; `emptied_pipe FILE` lets it go on, into FILE.
 full_pipe() {
   mkfifo "$work/full"

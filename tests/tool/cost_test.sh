@@ -22,11 +22,7 @@ wrong_usage cost --each-source
 complains '--yes-change-this-machine'
 wrong_usage cost --select tsc
 
-for signal in INT TERM HUP; do
-  start cost --repetitions 100000000 --json
-  stopped $signal
-  json /cost/rows/0/median_ns >/dev/null
-done
+stops 'json /cost/rows/0/median_ns >/dev/null' cost --repetitions 100000000 --json
 if can_be_nobody; then
   run 0 as_nobody "$takt" cost --repetitions 2 --json
   json /cost/rows/0/median_ns >/dev/null

@@ -26,15 +26,8 @@ done_by irq --count 1 --interval 20ms
 same 'lines: title, heading, one' "$(wc -l <"$out")" 3
 
 # However it is asked to stop, it stops with what it has.
-for signal in INT TERM HUP; do
-  start irq --interval 10ms
-  until_true grep -q ' s ' "$out"
-  stopped $signal
-  says '^ *mean '
-  start irq --interval 1h --json
-  stopped $signal
-  same "rows after SIG$signal in the first interval" "$(json /row)" mean
-done
+stops 'says "^ *mean "' irq --interval 10ms
+stops 'same "rows after SIG$signal in the first interval" "$(json /row)" mean' irq --interval 1h --json
 # Where it cannot stop, because nobody takes what it has, two signals at once are one wish and a later one is the end.
 full_pipe
 env --default-signal=INT,HUP,TERM "$takt" irq --interval 10ms --json >&3 2>"$err" &

@@ -83,10 +83,6 @@ wrong_usage simulate --fleet 5 --clock-error -1s
 wrong_usage simulate --fleet 5 --together 1ns
 
 for question in '' '--machine 8x4' '--fleet 100000 --length 600s'; do
-  for signal in INT TERM HUP; do
-    start simulate --json --seeds 10000 $question
-    stopped $signal
-    same "the run after SIG$signal" "$(json /simulation/whole)" false
-  done
+  stops 'same "the run after SIG$signal" "$(json /simulation/whole)" false' simulate --json --seeds 10000 $question
 done
 finish
