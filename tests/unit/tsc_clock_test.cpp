@@ -471,40 +471,50 @@ template <class Tag> struct hardware {
   using os = takt::testing::fake_os<Tag>;
   using reference = takt::posix_clock<CLOCK_MONOTONIC, takt::access::vdso, os>;
   using clock = takt::basic_tsc_clock<reference, takt::ordered_counter, os>;
+
+  static constexpr nanoseconds shown = 100s + 5ns; // by CLOCK_MONOTONIC
+  static void reset() {
+    os::reset();
+    os::now.clocks[CLOCK_MONOTONIC] = {{100, 5}, 0};
+  }
+  static void do_not_offer_the_counter() {
+    const std::string sysfs = "/sys/devices/system/clocksource/clocksource0/";
+    os::now.files[sysfs + "current_clocksource"] = {"hpet\n", 0};
+    os::now.files[sysfs + "available_clocksource"] = {"hpet acpi_pm\n", 0};
+  }
+  static void check_that_it_makes_the_call() {
+    CHECK(clock::source() == takt::road::system_call);
+    const int calls = os::now.system_calls;
+    CHECK(clock::now().time_since_epoch() == shown);
+    CHECK(os::now.system_calls == calls + 1);
+  }
 };
 } // namespace
 
 TEST_CASE("a counter that Linux does not offer as a clock source is not used") {
   using h = hardware<struct not_offered>;
-  h::os::reset();
-  h::os::now.clocks[CLOCK_MONOTONIC] = {{100, 5}, 0};
-  h::os::now.files["/sys/devices/system/clocksource/clocksource0/current_clocksource"] = {"hpet\n", 0};
-  h::os::now.files["/sys/devices/system/clocksource/clocksource0/available_clocksource"] = {"hpet acpi_pm\n", 0};
+  h::reset();
+  h::do_not_offer_the_counter();
   std::error_code ec;
   CHECK(!h::clock::calibrate(1ms, ec).rate().known());
   CHECK(ec == errc::counter_not_trusted);
   CHECK(h::clock::source() == takt::road::vdso);
-  CHECK(h::clock::now().time_since_epoch() == 100s + 5ns);
+  CHECK(h::clock::now().time_since_epoch() == h::shown);
 }
 
 TEST_CASE("a thread that forbade itself the counter gets the system call's road, and the vDSO is left alone") {
   using h = hardware<struct forbidden>;
-  h::os::reset();
-  h::os::now.clocks[CLOCK_MONOTONIC] = {{100, 5}, 0};
+  h::reset();
   h::os::now.counter = {false, 0};
   std::error_code ec;
   CHECK(!h::clock::calibrate(1ms, ec).rate().known());
   CHECK(ec == errc::counter_forbidden);
-  CHECK(h::clock::source() == takt::road::system_call);
-  const int calls = h::os::now.system_calls;
-  CHECK(h::clock::now().time_since_epoch() == 100s + 5ns);
-  CHECK(h::os::now.system_calls == calls + 1);
+  h::check_that_it_makes_the_call();
 }
 
 TEST_CASE("what a forbidden thread has asked for is not undone by one that may read the counter") {
   using h = hardware<struct forbidden_once>;
-  h::os::reset();
-  h::os::now.clocks[CLOCK_MONOTONIC] = {{100, 5}, 0};
+  h::reset();
   CHECK(h::clock::source() == takt::road::vdso);
   h::os::now.counter = {false, 0};
   CHECK(h::clock::source() == takt::road::system_call); // before anybody calibrated
@@ -512,20 +522,15 @@ TEST_CASE("what a forbidden thread has asked for is not undone by one that may r
   h::clock::calibrate(1ms, ec);
   CHECK(ec == errc::counter_forbidden);
   h::os::now.counter = {true, 0};
-  h::os::now.files["/sys/devices/system/clocksource/clocksource0/current_clocksource"] = {"hpet\n", 0};
-  h::os::now.files["/sys/devices/system/clocksource/clocksource0/available_clocksource"] = {"hpet acpi_pm\n", 0};
+  h::do_not_offer_the_counter();
   h::clock::calibrate(1ms, ec);
   CHECK(ec == errc::counter_not_trusted);
-  CHECK(h::clock::source() == takt::road::system_call);
-  const int calls = h::os::now.system_calls;
-  CHECK(h::clock::now().time_since_epoch() == 100s + 5ns);
-  CHECK(h::os::now.system_calls == calls + 1);
+  h::check_that_it_makes_the_call();
 }
 
 TEST_CASE("a thread that may not read the counter asks before it does, when a line is there already") {
   using h = hardware<struct forbidden_late>;
-  h::os::reset();
-  h::os::now.clocks[CLOCK_MONOTONIC] = {{100, 5}, 0};
+  h::reset();
   takt::rate_estimate e;
   e.rate = takt::tick_rate(takt::frequency(2.5e9));
   e.point = {takt::ordered_counter::read(), 100s, 10ns};
