@@ -121,7 +121,10 @@ bool AbslParseFlag(absl::string_view text, duration* out, std::string* error) {
   out->value = absl::ToChronoNanoseconds(parsed);
   return true;
 }
-std::string AbslUnparseFlag(duration d) { return absl::FormatDuration(absl::FromChrono(d.value)); }
+std::string AbslUnparseFlag(duration d) {
+  const std::string text = absl::FormatDuration(absl::FromChrono(d.value));
+  return absl::EndsWith(text, "m") ? text + "in" : text;
+}
 
 bool parse_shares(absl::string_view text, double& least, double& most) {
   const std::vector<std::string> parts = absl::StrSplit(text, '-');

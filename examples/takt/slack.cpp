@@ -189,7 +189,7 @@ extern const command slack_command{
     "running process,\n"
     "for as long as it lives. To look at another process, and to set its slack, CAP_SYS_NICE is needed. Under a "
     "real-time policy\n"
-    "the kernel ignores slack, newer ones show 0 ns, and setting it is refused here, because it would have no effect.",
+    "the kernel ignores slack (newer kernels show 0 ns), and setting it is refused here: it would have no effect.",
     "takt slack --set 5ms -- make   # a build does not mind waking up late",
     {"pid", "all", "set"},
     &run,
