@@ -64,8 +64,8 @@ public:
 
   /// Returns: the calibration that follows from the first usable anchor and one bracketed reading of the clocks now; an
   /// empty one where there is none, and attempts() tells why. Measures nothing for long, changes nothing.
-  /// Costs 20 to 40 us, half of it for three small files; the first call of a process, whose code and files nobody has
-  /// touched yet, 110 to 150 us.
+  /// Costs some 25 us, most of it for three small files; the first call of a process, whose code and files nobody has
+  /// touched yet, 60 to 110 us, and more than half of that the same system calls.
   template <class Reference, class Counter> [[nodiscard]] tsc_calibration recall();
 
   /// Effects: leaves an anchor for others, made from a calibration against CLOCK_MONOTONIC that was just measured: root in

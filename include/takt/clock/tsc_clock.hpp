@@ -141,7 +141,7 @@ public:
 
   /// Effects: the same, but without measuring where another process has left an anchor that is usable
   /// (shared_calibration.hpp); otherwise measures and leaves one, if it can. shared.why() tells what was found. Costs some
-  /// 40 us with an anchor, the first call of a process 110 to 150 us. A budget that is not positive means: an anchor or
+  /// 25 us with an anchor, the first call of a process 60 to 110 us. A budget that is not positive means: an anchor or
   /// nothing (EINVAL).
   template <class Rep, class Period>
   static tsc_calibration calibrate(basic_shared_calibration<Os>& shared, std::chrono::duration<Rep, Period> budget,
