@@ -213,7 +213,7 @@ TEST_CASE("take_any empties the wheel, deferred windows and all") {
 
 TEST_CASE("a node costs 40 bytes, and a wheel a few pages") {
   CHECK(sizeof(timer_wheel::node) <= 40);
-  CHECK(sizeof(timer_wheel) < 80 * 1024);
+  CHECK(sizeof(timer_wheel) < 48 * 1024);
 }
 
 } // namespace

@@ -31,7 +31,7 @@
 ///
 /// Does not promise: an order among timers of one wake-up; a bound on lateness. Cost: adding, moving and cancelling
 /// take constant time, whatever the number of timers. Finding the next wake-up looks at no more than a few slots, but
-/// when the timer that closed first was taken away also at those that share its slot (wheel.hpp). A scheduler is 83 kB.
+/// when the timer that closed first was taken away also at those that share its slot (wheel.hpp). A scheduler is 47 kB.
 #pragma once
 #include <takt/core/error.hpp>
 #include <takt/core/saturating.hpp>
