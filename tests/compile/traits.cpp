@@ -1,6 +1,8 @@
 // What a user may rely on at compile time: sizes, traits, noexcept, constant evaluation. Mostly static_asserts; it runs too,
 // so that what is checked is also linked.
 #include <takt/takt.hpp>
+#include <cstddef>
+#include <linux/perf_event.h>
 #include <type_traits>
 
 namespace {
@@ -44,6 +46,17 @@ static_assert(!std::is_move_constructible_v<takt::grid_timer> && !std::is_move_c
 
 // The operating system is a policy without state, so that nothing carries it around.
 static_assert(std::is_empty_v<takt::linux_os>);
+
+// What takt declares itself of the kernel's is laid out as the kernel has it.
+using perf_request = takt::linux_os::perf_request;
+using perf_page = takt::linux_os::perf_page;
+static_assert(sizeof(perf_request) == PERF_ATTR_SIZE_VER0 && offsetof(perf_request, config) == offsetof(perf_event_attr, config));
+static_assert(offsetof(perf_request, flags) == offsetof(perf_event_attr, read_format) + 8);
+static_assert(perf_request().type == PERF_TYPE_SOFTWARE && perf_request().config == PERF_COUNT_SW_DUMMY);
+static_assert(offsetof(perf_page, lock) == offsetof(perf_event_mmap_page, lock));
+static_assert(offsetof(perf_page, capabilities) == offsetof(perf_event_mmap_page, capabilities));
+static_assert(offsetof(perf_page, shift) == offsetof(perf_event_mmap_page, time_shift));
+static_assert(offsetof(perf_page, multiplier) == offsetof(perf_event_mmap_page, time_mult));
 
 } // namespace
 

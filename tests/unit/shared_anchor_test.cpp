@@ -227,7 +227,7 @@ TEST_CASE("a young anchor gives the rate that its writer measured") {
 
 TEST_CASE("a rate that NTP has changed since: what holds now, not the mean") {
   auto now = later(1000s, 3); // the mean
-  now.steered->ppm = 25;      // as of now
+  now.steered.ppm = 25;      // as of now
   const auto c = believed(anchor(), now);
   CHECK(off_ppm(c, hertz / (1 + 25e-6)) < c.uncertainty_ppm());
   CHECK(c.uncertainty_ppm() < 0.001);
@@ -285,7 +285,7 @@ TEST_CASE("clocks that contradict the anchor") {
 
 TEST_CASE("a kernel whose steering is not told, or changes while one looks") {
   auto now = later(10s);
-  now.steered.reset();
+  now.steered = {};
   CHECK(refused(anchor(), now) == anchor_finding::steering_unknown);
   now.steered = takt::steered_rate{15, 15}; // a correction is being worked off
   CHECK(refused(anchor(), now) == anchor_finding::steering_unknown);

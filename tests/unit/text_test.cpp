@@ -54,17 +54,19 @@ TEST_CASE("text: words are what stands between blanks") {
 }
 
 TEST_CASE("text: a line counts only with its newline") {
-  std::string_view text = "a\n\nb";
-  CHECK(next_line(text) == "a");
-  CHECK(next_line(text) == "");
-  CHECK_FALSE(next_line(text));
-  CHECK(text == "b");
-  CHECK(only_line("tsc\n") == "tsc");
-  CHECK(only_line("\n") == "");
-  CHECK_FALSE(only_line("tsc"));
-  CHECK_FALSE(only_line(""));
-  CHECK_FALSE(only_line("tsc\n\n"));
-  CHECK_FALSE(only_line("a\nb\n"));
+  std::string_view text = "a\n\nb", line;
+  CHECK((next_line(text, line) && line == "a"));
+  CHECK((next_line(text, line) && line.empty()));
+  line = "before";
+  CHECK_FALSE(next_line(text, line));
+  CHECK((line.empty() && text == "b"));
+  CHECK((only_line("tsc\n", line) && line == "tsc"));
+  CHECK((only_line("\n", line) && line.empty()));
+  for (const char* not_one : {"tsc", "", "tsc\n\n", "a\nb\n"}) {
+    line = "before";
+    CHECK_FALSE(only_line(not_one, line));
+    CHECK(line.empty());
+  }
 }
 
 TEST_CASE("text: CPU lists as the kernel prints them") {

@@ -186,29 +186,29 @@ template <class Reference, class Counter> [[gnu::always_inline]] inline clock_sa
 
 /// A bounded number of samples, evenly spread over a window of any length: neighbours are merged into the narrower of
 /// them, two at first, four when room runs out, and so on.
-class sample_store {
+template <class Sample> class sample_store {
 public:
   static constexpr std::size_t capacity = 4096; // 100 kB; the error of 1 ms is then 0.02 ppm by noise alone
 
   sample_store() { kept_.reserve(capacity); }
-  void add(const clock_sample& s) {
+  void add(const Sample& s) {
     if (in_slot_ == 0) kept_.push_back(s);
     else if (s.after - s.before < kept_.back().after - kept_.back().before) kept_.back() = s;
     if (++in_slot_ < slot_) return;
     in_slot_ = 0;
     if (kept_.size() < capacity) return;
     for (std::size_t i = 0; i < capacity / 2; ++i) {
-      const clock_sample &a = kept_[2 * i], &b = kept_[2 * i + 1];
+      const Sample &a = kept_[2 * i], &b = kept_[2 * i + 1];
       kept_[i] = b.after - b.before < a.after - a.before ? b : a;
     }
     kept_.resize(capacity / 2);
     slot_ *= 2;
   }
   void clear() noexcept { kept_.clear(), slot_ = 1, in_slot_ = 0; }
-  [[nodiscard]] const std::vector<clock_sample>& samples() const noexcept { return kept_; }
+  [[nodiscard]] const std::vector<Sample>& samples() const noexcept { return kept_; }
 
 private:
-  std::vector<clock_sample> kept_;
+  std::vector<Sample> kept_;
   std::uint64_t slot_ = 1, in_slot_ = 0; ///< readings that make a slot, readings in the current one
 };
 
@@ -216,7 +216,7 @@ private:
 template <class Reference, class Counter, class Os>
 rate_estimate measure_rate(std::chrono::nanoseconds budget, std::chrono::nanoseconds& spent, std::error_code& ec) {
   using namespace calibration_rule;
-  sample_store store;
+  sample_store<decltype(take_sample<Reference, Counter>())> store;
   clock_sample last = take_sample<Reference, Counter>(); // the first is cold and only marks the beginning
   const std::chrono::nanoseconds called = last.reference;
   std::chrono::nanoseconds start = called, next_look = first_look;

@@ -137,15 +137,16 @@ private:
     m.sent.store(Counter::read().count(), std::memory_order_relaxed); // the value depends on the read: it cannot come first
     m.number.store(number, std::memory_order_release);
   }
-  /// Waits for message `number`. Returns: what the receiver's counter is ahead of the sender's stamp, read as soon as that
-  /// was seen and not before (Counter is ordered); nothing when the exchange is over.
-  [[nodiscard]] std::optional<std::int64_t> receive(const message& m, std::uint64_t number, const timespec& start) noexcept {
+  /// Waits for message `number`. Returns: whether it came; `ahead` is what the receiver's counter, read as soon as that was
+  /// seen and not before (Counter is ordered), is ahead of the sender's stamp. If it did not, the exchange is over.
+  [[nodiscard]] bool receive(const message& m, std::uint64_t number, const timespec& start, std::int64_t& ahead) noexcept {
     for (std::uint64_t spins = 1; m.number.load(std::memory_order_acquire) != number; ++spins) {
-      if (abandoned_.load(std::memory_order_relaxed)) return std::nullopt;
-      if (spins % 4096 == 0 && since_start(start) > exchange_rule::patience.count()) return std::nullopt;
+      if (abandoned_.load(std::memory_order_relaxed)) return false;
+      if (spins % 4096 == 0 && since_start(start) > exchange_rule::patience.count()) return false;
     }
     const ticks received = Counter::read();
-    return (received - ticks(m.sent.load(std::memory_order_relaxed))).signed_count();
+    ahead = (received - ticks(m.sent.load(std::memory_order_relaxed))).signed_count();
+    return true;
   }
   void take_part(int which) noexcept {
     if (errors_[which] = Os::pin_thread(cpus_[which]); errors_[which] != 0) {
@@ -158,9 +159,9 @@ private:
     std::uint64_t number = 1;
     for (; number <= rounds_; ++number) {
       if (which == 0) send(ask_, number);
-      const auto ahead = receive(which == 0 ? answer_ : ask_, number, start);
-      if (!ahead) break;
-      if (*ahead < best) best = *ahead;
+      std::int64_t ahead = 0;
+      if (!receive(which == 0 ? answer_ : ask_, number, start, ahead)) break;
+      if (ahead < best) best = ahead;
       if (which == 1) send(answer_, number);
     }
     if (number <= rounds_) abandoned_.store(true);

@@ -203,7 +203,7 @@ struct mode {
 };
 
 /// Looks for the densest group of 2, 4 or 8 ns among `residuals` with next to nothing within 1.5 ns on either side.
-template <class = when_called> mode find_mode(const std::vector<double>& residuals) {
+template <class Residuals> mode find_mode(const Residuals& residuals) {
   constexpr double bin = 0.25;          // ns
   constexpr std::size_t most_bins = 2048; // 512 ns: no narrow bracket of a counter worth the name is that wide
   constexpr std::size_t guard = 6;      // bins
@@ -270,7 +270,7 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
 
   const double half_width = 0.5 * static_cast<double>(limit) * line.slope;
   const double tolerance = half_width + granule + 2 + detail::largest_bend * (last - first);
-  std::vector<double> residuals;
+  std::vector<decltype(points.x(0))> residuals;
   residuals.reserve(line.n);
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (!narrow(i)) continue;

@@ -78,8 +78,8 @@ struct rate_agreement {
 
 template <class Os = linux_os> [[nodiscard]] rate_facts gather_rate_facts();
 template <class = when_called> [[nodiscard]] std::vector<rate_source> rate_sources(const rate_facts& facts);
-template <class = when_called>
-[[nodiscard]] std::optional<rate_agreement> cross_check(const rate_source& source, const tsc_calibration& measured) noexcept;
+template <class Agreement = rate_agreement>
+[[nodiscard]] std::optional<Agreement> cross_check(const rate_source& source, const tsc_calibration& measured) noexcept;
 
 // definitions
 namespace detail {
@@ -193,10 +193,10 @@ template <class> std::vector<rate_source> rate_sources(const rate_facts& facts) 
 }
 
 /// Returns: how far the source is from a measurement against CLOCK_MONOTONIC; nothing where either is not known.
-template <class>
-std::optional<rate_agreement> cross_check(const rate_source& source, const tsc_calibration& measured) noexcept {
+template <class Agreement>
+std::optional<Agreement> cross_check(const rate_source& source, const tsc_calibration& measured) noexcept {
   if (!source.monotonic.known() || !measured.rate().known()) return std::nullopt;
-  rate_agreement a;
+  Agreement a;
   a.off_ppm = (source.monotonic.hertz() / measured.rate().hertz() - 1) * 1e6;
   a.combined_ppm = source.uncertainty_ppm + measured.uncertainty_ppm();
   a.agrees = detail::magnitude(a.off_ppm) <= a.combined_ppm;

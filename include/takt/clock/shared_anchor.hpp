@@ -43,7 +43,7 @@ struct anchor_sighting {
   clock_point monotonic;
   std::chrono::nanoseconds raw{}, boottime{}; ///< at monotonic.at
   std::chrono::nanoseconds boottime_half_width{};
-  std::optional<steered_rate> steered;
+  steered_rate steered;
   bool foreign = false; ///< the kernel keeps time by another clock than the counter: two crystals
 };
 
@@ -118,9 +118,10 @@ inline void append_hex(std::string& out, std::uint64_t value) {
 
 /// Takes the line "NAME VALUE" off the front of `text`. Returns: the value; empty if that is not the next line.
 inline std::string_view take_field(std::string_view& text, std::string_view name) noexcept {
-  const auto line = next_line(text);
-  if (!line || line->size() < name.size() + 2 || line->substr(0, name.size()) != name || (*line)[name.size()] != ' ') return {};
-  return line->substr(name.size() + 1);
+  std::string_view line;
+  static_cast<void>(next_line(text, line));
+  if (line.size() < name.size() + 2 || line.substr(0, name.size()) != name || line[name.size()] != ' ') return {};
+  return line.substr(name.size() + 1);
 }
 
 [[nodiscard]] inline double relative_ppm(double a, double b) noexcept { return magnitude(a / b - 1) * 1e6; }
@@ -184,13 +185,13 @@ template <class> shared_anchor parse_anchor(std::string_view text, anchor_findin
   finding = anchor_finding::wrong_size;
   if (text.empty() || text.size() > shared_rule::most_bytes) return {};
   std::string_view rest = text;
-  const auto title = detail::next_line(rest);
+  std::string_view title;
   finding = anchor_finding::bad_checksum; // what does not even have a first line was truncated
-  if (!title) return {};
+  if (!detail::next_line(rest, title)) return {};
   finding = anchor_finding::malformed;
-  if (title->substr(0, detail::anchor_title.size()) != detail::anchor_title) return {};
+  if (title.substr(0, detail::anchor_title.size()) != detail::anchor_title) return {};
   finding = anchor_finding::other_version;
-  if (title->substr(detail::anchor_title.size()) != detail::anchor_version) return {};
+  if (title.substr(detail::anchor_title.size()) != detail::anchor_version) return {};
 
   finding = anchor_finding::bad_checksum;
   const std::size_t tail = detail::anchor_checksum.size() + 16 + 1;
@@ -266,13 +267,13 @@ template <class> tsc_calibration judge_anchor(const shared_anchor& a, const anch
   const double hidden = off + wander + (now.foreign ? a.ppm : 0), mean_raw_ppm = read_ppm + hidden, told_ppm = a.ppm + wander;
 
   finding = anchor_finding::steering_unknown;
-  if (!now.steered) return {};
+  if (!now.steered.known()) return {};
   const bool by_mean = mean_raw_ppm <= told_ppm;
-  const double steered = (by_mean ? mean_raw : a.rate.hertz()) / (1 + now.steered->ppm * 1e-6);
-  const double steered_ppm = (by_mean ? mean_raw_ppm : told_ppm) + now.steered->unsure_ppm + detail::arithmetic_ppm;
+  const double steered = (by_mean ? mean_raw : a.rate.hertz()) / (1 + now.steered.ppm * 1e-6);
+  const double steered_ppm = (by_mean ? mean_raw_ppm : told_ppm) + now.steered.unsure_ppm + detail::arithmetic_ppm;
   const double mean = ticks_passed / static_cast<double>(monotonic.count()) * 1e9;
   const double mean_ppm = bracket_ns / static_cast<double>(monotonic.count()) * 1e6 + detail::arithmetic_ppm + hidden +
-                          detail::relative_ppm(mean, mean_raw / (1 + now.steered->ppm * 1e-6)) + now.steered->unsure_ppm;
+                          detail::relative_ppm(mean, mean_raw / (1 + now.steered.ppm * 1e-6)) + now.steered.unsure_ppm;
   rate_estimate e;
   const bool mean_wins = mean_ppm <= steered_ppm;
   e.rate = tick_rate(frequency(mean_wins ? mean : steered));
@@ -280,7 +281,7 @@ template <class> tsc_calibration judge_anchor(const shared_anchor& a, const anch
   e.point = now.monotonic;
   e.used = 2;
   e.span = monotonic;
-  if (now.steered->unsure_ppm > shared_rule::most_ppm) return {};
+  if (now.steered.unsure_ppm > shared_rule::most_ppm) return {};
   finding = anchor_finding::too_uncertain;
   if (e.uncertainty_ppm > shared_rule::most_ppm) return {};
   finding = anchor_finding::usable;

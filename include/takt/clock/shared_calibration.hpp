@@ -160,8 +160,7 @@ anchor_sighting basic_shared_calibration<Os>::sight(tick_rate rate, std::chrono:
     s.boottime_half_width = width / 2 + nanoseconds(1);
   }
   std::error_code not_told;
-  const steered_rate steered = read_steered_rate<Os>(not_told);
-  if (!not_told) s.steered = steered;
+  s.steered = read_steered_rate<Os>(not_told);
   return s;
 }
 
@@ -222,14 +221,14 @@ void basic_shared_calibration<Os>::leave(const tsc_calibration& c, std::error_co
   if (!c.rate().known()) return;
   const anchor_sighting now = sight<measuring>(c.rate(), a.half_width, ec);
   if (ec) return;
-  if (!now.steered) {
+  if (!now.steered.known()) {
     ec = detail::errno_code(EPERM);
     return;
   }
   a.counter = now.monotonic.at;
   a.monotonic = now.monotonic.reference, a.raw = now.raw, a.boottime = now.boottime;
-  a.rate = tick_rate(frequency(c.rate().hertz() * (1 + now.steered->ppm * 1e-6)));
-  a.ppm = c.uncertainty_ppm() + now.steered->unsure_ppm;
+  a.rate = tick_rate(frequency(c.rate().hertz() * (1 + now.steered.ppm * 1e-6)));
+  a.ppm = c.uncertainty_ppm() + now.steered.unsure_ppm;
   ec = detail::errno_code(EINVAL);
   if (!(a.ppm <= shared_rule::most_writer_ppm)) return;
   const unsigned permissions = Os::user_id() == 0 ? 0644 : 0600;

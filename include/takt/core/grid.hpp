@@ -196,10 +196,10 @@ public:
       : points_(positive(detail::nanosecond_count(period)), detail::nanosecond_count(phase)) {}
 
   /// Returns: the grid, empty unless period > 0.
-  template <whole_nanoseconds Period, whole_nanoseconds Phase = std::chrono::nanoseconds>
-  [[nodiscard]] static constexpr std::optional<grid> make(Period period, Phase phase = Phase::zero()) noexcept {
+  template <whole_nanoseconds Period, whole_nanoseconds Phase = std::chrono::nanoseconds, class Grid = grid>
+  [[nodiscard]] static constexpr std::optional<Grid> make(Period period, Phase phase = Phase::zero()) noexcept {
     if (!(period > Period::zero())) return std::nullopt;
-    return grid(arithmetic(detail::nanosecond_count(period), detail::nanosecond_count(phase)));
+    return Grid(arithmetic(detail::nanosecond_count(period), detail::nanosecond_count(phase)));
   }
 
   /// Returns: the distance of neighbouring points.

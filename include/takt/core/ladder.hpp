@@ -111,9 +111,9 @@ public:
   }
 
   /// Returns: the ladder, empty unless each rung is positive, divides the next and is less.
-  template <detail::rung_list Rungs = std::initializer_list<std::chrono::nanoseconds>>
-  [[nodiscard]] static constexpr std::optional<custom> make(const Rungs& rungs) noexcept {
-    custom result;
+  template <detail::rung_list Rungs = std::initializer_list<std::chrono::nanoseconds>, class Ladder = custom>
+  [[nodiscard]] static constexpr std::optional<Ladder> make(const Rungs& rungs) noexcept {
+    Ladder result;
     return result.assign(rungs) ? std::optional(result) : std::nullopt;
   }
 

@@ -10,7 +10,6 @@
 #include <takt/kernel/text.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -35,11 +34,11 @@ template <class Os = linux_os> [[nodiscard]] std::string read_boot_id();
 template <class> std::uint64_t parse_boot_id(std::string_view text, std::error_code& ec) noexcept {
   ec.clear();
   constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-  const std::optional<std::string_view> line = detail::only_line(text);
-  bool sound = line && line->size() == form.size();
+  std::string_view line;
+  bool sound = detail::only_line(text, line) && line.size() == form.size();
   std::uint64_t value = 0;
   for (std::size_t i = 0, digits = 0; sound && i < form.size(); ++i) {
-    const char c = (*line)[i];
+    const char c = line[i];
     if (form[i] == '-') {
       sound = c == '-';
       continue;

@@ -42,7 +42,9 @@ template <class = when_called>
 template <class> std::string parse_current_device(std::string_view text, std::error_code& ec) {
   ec.clear();
   if (text.empty()) return {};
-  const std::string_view name = detail::trimmed(detail::only_line(text).value_or(std::string_view()));
+  std::string_view name;
+  static_cast<void>(detail::only_line(text, name));
+  name = detail::trimmed(name);
   if (detail::is_name(name)) return std::string(name);
   ec = errc::malformed_text;
   return {};

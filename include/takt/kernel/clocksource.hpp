@@ -37,7 +37,8 @@ template <class = when_called>
 /// Returns: the name in the text of current_clocksource; on malformed_text empty.
 template <class> std::string parse_current(std::string_view text, std::error_code& ec) {
   ec.clear();
-  std::string_view rest = detail::only_line(text).value_or(std::string_view());
+  std::string_view rest;
+  static_cast<void>(detail::only_line(text, rest));
   const std::string_view name = detail::next_word(rest);
   if (detail::is_name(name) && detail::trimmed(rest).empty()) return std::string(name);
   ec = errc::malformed_text;
@@ -49,9 +50,8 @@ template <class> std::string parse_current(std::string_view text, std::error_cod
 template <class> std::vector<std::string> parse_available(std::string_view text, std::error_code& ec) {
   ec.clear();
   std::vector<std::string> names;
-  const auto line = detail::only_line(text);
-  bool sound = line.has_value();
-  std::string_view rest = sound ? *line : std::string_view();
+  std::string_view rest;
+  bool sound = detail::only_line(text, rest);
   for (auto name = detail::next_word(rest); sound && !name.empty(); name = detail::next_word(rest)) {
     names.emplace_back(name);
     sound = detail::is_name(name);

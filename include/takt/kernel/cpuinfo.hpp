@@ -88,13 +88,11 @@ template <class> cpuinfo parse_cpuinfo(std::string_view text, std::error_code& e
   unsigned processors = 0; // those with a line of flags
   bool in_processor = false;
   bool sound = !text.empty();
-  while (sound) {
-    const auto line = detail::next_line(text);
-    if (!line) break;
-    in_processor = !line->empty();
-    const std::size_t colon = line->find(':');
-    if (detail::trimmed(line->substr(0, colon)) != "flags" || colon == std::string_view::npos) continue;
-    std::string_view rest = line->substr(colon + 1);
+  for (std::string_view line; sound && detail::next_line(text, line);) {
+    in_processor = !line.empty();
+    const std::size_t colon = line.find(':');
+    if (detail::trimmed(line.substr(0, colon)) != "flags" || colon == std::string_view::npos) continue;
+    std::string_view rest = line.substr(colon + 1);
     ++processors;
     sound = processors <= detail::cpu_number_end;
     if (processors == 1) first_line = rest;

@@ -118,15 +118,15 @@ timer_interrupts parse_timer_interrupts(std::string_view text, std::string_view 
     ec = errc::malformed_text;
     return timer_interrupts();
   };
-  const auto first = detail::next_line(text);
-  auto cpus = detail::parse_interrupt_header(first.value_or(std::string_view()));
+  std::string_view rest;
+  static_cast<void>(detail::next_line(text, rest));
+  auto cpus = detail::parse_interrupt_header(rest);
   if (cpus.empty()) return malformed();
 
   bool found = false;
   bool by_handler = false;
   bool numbered_rows_ended = false;
-  while (const auto line = detail::next_line(text)) {
-    std::string_view rest = *line;
+  while (detail::next_line(text, rest)) {
     std::string_view label = detail::next_word(rest);
     if (label.empty()) continue;
     if (label.back() != ':') return malformed();

@@ -48,16 +48,16 @@ template <class = when_called> [[nodiscard]] std::string last_kernel_message(std
 namespace detail {
 
 /// Returns: the message of a line "<6>[    0.000062][    T0] message" of facility 0, the bracketed parts as they may be
-/// there; nothing for another facility or form.
-[[nodiscard]] constexpr std::optional<std::string_view> kernel_message(std::string_view line) noexcept {
+/// there; empty for another facility or form.
+[[nodiscard]] constexpr std::string_view kernel_message(std::string_view line) noexcept {
   const std::size_t end = line.find('>');
-  if (line.empty() || line.front() != '<' || end == std::string_view::npos) return std::nullopt;
+  if (line.empty() || line.front() != '<' || end == std::string_view::npos) return {};
   const auto priority = parse_number<unsigned>(line.substr(1, end - 1));
-  if (!priority || *priority >= 8) return std::nullopt; // facility * 8 + level
+  if (!priority || *priority >= 8) return {}; // facility * 8 + level
   line.remove_prefix(end + 1);
   while (!line.empty() && line.front() == '[') {
     const std::size_t close = line.find(']');
-    if (close == std::string_view::npos) return std::nullopt;
+    if (close == std::string_view::npos) return {};
     line.remove_prefix(close + 1);
   }
   return trimmed(line);
@@ -93,9 +93,8 @@ constexpr std::optional<frequency> skip_megahertz(std::string_view& text) noexce
 /// without newline too.
 template <class> kernel_log parse_kernel_log(std::string_view text) {
   kernel_log found;
-  while (const auto line = detail::next_line(text)) {
-    const auto whole = detail::kernel_message(*line);
-    std::string_view message = whole.value_or(std::string_view());
+  for (std::string_view line; detail::next_line(text, line);) {
+    std::string_view message = detail::kernel_message(line);
     if (detail::skip_prefix(message, "tsc: Detected ")) {
       const auto f = detail::skip_megahertz(message);
       if (f && message == " processor") found.processor = f;
@@ -115,8 +114,8 @@ template <class> kernel_log parse_kernel_log(std::string_view text) {
 /// Returns: the kernel's last message in `text` that begins with `prefix` and is fit to be shown; empty if there is none.
 template <class> std::string last_kernel_message(std::string_view text, std::string_view prefix) {
   std::string_view last;
-  while (const auto line = detail::next_line(text)) {
-    const std::string_view message = detail::kernel_message(*line).value_or(std::string_view());
+  for (std::string_view line; detail::next_line(text, line);) {
+    const std::string_view message = detail::kernel_message(line);
     if (message.substr(0, prefix.size()) == prefix && detail::is_name(message)) last = message;
   }
   return std::string(last);

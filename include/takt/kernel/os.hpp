@@ -27,7 +27,6 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
-#include <linux/perf_event.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -49,7 +48,8 @@
 
 namespace takt::inline TAKT_ABI {
 
-struct [[gnu::visibility("default")]] linux_os {
+/// A class template for compile time alone: its functions are compiled for who calls them.
+template <class = when_called> struct [[gnu::visibility("default")]] basic_linux_os {
   /// The type of the vDSO's clock_gettime: 0, or a negative errno as a system call returns it inside the kernel.
   using clock_gettime_function = int (*)(clockid_t, timespec*);
 
@@ -268,6 +268,24 @@ struct [[gnu::visibility("default")]] linux_os {
   [[nodiscard]] static int list_directory(const char* path, std::vector<std::string>& out);
   /// Returns: 0 with what the kernel's log buffer holds; EPERM where kernel.dmesg_restrict forbids it.
   [[nodiscard]] static int kernel_log(std::string& out);
+  /// What perf_event_open(2) takes in its first version, and the beginning of the page that it gives. The kernel's own header
+  /// of them costs as much compile time as a std::optional, and is there for any other use.
+  struct perf_request {
+    std::uint32_t type = 1; // PERF_TYPE_SOFTWARE
+    std::uint32_t size = 64;
+    std::uint64_t config = 9; // PERF_COUNT_SW_DUMMY
+    std::uint64_t sample_period = 0, sample_type = 0, read_format = 0;
+    std::uint64_t flags = 3 << 5; // exclude_kernel and exclude_hv: what an ordinary user may watch
+    std::uint32_t wakeup = 0, breakpoint = 0;
+    std::uint64_t address = 0;
+  };
+  struct perf_page {
+    std::uint32_t version, compatible, lock, index;
+    std::int64_t offset;
+    std::uint64_t enabled, running, capabilities;
+    std::uint16_t width, shift;
+    std::uint32_t multiplier;
+  };
   /// What a page of perf_event_open(2) tells of sched_clock: a tick is multiplier / 2^shift ns, if `told`.
   struct perf_clock {
     bool told = false;
@@ -285,11 +303,13 @@ private:
   [[gnu::visibility("default")]] inline static constinit std::atomic<unsigned> forks{0};
 };
 
+using linux_os = basic_linux_os<>;
+
 // definitions
 
 /// A file that is read. By system call: libc's functions are cancellation points, and each is one more to bind, and often one
 /// more page to map, for a process that has just begun and waits for its clock (benchmarks/shared_start).
-class linux_os::input {
+template <class Lazy> class basic_linux_os<Lazy>::input {
 public:
   explicit input(const char* path, int more_flags = 0) noexcept
       : fd_(static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | more_flags))) {}
@@ -318,7 +338,7 @@ private:
   int fd_;
 };
 
-inline int linux_os::read_file(const char* path, std::string& out, std::size_t limit) {
+template <class Lazy> int basic_linux_os<Lazy>::read_file(const char* path, std::string& out, std::size_t limit) {
   const input file(path);
   if (!file.open()) return errno;
   // Most files of /proc and /sys fit into a few words: nothing large is allocated, and zeroed, for those.
@@ -338,8 +358,8 @@ inline int linux_os::read_file(const char* path, std::string& out, std::size_t l
   return 0;
 }
 
-inline int linux_os::read_guarded(const char* path, char* out, std::size_t size, std::size_t& length,
-                                  file_facts& facts) noexcept {
+template <class Lazy> int basic_linux_os<Lazy>::read_guarded(const char* path, char* out, std::size_t size,
+                                                              std::size_t& length, file_facts& facts) noexcept {
   const input file(path, O_NOFOLLOW);
   if (!file.open()) return errno;
   if (const int error = file.facts(facts); error != 0) return error;
@@ -347,7 +367,8 @@ inline int linux_os::read_guarded(const char* path, char* out, std::size_t size,
   return facts.regular && facts.size <= size ? file.read(out, facts.size, length) : 0;
 }
 
-inline int linux_os::replace_file(const std::string& path, std::string_view text, unsigned permissions) {
+template <class Lazy>
+int basic_linux_os<Lazy>::replace_file(const std::string& path, std::string_view text, unsigned permissions) {
   // Thread and time: no other writer has this name, and what a writer that was killed left does not stand in the way.
   timespec now{};
   static_cast<void>(clock_gettime(CLOCK_MONOTONIC, now));
@@ -366,21 +387,23 @@ inline int linux_os::replace_file(const std::string& path, std::string_view text
   return error;
 }
 
-inline int linux_os::read_link(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
+template <class Lazy>
+int basic_linux_os<Lazy>::read_link(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
   const ssize_t n = ::readlink(path, out, size);
   if (n < 0) return errno;
   length = static_cast<std::size_t>(n);
   return length < size ? 0 : ENAMETOOLONG;
 }
 
-inline int linux_os::read_short(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
+template <class Lazy>
+int basic_linux_os<Lazy>::read_short(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
   const input file(path);
   if (!file.open()) return errno;
   const int error = file.read(out, size, length);
   return error != 0 || length < size ? error : EFBIG;
 }
 
-inline int linux_os::write_file(const char* path, const std::string& text) noexcept {
+template <class Lazy> int basic_linux_os<Lazy>::write_file(const char* path, const std::string& text) noexcept {
   const auto fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (fd < 0) return errno;
   long n = 0;
@@ -390,7 +413,7 @@ inline int linux_os::write_file(const char* path, const std::string& text) noexc
   return ::syscall(SYS_close, fd) != 0 && error == 0 ? errno : error;
 }
 
-inline int linux_os::list_directory(const char* path, std::vector<std::string>& out) {
+template <class Lazy> int basic_linux_os<Lazy>::list_directory(const char* path, std::vector<std::string>& out) {
   DIR* const directory = ::opendir(path);
   if (directory == nullptr) return errno;
   struct closer {
@@ -410,7 +433,7 @@ inline int linux_os::list_directory(const char* path, std::vector<std::string>& 
   return 0;
 }
 
-inline int linux_os::kernel_log(std::string& out) {
+template <class Lazy> int basic_linux_os<Lazy>::kernel_log(std::string& out) {
   constexpr int read_all = 3, size_of_buffer = 10; // SYSLOG_ACTION_*, which no header of the C library names
   const int size = ::klogctl(size_of_buffer, nullptr, 0);
   if (size < 0) return errno;
@@ -422,26 +445,23 @@ inline int linux_os::kernel_log(std::string& out) {
   return 0;
 }
 
-inline int linux_os::read_perf_clock(perf_clock& out) noexcept {
-  perf_event_attr wanted{};
-  wanted.type = PERF_TYPE_SOFTWARE;
-  wanted.size = PERF_ATTR_SIZE_VER0;
-  wanted.config = PERF_COUNT_SW_DUMMY;
-  wanted.exclude_kernel = 1, wanted.exclude_hv = 1; // what an ordinary user may watch
-  const long fd = ::syscall(SYS_perf_event_open, &wanted, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+template <class Lazy> int basic_linux_os<Lazy>::read_perf_clock(perf_clock& out) noexcept {
+  const perf_request wanted;
+  constexpr unsigned long close_on_exec = 8; // PERF_FLAG_FD_CLOEXEC
+  const long fd = ::syscall(SYS_perf_event_open, &wanted, 0, -1, -1, close_on_exec);
   if (fd < 0) return errno;
   const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, static_cast<int>(fd), 0);
   const int error = mapped == MAP_FAILED ? errno : 0;
   if (error == 0) {
-    auto& page = *static_cast<perf_event_mmap_page*>(mapped);
+    auto& page = *static_cast<perf_page*>(mapped);
     constexpr std::uint64_t user_time = 8; // cap_user_time, behind two bits of history and cap_user_rdpmc
     std::uint32_t lock = 0;
     do { // the kernel's seqlock; each load keeps those behind it behind
       lock = __atomic_load_n(&page.lock, __ATOMIC_ACQUIRE);
       out.told = (__atomic_load_n(&page.capabilities, __ATOMIC_ACQUIRE) & user_time) != 0;
-      out.multiplier = __atomic_load_n(&page.time_mult, __ATOMIC_ACQUIRE);
-      out.shift = __atomic_load_n(&page.time_shift, __ATOMIC_ACQUIRE);
+      out.multiplier = __atomic_load_n(&page.multiplier, __ATOMIC_ACQUIRE);
+      out.shift = __atomic_load_n(&page.shift, __ATOMIC_ACQUIRE);
     } while (__atomic_load_n(&page.lock, __ATOMIC_RELAXED) != lock || (lock & 1) != 0);
     ::munmap(mapped, size);
   }
@@ -449,14 +469,15 @@ inline int linux_os::read_perf_clock(perf_clock& out) noexcept {
   return error;
 }
 
-inline int linux_os::kernel_release(std::string& out) {
+template <class Lazy> int basic_linux_os<Lazy>::kernel_release(std::string& out) {
   utsname names{};
   if (::uname(&names) != 0) return errno;
   out = names.release;
   return 0;
 }
 
-inline int linux_os::without_system_call(clock_gettime_function f, clockid_t id, bool& answered) noexcept {
+template <class Lazy>
+int basic_linux_os<Lazy>::without_system_call(clock_gettime_function f, clockid_t id, bool& answered) noexcept {
   // A filter binds the thread that installs it and whatever that starts: the caller's own threads stay free.
   struct experiment {
     clock_gettime_function f;

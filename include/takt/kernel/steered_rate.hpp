@@ -19,6 +19,9 @@ namespace takt::inline TAKT_ABI {
 struct steered_rate {
   double ppm = 0;        ///< MONOTONIC against RAW
   double unsure_ppm = 0; ///< how far it may be from that: what is being worked off, and the rounding of adjtimex
+
+  /// Whether it was told: what the kernel tells is never sure to the last digit.
+  [[nodiscard]] constexpr bool known() const noexcept { return unsure_ppm > 0; }
 };
 
 [[nodiscard]] constexpr steered_rate decode_steered_rate(const timex& t, long adjtime_left_us) noexcept;

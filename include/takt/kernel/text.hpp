@@ -53,19 +53,20 @@ constexpr std::string_view next_word(std::string_view& text) noexcept {
 }
 
 /// Takes the next line off the front of `text`.
-/// Returns: the line without its newline; nothing when no newline is left, `text` then being the cut rest.
-constexpr std::optional<std::string_view> next_line(std::string_view& text) noexcept {
+/// Returns: whether there was one, `line` without its newline; if not, `line` is empty and `text` the cut rest.
+constexpr bool next_line(std::string_view& text, std::string_view& line) noexcept {
   const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(end + 1);
-  return line;
+  const bool there = end != std::string_view::npos;
+  line = text.substr(0, there ? end : 0);
+  text.remove_prefix(there ? end + 1 : 0);
+  return there;
 }
 
-/// Returns: the line of a file that has exactly one.
-[[nodiscard]] constexpr std::optional<std::string_view> only_line(std::string_view text) noexcept {
-  const std::optional<std::string_view> line = next_line(text);
-  return text.empty() ? line : std::nullopt;
+/// Returns: whether `text` is of exactly one line, which is then `line`; if not, `line` is empty.
+constexpr bool only_line(std::string_view text, std::string_view& line) noexcept {
+  const bool only = next_line(text, line) && text.empty();
+  if (!only) line = {};
+  return only;
 }
 
 /// Returns: whether one of `words` is `word`.
@@ -100,9 +101,9 @@ template <class T> [[nodiscard]] constexpr std::optional<T> parse_number(std::st
 template <class = when_called> std::vector<unsigned> parse_cpu_list(std::string_view text, std::error_code& ec) {
   ec.clear();
   std::vector<unsigned> cpus;
-  const std::optional<std::string_view> line = only_line(text);
-  bool sound = line.has_value();
-  std::string_view rest = sound ? trimmed(*line) : std::string_view();
+  std::string_view rest;
+  bool sound = only_line(text, rest);
+  rest = trimmed(rest);
   for (bool more = !rest.empty(); sound && more;) {
     const std::size_t comma = rest.find(',');
     const std::string_view range = rest.substr(0, comma);

@@ -73,15 +73,15 @@ constexpr std::optional<frequency> kernel_hz_of(std::chrono::nanoseconds coarse_
 template <class> kernel_config parse_kernel_config(std::string_view text) noexcept {
   bool periodic = false, idle = false, full = false, hz_contradicted = false;
   kernel_config found;
-  while (const auto line = detail::next_line(text)) {
+  for (std::string_view line; detail::next_line(text, line);) {
     constexpr std::string_view hz = "CONFIG_HZ=";
-    if (*line == "CONFIG_HZ_PERIODIC=y") periodic = true;
-    if (*line == "CONFIG_NO_HZ_IDLE=y") idle = true;
-    if (*line == "CONFIG_NO_HZ_FULL=y") full = true;
-    if (*line == "CONFIG_HIGH_RES_TIMERS=y") found.high_resolution_timers = true;
-    if (*line == "# CONFIG_HIGH_RES_TIMERS is not set") found.high_resolution_timers = false;
-    if (line->substr(0, hz.size()) == hz) {
-      const auto number = detail::parse_number_to(kernel_hz_end - 1, line->substr(hz.size()));
+    if (line == "CONFIG_HZ_PERIODIC=y") periodic = true;
+    if (line == "CONFIG_NO_HZ_IDLE=y") idle = true;
+    if (line == "CONFIG_NO_HZ_FULL=y") full = true;
+    if (line == "CONFIG_HIGH_RES_TIMERS=y") found.high_resolution_timers = true;
+    if (line == "# CONFIG_HIGH_RES_TIMERS is not set") found.high_resolution_timers = false;
+    if (line.substr(0, hz.size()) == hz) {
+      const auto number = detail::parse_number_to(kernel_hz_end - 1, line.substr(hz.size()));
       const bool plausible = number && *number >= kernel_hz_begin;
       const auto value = plausible ? std::optional(frequency(static_cast<double>(*number))) : std::nullopt;
       if (!value || (found.hz && found.hz != value)) hz_contradicted = true;
@@ -97,7 +97,7 @@ template <class> kernel_config parse_kernel_config(std::string_view text) noexce
 /// Returns: the CPUs in the text of the nohz_full list; none for an empty line or "(null)", by which the kernel says
 /// that it was started without the parameter; on malformed_text none.
 template <class> std::vector<unsigned> parse_nohz_full(std::string_view text, std::error_code& ec) {
-  if (const auto line = detail::only_line(text); line && detail::trimmed(*line) == "(null)") {
+  if (std::string_view line; detail::only_line(text, line) && detail::trimmed(line) == "(null)") {
     ec.clear();
     return {};
   }

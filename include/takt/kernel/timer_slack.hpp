@@ -66,8 +66,8 @@ template <class Os> [[nodiscard]] std::error_code check_timer_slack(pid_t id, st
 /// Returns: the number in the text of timerslack_ns; on malformed_text zero.
 template <class> std::chrono::nanoseconds parse_timer_slack(std::string_view text, std::error_code& ec) noexcept {
   ec.clear();
-  if (const auto line = detail::only_line(text)) {
-    if (const auto slack = detail::parse_number<std::uint64_t>(detail::trimmed(*line))) return detail::to_slack(*slack);
+  if (std::string_view line; detail::only_line(text, line)) {
+    if (const auto slack = detail::parse_number<std::uint64_t>(detail::trimmed(line))) return detail::to_slack(*slack);
   }
   ec = errc::malformed_text;
   return std::chrono::nanoseconds::zero();

@@ -67,11 +67,12 @@ using run_guard = basic_run_guard<>;
 /// Returns: how often a thread was moved to another CPU, from the text of /proc/thread-self/sched; nothing where that
 /// does not stand in a whole line.
 template <class> std::optional<std::uint64_t> parse_migrations(std::string_view text) noexcept {
-  static_cast<void>(detail::next_line(text)); // the thread's name, which may be anything
-  while (const auto line = detail::next_line(text)) {
-    const std::size_t colon = line->find(':');
-    if (colon == std::string_view::npos || detail::trimmed(line->substr(0, colon)) != "se.nr_migrations") continue;
-    return detail::parse_number<std::uint64_t>(detail::trimmed(line->substr(colon + 1)));
+  std::string_view line;
+  static_cast<void>(detail::next_line(text, line)); // the thread's name, which may be anything
+  while (detail::next_line(text, line)) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos || detail::trimmed(line.substr(0, colon)) != "se.nr_migrations") continue;
+    return detail::parse_number<std::uint64_t>(detail::trimmed(line.substr(colon + 1)));
   }
   return std::nullopt;
 }

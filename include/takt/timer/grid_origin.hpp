@@ -82,8 +82,8 @@ template <class> time_offsets parse_time_offsets(std::string_view text, std::err
   };
   bool sound = true;
   while (sound && !text.empty()) {
-    const auto next = detail::next_line(text);
-    sound = next && read(*next);
+    std::string_view next;
+    sound = detail::next_line(text, next) && read(next);
   }
   if (sound && lines[0].seen && lines[1].seen) return {lines[0].offset, lines[1].offset};
   ec = errc::malformed_text;

@@ -54,7 +54,7 @@ namespace detail {
 template <std::int64_t Period>
 [[nodiscard]] constexpr std::chrono::nanoseconds ceil_to(std::chrono::nanoseconds t,
                                                          std::chrono::nanoseconds origin) noexcept {
-  constexpr grid g = *grid::make(std::chrono::nanoseconds(Period)); // a constant: it costs no division
+  constexpr grid g{std::chrono::nanoseconds(Period)}; // a constant: it costs no division
   return ceil_from(origin, g, t);
 }
 

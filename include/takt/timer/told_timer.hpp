@@ -45,8 +45,8 @@ template <class Os> std::chrono::nanoseconds until_next_point(std::chrono::nanos
   std::error_code ec;
   const std::chrono::nanoseconds origin = grid_origin<posix_clock<CLOCK_MONOTONIC, access::vdso, Os>, Os>(ec);
   const std::chrono::nanoseconds now = saturating_subtract(detail::read_by<CLOCK_MONOTONIC, Os>(road), origin);
-  const auto g = grid::make(period);
-  return g ? saturating_subtract(g->next(now), now) : period;
+  const detail::grid_arithmetic<std::int64_t> points(period.count(), 0);
+  return saturating_subtract(std::chrono::nanoseconds(points.next(now.count())), now);
 }
 
 template <class Os> class told_timer {

@@ -34,14 +34,6 @@ namespace takt::inline TAKT_ABI {
 
 // synopsis
 
-/// A firing.
-struct wall_tick {
-  std::chrono::sys_time<std::chrono::nanoseconds> due{};
-  std::chrono::nanoseconds lateness{}; ///< on the clock itself: a step across `due` counts
-  std::uint64_t missed = 0;            ///< points of the grid that were given up since the firing before
-  unsigned clock_set = 0;              ///< how often the clock was set since the firing before
-};
-
 template <class Os = linux_os> class basic_wall_timer;
 using wall_timer = basic_wall_timer<>;
 
@@ -51,6 +43,14 @@ template <class Os> class basic_wall_timer {
 public:
   using nanoseconds = std::chrono::nanoseconds;
   using time_point = std::chrono::sys_time<nanoseconds>;
+
+  /// A firing.
+  struct tick {
+    time_point due{};
+    nanoseconds lateness{};    ///< on the clock itself: a step across `due` counts
+    std::uint64_t missed = 0;  ///< points of the grid that were given up since the firing before
+    unsigned clock_set = 0;    ///< how often the clock was set since the firing before
+  };
 
   /// Errors: what timerfd_create reports.
   explicit basic_wall_timer(std::error_code& ec) : timer_(CLOCK_REALTIME, ec) {}
@@ -62,12 +62,12 @@ public:
 
   /// Effects: fires once, when the clock shows `t` or later.
   template <class Duration> void at(std::chrono::sys_time<Duration> t, std::error_code& ec) noexcept {
-    grid_.reset();
+    repeats_ = false;
     begin(detail::ceil_to_nanoseconds(t.time_since_epoch()), ec);
   }
   /// Effects: fires at every point of `g` after now.
   void every(const grid& g, std::error_code& ec) noexcept {
-    grid_ = g;
+    grid_ = g, repeats_ = true;
     begin(g.next(now()), ec);
   }
   void disarm(std::error_code& ec) noexcept {
@@ -77,15 +77,15 @@ public:
 
   /// Returns: the firing if it is time, nothing else. For event loops, when fd() is readable; does not block, but for
   /// the pause that answers a timer which is early again and again.
-  [[nodiscard]] std::optional<wall_tick> fire(std::error_code& ec) noexcept;
+  [[nodiscard]] std::optional<tick> fire(std::error_code& ec) noexcept;
 
   /// Effects: sleeps until it fires. Returns: the firing; nothing when it is not armed, or on error.
-  std::optional<wall_tick> wait(std::error_code& ec) noexcept {
+  std::optional<tick> wait(std::error_code& ec) noexcept {
     ec.clear();
     while (armed_ && !ec) {
       timer_.wait(nanoseconds::max(), ec);
       if (ec) break;
-      if (auto tick = fire(ec)) return tick;
+      if (auto fired = fire(ec)) return fired;
     }
     return std::nullopt;
   }
@@ -96,7 +96,7 @@ public:
   void every(const grid& g) {
     detail::or_throw([&](std::error_code& ec) { every(g, ec); }, [] { return "wall_timer::every: timerfd_settime"; });
   }
-  std::optional<wall_tick> wait() {
+  std::optional<tick> wait() {
     return detail::or_throw([&](std::error_code& ec) { return wait(ec); },
                             [] { return "wall_timer::wait: ppoll or read"; });
   }
@@ -126,7 +126,7 @@ private:
   }
   /// The clock was set. A point that is now further away than the next one of the grid belongs to the old time.
   void reconsider() noexcept {
-    if (grid_) due_ = detail::earlier(due_, grid_->next(now()));
+    if (repeats_) due_ = detail::earlier(due_, grid_.next(now()));
   }
   void pause() const noexcept {
     const nanoseconds length = early_end_rule::pause(early_in_a_row_);
@@ -135,7 +135,8 @@ private:
   }
 
   timer_fd<Os> timer_;
-  std::optional<grid> grid_;
+  grid grid_{nanoseconds(1)}; ///< used if it repeats
+  bool repeats_ = false;
   nanoseconds due_{};
   bool armed_ = false;
   unsigned clock_set_ = 0;          ///< since the last firing
@@ -143,7 +144,7 @@ private:
   std::uint64_t early_ends_ = 0;
 };
 
-template <class Os> std::optional<wall_tick> basic_wall_timer<Os>::fire(std::error_code& ec) noexcept {
+template <class Os> auto basic_wall_timer<Os>::fire(std::error_code& ec) noexcept -> std::optional<tick> {
   const timer_news news = timer_.take(ec);
   if (ec || !armed_ || news == timer_news::none) return std::nullopt;
   if (news == timer_news::clock_set) {
@@ -160,20 +161,20 @@ template <class Os> std::optional<wall_tick> basic_wall_timer<Os>::fire(std::err
     return std::nullopt;
   }
   early_in_a_row_ = 0;
-  wall_tick tick{time_point(due_), saturating_subtract(seen, due_), 0, clock_set_};
-  if (grid_) {
-    const nanoseconds latest = grid_->floor(seen);
-    tick.missed = static_cast<std::uint64_t>(saturating_subtract(latest, due_) / grid_->period());
-    tick.due = time_point(latest);
-    tick.lateness = seen - latest;
-    due_ = grid_->next(seen);
+  tick fired{time_point(due_), saturating_subtract(seen, due_), 0, clock_set_};
+  if (repeats_) {
+    const nanoseconds latest = grid_.floor(seen);
+    fired.missed = static_cast<std::uint64_t>(saturating_subtract(latest, due_) / grid_.period());
+    fired.due = time_point(latest);
+    fired.lateness = seen - latest;
+    due_ = grid_.next(seen);
   } else {
     armed_ = false;
   }
   clock_set_ = 0;
   if (armed_) arm(ec);
   else timer_.disarm(ec);
-  return tick;
+  return fired;
 }
 
 } // namespace takt::inline TAKT_ABI
