@@ -16,7 +16,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,7 +32,8 @@ enum class symbol_kind : unsigned char {
   absolute,        ///< SHN_ABS: a number and no address; linkers leave one for each version, by the version's name
 };
 struct symbol;
-class image;
+template <class = when_called> class basic_image;
+using image = basic_image<>;
 
 // definitions
 
@@ -123,7 +123,7 @@ struct bytes {
   /// Returns: the T at `offset`, whatever its alignment; zeros where it is not inside.
   template <class T> [[nodiscard]] T at(std::uint64_t offset) const noexcept {
     T value{};
-    if (hold(offset, 1, sizeof(T))) std::memcpy(&value, all.data() + offset, sizeof(T));
+    if (hold(offset, 1, sizeof(T))) __builtin_memcpy(&value, all.data() + offset, sizeof(T));
     return value;
   }
 };
@@ -131,9 +131,10 @@ struct bytes {
 } // namespace gabi
 
 /// A sound ELF image: its tables lie inside it. The empty one, default-constructed, exports nothing. Does not own.
-class image {
+/// A class template for compile time alone: its functions are compiled for who calls them.
+template <class Lazy> class basic_image {
 public:
-  constexpr image() noexcept = default;
+  constexpr basic_image() noexcept = default;
 
   /// Whether it is more than the empty one.
   [[nodiscard]] explicit operator bool() const noexcept { return !file_.all.empty(); }
@@ -141,10 +142,10 @@ public:
   /// Returns: the image in `file`, the empty one if that is not a 64-bit shared object of this machine or points outside
   /// itself. Precondition: the bytes outlive the image.
   /// Costs one pass over program headers, dynamic section, version definitions and symbols; async-signal-safe.
-  [[nodiscard]] static image try_parse(std::span<const std::byte> file) noexcept {
-    image result;
+  [[nodiscard]] static basic_image try_parse(std::span<const std::byte> file) noexcept {
+    basic_image result;
     result.file_.all = file;
-    return result.read_tables() ? result : image();
+    return result.read_tables() ? result : basic_image();
   }
 
   /// Returns: the symbol that is exported by that name in that version, or the empty one; an empty version means the default
@@ -152,7 +153,7 @@ public:
   [[nodiscard]] symbol try_find(std::string_view name, std::string_view version = {}) const noexcept;
 
   /// The same with errc::malformed_image and an empty image, errc::symbol_not_found and an empty symbol.
-  [[nodiscard]] static image parse(std::span<const std::byte> file, std::error_code& ec) noexcept {
+  [[nodiscard]] static basic_image parse(std::span<const std::byte> file, std::error_code& ec) noexcept {
     const auto result = try_parse(file);
     result ? ec.clear() : void(ec = errc::malformed_image);
     return result;
@@ -163,11 +164,11 @@ public:
     return result;
   }
 #if TAKT_EXCEPTIONS
-  template <class = when_called> [[nodiscard]] static image parse(std::span<const std::byte> file) {
+  [[nodiscard]] static basic_image parse(std::span<const std::byte> file) {
     return detail::or_throw([&](std::error_code& ec) { return parse(file, ec); },
                             [] { return std::string("ELF image: no shared object of this machine, or damaged"); });
   }
-  template <class = when_called> [[nodiscard]] symbol find(std::string_view name, std::string_view version = {}) const {
+  [[nodiscard]] symbol find(std::string_view name, std::string_view version = {}) const {
     return detail::or_throw([&](std::error_code& ec) { return find(name, version, ec); },
                             [&] {
                               return "ELF image: no " + std::string(name) + (version.empty() ? "" : "@") +
@@ -177,7 +178,7 @@ public:
 #endif
 
   /// Returns: everything it exports, in the order of the symbol table.
-  template <class = when_called> [[nodiscard]] std::vector<symbol> symbols() const {
+  [[nodiscard]] std::vector<symbol> symbols() const {
     std::vector<symbol> result;
     for (std::uint64_t i = 0; i < symbol_count_; ++i)
       if (exported(i)) result.push_back(symbol_at(i));
@@ -246,10 +247,10 @@ private:
   std::uint32_t sysv_buckets_ = 0;
 };
 
-inline bool image::read_tables() noexcept {
+template <class Lazy> bool basic_image<Lazy>::read_tables() noexcept {
   constexpr unsigned char ident[7] = {0x7f, 'E', 'L', 'F', 2 /* ELFCLASS64 */, gabi::data, 1 /* EV_CURRENT */};
   const auto h = file_.at<gabi::header>(0);
-  if (std::memcmp(h.e_ident, ident, sizeof ident) != 0 || h.e_machine != gabi::machine || h.e_type != 3 /* ET_DYN */ ||
+  if (__builtin_memcmp(h.e_ident, ident, sizeof ident) != 0 || h.e_machine != gabi::machine || h.e_type != 3 /* ET_DYN */ ||
       h.e_version != 1 || h.e_phentsize != sizeof(gabi::program_header) ||
       !file_.hold(h.e_phoff, h.e_phnum, sizeof(gabi::program_header)))
     return false;
@@ -306,7 +307,7 @@ inline bool image::read_tables() noexcept {
 
 /// Layout: header, bloom_size words of 64 bits, nbuckets and then the chain, of 32 bits each; the chain has one entry
 /// for each symbol from symoffset on, whose lowest bit marks the last one of a bucket.
-inline bool image::read_gnu_hash(std::uint64_t at) noexcept {
+template <class Lazy> bool basic_image<Lazy>::read_gnu_hash(std::uint64_t at) noexcept {
   if (!file_.hold(at, 1, sizeof(gabi::gnu_hash))) return false;
   gnu_ = file_.at<gabi::gnu_hash>(at);
   gnu_buckets_ = at + sizeof(gabi::gnu_hash) + gnu_.bloom_size * sizeof(std::uint64_t);
@@ -332,7 +333,7 @@ inline bool image::read_gnu_hash(std::uint64_t at) noexcept {
 }
 
 /// Layout: nbucket, nchain, the buckets, and then the chain: for each symbol the next one with the same hash.
-inline bool image::read_sysv_hash(std::uint64_t at) noexcept {
+template <class Lazy> bool basic_image<Lazy>::read_sysv_hash(std::uint64_t at) noexcept {
   if (!file_.hold(at, 2, sizeof(std::uint32_t))) return false;
   sysv_buckets_ = entry<std::uint32_t>(at, 0);
   const auto chain = entry<std::uint32_t>(at, 1);
@@ -344,7 +345,7 @@ inline bool image::read_sysv_hash(std::uint64_t at) noexcept {
   return true;
 }
 
-inline bool image::definitions_are_sound() const noexcept {
+template <class Lazy> bool basic_image<Lazy>::definitions_are_sound() const noexcept {
   std::uint64_t at = definitions_;
   for (std::uint64_t i = 0; i < definition_count_; ++i) {
     if (!file_.hold(at, 1, sizeof(gabi::version_definition))) return false;
@@ -357,7 +358,7 @@ inline bool image::definitions_are_sound() const noexcept {
   return true;
 }
 
-inline symbol image::symbol_at(std::uint64_t index) const noexcept {
+template <class Lazy> symbol basic_image<Lazy>::symbol_at(std::uint64_t index) const noexcept {
   const auto s = entry<gabi::symbol>(symbols_, index);
   const auto version = versions_ == 0 ? std::uint16_t{1} : entry<std::uint16_t>(versions_, index);
   symbol result;
@@ -373,7 +374,7 @@ inline symbol image::symbol_at(std::uint64_t index) const noexcept {
   return result;
 }
 
-inline symbol image::try_find(std::string_view name, std::string_view version) const noexcept {
+template <class Lazy> symbol basic_image<Lazy>::try_find(std::string_view name, std::string_view version) const noexcept {
   symbol found;
   const auto matches = [&](std::uint64_t index) {
     if (!named(index, name) || !exported(index)) return false;

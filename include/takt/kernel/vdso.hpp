@@ -18,7 +18,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -67,7 +66,7 @@ template <class Os> elf::image try_current() noexcept {
   const auto h = first.at<elf::gabi::header>(0);
   constexpr std::uint64_t each = sizeof(elf::gabi::program_header);
   std::uint64_t end = 0;
-  if (std::memcmp(h.e_ident, "\177ELF", 4) != 0 || !first.hold(h.e_phoff, h.e_phnum, each)) return {};
+  if (__builtin_memcmp(h.e_ident, "\177ELF", 4) != 0 || !first.hold(h.e_phoff, h.e_phnum, each)) return {};
   for (std::uint64_t i = 0; i < h.e_phnum; ++i) {
     const auto p = first.at<elf::gabi::program_header>(h.e_phoff + i * each);
     std::uint64_t segment_end = 0;
