@@ -51,15 +51,16 @@ template <class Os = linux_os>
 // definitions
 namespace detail {
 
-template <std::int64_t Period>
+template <std::int64_t Period, class Grid = grid>
 [[nodiscard]] constexpr std::chrono::nanoseconds ceil_to(std::chrono::nanoseconds t,
                                                          std::chrono::nanoseconds origin) noexcept {
-  constexpr grid g{std::chrono::nanoseconds(Period)}; // a constant: it costs no division
+  constexpr Grid g = *Grid::make(std::chrono::nanoseconds(Period)); // a constant: it costs no division
   return ceil_from(origin, g, t);
 }
 
 /// Returns: the first point at or after `t` of the grid that `slack` names, whose zero is at `origin`; nothing for a
 /// value that is no enumerator.
+template <class = when_called>
 [[nodiscard]] constexpr std::optional<std::chrono::nanoseconds>
 ceil_to(std::chrono::nanoseconds t, slack_value slack, std::chrono::nanoseconds origin) noexcept {
   switch (slack) {
