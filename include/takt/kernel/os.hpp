@@ -303,7 +303,7 @@ private:
   [[gnu::visibility("default")]] inline static constinit std::atomic<unsigned> forks{0};
 };
 
-using linux_os = basic_linux_os<>;
+struct [[gnu::visibility("default")]] linux_os : basic_linux_os<> {};
 
 // definitions
 
