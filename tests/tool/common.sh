@@ -148,7 +148,10 @@ every() {
   wrong_usage "$name" --no-such-flag=1
   wrong_usage "$name" stray
   wrong_usage "$name" --json=perhaps
+  # It can be read on any terminal, and where there is none.
   done_by "$name" "$@"
+  awk 'length > 80 { exit 1 }' "$out" || fail "lines of more than 80 columns: takt $name $*"
+  for width in 40 72; do fits $width env COLUMNS=$width "$takt" "$name" "$@"; done
   done_by "$name" --json "$@"
   json >/dev/null
 
@@ -156,9 +159,6 @@ every() {
   run 0 "$facts" "$name" "$@"
   ! grep 'on the screen alone: ' "$out" >&2 || fail "programs are not told everything: $name"
 
-  # It can be read on any terminal, and where there is none.
-  fits 80 "$takt" "$name" "$@"
-  for width in 40 72 118; do fits $width env COLUMNS=$width "$takt" "$name" "$@"; done
   # What is to be copied stands in one line.
   for width in 40 80; do
     COLUMNS=$width "$takt" "$name" --help | sed '/^Example:/,$d' | awk -v wide=$width 'length > wide { exit 1 }' ||

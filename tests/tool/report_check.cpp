@@ -149,8 +149,15 @@ void check_tick(const json& tick) {
   fact(tick, "mode", is_text);
   fact(tick, "high_resolution_timers", is_bool);
   fact(tick, "nohz_full", [](const json& x) { return x.is_array(); });
-  expect_cpus(fact(tick, "timer_interrupts_per_second", [](const json& x) { return x.is_array(); }), "per_second",
-              is_count);
+  const json& rates = fact(tick, "timer_interrupts_per_second", [](const json& x) { return x.is_array(); });
+  expect_cpus(rates, "per_second", is_count);
+  const json& total = fact(tick, "timer_interrupts_total_per_second", is_count);
+  fact(tick, "timer_interrupts_counted_s", is_positive);
+  expect(rates.is_null() == total.is_null(), "timer interrupts of the CPUs without a total, or the other way round");
+  if (rates.is_null() || total.is_null()) return;
+  double sum = 0;
+  for (const json& each : rates) sum += each.value("per_second", 0.0);
+  expect(agree(sum, total.get<double>(), 1e-6), "the CPUs' timer interrupts are not their total, " + total.dump());
 }
 
 void check_cost(const json& cost, const json& report) {
