@@ -77,7 +77,7 @@ struct rate_agreement {
 };
 
 template <class Os = linux_os> [[nodiscard]] rate_facts gather_rate_facts();
-template <class = when_called> [[nodiscard]] std::vector<rate_source> rate_sources(const rate_facts& facts);
+template <class Source = rate_source> [[nodiscard]] std::vector<Source> rate_sources(const rate_facts& facts);
 template <class Agreement = rate_agreement>
 [[nodiscard]] std::optional<Agreement> cross_check(const rate_source& source, const tsc_calibration& measured) noexcept;
 
@@ -113,10 +113,10 @@ template <class Os> rate_facts gather_rate_facts() {
 
 /// Returns: every origin there is on this architecture, in the order of calibration_origin, with its rate or with the
 /// reason why it tells none.
-template <class> std::vector<rate_source> rate_sources(const rate_facts& facts) {
+template <class Source> std::vector<Source> rate_sources(const rate_facts& facts) {
   using namespace rate_source_rule;
   using enum calibration_origin;
-  std::vector<rate_source> all;
+  std::vector<Source> all;
   const cpu_features& cpu = facts.processor;
   const bool known = facts.known_frequency == true;
 

@@ -38,7 +38,8 @@ namespace takt::inline TAKT_ABI {
 inline constexpr int version = TAKT_VERSION_MAJOR * 10000 + TAKT_VERSION_MINOR * 100 + TAKT_VERSION_PATCH;
 
 /// The default of a template parameter that says nothing. It makes a function a template, so that its body is compiled for
-/// those who call it: parsers and estimators would otherwise cost every user compile time. Visible whatever -fvisibility
+/// those who call it: parsers and estimators would otherwise cost every user compile time. A parameter that defaults to
+/// what a std::optional or std::vector in the function holds does as much for that one. Visible whatever -fvisibility
 /// says: what is instantiated with it could else not be.
 struct [[gnu::visibility("default")]] when_called;
 

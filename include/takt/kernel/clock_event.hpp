@@ -27,9 +27,9 @@ struct device {
   friend bool operator==(const device&, const device&) = default;
 };
 
-template <class Os = linux_os> [[nodiscard]] std::vector<device> devices(std::error_code& ec);
+template <class Os = linux_os, class Device = device> [[nodiscard]] std::vector<Device> devices(std::error_code& ec);
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os> [[nodiscard]] std::vector<device> devices();
+template <class Os = linux_os, class Device = device> [[nodiscard]] std::vector<Device> devices();
 #endif
 
 /// Returns: the name in the text of a current_device; empty where the CPU has none at the moment, and on
@@ -53,14 +53,14 @@ template <class> std::string parse_current_device(std::string_view text, std::er
 /// Returns: the device of each CPU in ascending order, then the broadcast device if there is one; on error none. A CPU
 /// without a device, as one that is offline, is left out.
 /// Errors: those of reading the directory and the files; malformed_text. Reads one small file a CPU.
-template <class Os> std::vector<device> devices(std::error_code& ec) {
+template <class Os, class Device> std::vector<Device> devices(std::error_code& ec) {
   ec.clear();
   std::vector<std::string> entries;
   if (const int error = Os::list_directory(directory, entries); error != 0) {
     ec = detail::errno_code(error);
     return {};
   }
-  std::vector<device> all;
+  std::vector<Device> all;
   for (const std::string& entry : entries) {
     constexpr std::string_view prefix = "clockevent";
     std::optional<unsigned> cpu;
@@ -84,7 +84,7 @@ template <class Os> std::vector<device> devices(std::error_code& ec) {
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os> std::vector<device> devices() {
+template <class Os, class Device> std::vector<Device> devices() {
   return detail::or_throw([](std::error_code& ec) { return devices<Os>(ec); },
                           [](std::error_code ec) { return detail::file_hint(directory, ec); });
 }

@@ -44,7 +44,10 @@ template <class Os = linux_os> [[nodiscard]] cpuinfo read_cpuinfo();
 template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> online_cpus();
 #endif
 
-template <class = when_called> [[nodiscard]] cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec);
+namespace detail {
+struct seen_flag;
+}
+template <class Seen = detail::seen_flag> [[nodiscard]] cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec);
 template <class = when_called>
 [[nodiscard]] std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec);
 
@@ -59,8 +62,8 @@ struct seen_flag {
 };
 
 /// Returns: where `flag` is in `all`, or has to be.
-template <class = when_called>
-[[nodiscard]] std::size_t place_of(std::string_view flag, const std::vector<seen_flag>& all) noexcept {
+template <class Flags>
+[[nodiscard]] std::size_t place_of(std::string_view flag, const Flags& all) noexcept {
   std::size_t begin = 0, end = all.size();
   while (begin < end) {
     const std::size_t middle = begin + (end - begin) / 2;
@@ -80,10 +83,10 @@ inline std::optional<bool> cpuinfo::has(std::string_view flag) const noexcept {
 inline bool cpuinfo::agree_on(std::string_view flag) const noexcept { return !detail::contains(differing, flag); }
 
 /// Returns: the flags in the text of /proc/cpuinfo; none where there is no such line, and on malformed_text.
-template <class> cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec) {
+template <class Seen> cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec) {
   ec.clear();
   cpuinfo found;
-  std::vector<detail::seen_flag> all;
+  std::vector<Seen> all;
   std::string_view first_line;
   unsigned processors = 0; // those with a line of flags
   bool in_processor = false;
@@ -107,7 +110,7 @@ template <class> cpuinfo parse_cpuinfo(std::string_view text, std::error_code& e
       all[place].last = processors;
     }
     if (processors == 1) continue;
-    for (detail::seen_flag& s : all) {
+    for (Seen& s : all) {
       if (s.last != processors) s.differing = true;
     }
   }
@@ -116,7 +119,7 @@ template <class> cpuinfo parse_cpuinfo(std::string_view text, std::error_code& e
     ec = errc::malformed_text;
     return {};
   }
-  for (const detail::seen_flag& s : all) {
+  for (const Seen& s : all) {
     if (s.differing) found.differing.emplace_back(s.flag);
   }
   return found;

@@ -178,8 +178,8 @@ public:
 #endif
 
   /// Returns: everything it exports, in the order of the symbol table.
-  [[nodiscard]] std::vector<symbol> symbols() const {
-    std::vector<symbol> result;
+  template <class Symbol = symbol> [[nodiscard]] std::vector<Symbol> symbols() const {
+    std::vector<Symbol> result;
     for (std::uint64_t i = 0; i < symbol_count_; ++i)
       if (exported(i)) result.push_back(symbol_at(i));
     return result;
