@@ -50,7 +50,8 @@ static_assert(std::is_empty_v<takt::linux_os>);
 // What takt declares itself of the kernel's is laid out as the kernel has it.
 using perf_request = takt::linux_os::perf_request;
 using perf_page = takt::linux_os::perf_page;
-static_assert(sizeof(perf_request) == PERF_ATTR_SIZE_VER0 && offsetof(perf_request, config) == offsetof(perf_event_attr, config));
+static_assert(sizeof(perf_request) == PERF_ATTR_SIZE_VER0);
+static_assert(offsetof(perf_request, config) == offsetof(perf_event_attr, config));
 static_assert(offsetof(perf_request, flags) == offsetof(perf_event_attr, read_format) + 8);
 static_assert(perf_request().type == PERF_TYPE_SOFTWARE && perf_request().config == PERF_COUNT_SW_DUMMY);
 static_assert(offsetof(perf_page, lock) == offsetof(perf_event_mmap_page, lock));

@@ -268,8 +268,8 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
   [[nodiscard]] static int list_directory(const char* path, std::vector<std::string>& out);
   /// Returns: 0 with what the kernel's log buffer holds; EPERM where kernel.dmesg_restrict forbids it.
   [[nodiscard]] static int kernel_log(std::string& out);
-  /// What perf_event_open(2) takes in its first version, and the beginning of the page that it gives. The kernel's own header
-  /// of them costs as much compile time as a std::optional, and is there for any other use.
+  /// What perf_event_open(2) takes in its first version, and the beginning of the page that it gives: the kernel's own
+  /// header of them costs as much compile time as all others here.
   struct perf_request {
     std::uint32_t type = 1; // PERF_TYPE_SOFTWARE
     std::uint32_t size = 64;
