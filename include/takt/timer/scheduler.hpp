@@ -229,8 +229,8 @@ public:
   /// Returns: when fire() should be called next; earlier than now if it is late; nothing if no timer is armed and no
   /// exception is left.
   [[nodiscard]] std::optional<time_point> next_wakeup() {
-    const std::optional<time> next = loop_.next_wakeup();
-    return next ? std::optional(time_point(nanoseconds(*next))) : std::nullopt;
+    const std::optional<nanoseconds> next = loop_.next_wakeup();
+    return next ? std::optional(time_point(*next)) : std::nullopt;
   }
 
   /// Returns: how many timers are armed.

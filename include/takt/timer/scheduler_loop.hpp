@@ -50,12 +50,12 @@ public:
 
   /// `read` tells the time.
   template <class Read> std::size_t fire(const Read& read);
-  [[nodiscard]] std::optional<time> next_wakeup() {
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> next_wakeup() {
     if (inert()) return std::nullopt;
     const lock hold = dispatch.locked();
     if constexpr (can_be_set) dispatch.follow(clock_.now());
     if (dispatch.wheel.size() == 0 && dispatch.thrown.empty()) return std::nullopt;
-    return next();
+    return std::chrono::nanoseconds(next());
   }
 
   void run(const std::stop_token& token, std::error_code& ec);
