@@ -183,8 +183,6 @@ template <class Tag> struct fake_os {
     for (timer& t : now.timers) t.set = true;
   }
 
-  [[nodiscard]] static int signals_block(sigset_t&) noexcept { return 0; }
-  static void signals_restore(const sigset_t&) noexcept {}
   [[nodiscard]] static int process_id() noexcept { return now.process; }
   [[nodiscard]] static int count_forks() noexcept { return now.forks.error; }
   [[nodiscard]] static unsigned fork_count() noexcept { return now.forks.value; }

@@ -28,7 +28,6 @@
 #include <mutex>
 #include <new>
 #include <system_error>
-#include <thread>
 
 namespace takt::inline TAKT_ABI {
 
@@ -166,10 +165,9 @@ template <class Clock, class Os> void keeper_looks<Clock, Os>::look(bool told) n
 /// Keeps `Clock` right as long as it lives.
 template <class Clock, class Os> class clock_keeper {
 public:
-  /// Effects: starts the thread, with all signals blocked. Its first look is at once.
-  /// Errors: EINVAL for a period below keeper_rule::least_period; what timerfd_create and the starting of a thread report;
-  /// ENOMEM.
-  /// Then the keeper keeps nothing.
+  /// Effects: starts the thread, which takes no signal that is meant for the program's. Its first look is at once.
+  /// Errors: EINVAL for a period below keeper_rule::least_period; what timerfd_create, pthread_create and pthread_atfork
+  /// report. Then the keeper keeps nothing.
   clock_keeper(std::chrono::nanoseconds period, std::error_code& ec) : looks_(period) { start(period, ec); }
 #if TAKT_EXCEPTIONS
   explicit clock_keeper(std::chrono::nanoseconds period) : looks_(period) {
@@ -181,14 +179,10 @@ public:
   clock_keeper& operator=(const clock_keeper&) = delete;
   /// Effects: ends the thread; waits for the look it is at.
   ~clock_keeper() {
-    if (!thread_.joinable()) return;
-    if (inert()) {
-      thread_.detach(); // it stayed with the parent
-      return;
-    }
+    if (!started_ || inert()) return; // in a forked child: it stayed with the parent
     stop_.store(true); // sequentially consistent, and so before the thread asks, or after it armed
     wake();
-    thread_.join();
+    Os::thread_join(thread_);
   }
 
   /// Returns: what was seen so far.
@@ -205,25 +199,6 @@ public:
   }
 
 private:
-  /// Keeps signals from what is started meanwhile, however the scope is left.
-  class signals_off {
-  public:
-    explicit signals_off(std::error_code& ec) noexcept {
-      const int error = Os::signals_block(before_);
-      off_ = error == 0;
-      if (!off_) ec = detail::errno_code(error);
-    }
-    signals_off(const signals_off&) = delete;
-    signals_off& operator=(const signals_off&) = delete;
-    ~signals_off() {
-      if (off_) Os::signals_restore(before_);
-    }
-
-  private:
-    sigset_t before_{};
-    bool off_ = false;
-  };
-
   /// Whether this process was forked since from the one in which the thread is.
   [[nodiscard]] bool inert() const noexcept { return Os::fork_count() != forks_; }
   void start(std::chrono::nanoseconds period, std::error_code& ec);
@@ -235,7 +210,8 @@ private:
   told_timer<Os> timer_;
   std::atomic<bool> stop_{false};
   unsigned forks_ = Os::fork_count();
-  std::thread thread_;
+  bool started_ = false;
+  typename Os::thread thread_{}; ///< if it was started. No std::thread: its join is a cancellation point
 };
 
 template <class Clock, class Os> void clock_keeper<Clock, Os>::start(std::chrono::nanoseconds period, std::error_code& ec) {
@@ -251,19 +227,10 @@ template <class Clock, class Os> void clock_keeper<Clock, Os>::start(std::chrono
   forks_ = Os::fork_count();
   timer_ = told_timer<Os>(ec);
   if (ec) return;
-  const signals_off blocked(ec);
-  if (ec) return;
-#if TAKT_EXCEPTIONS
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error& e) {
-    ec = e.code();
-  } catch (const std::bad_alloc&) {
-    ec = detail::errno_code(ENOMEM);
-  }
-#else
-  thread_ = std::thread([this] { run(); });
-#endif
+  const auto body = [](void* keeper) -> void* { return static_cast<clock_keeper*>(keeper)->run(), nullptr; };
+  const int error = Os::thread_start(thread_, body, this);
+  started_ = error == 0;
+  if (!started_) ec = detail::errno_code(error);
 }
 
 template <class Clock, class Os> void clock_keeper<Clock, Os>::run() {
