@@ -14,7 +14,6 @@
 #include <takt/kernel/text.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>

@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <system_error>
 #include <time.h>
 #include <utility>
