@@ -143,7 +143,7 @@ private:
   static constexpr U most = static_cast<U>(std::numeric_limits<Int>::max());
 
   /// Returns: how long after the phase `t` is, modulo 2^W.
-  constexpr U past(Int t) const noexcept { return static_cast<U>(static_cast<U>(t) - phase_); } 
+  constexpr U past(Int t) const noexcept { return static_cast<U>(static_cast<U>(t) - phase_); }
   constexpr Int point(U n) const noexcept { return static_cast<Int>(times(n, period_) + phase_); }
   constexpr Int point_after(U n) const noexcept { return static_cast<Int>(times(n, period_) + (phase_ + period_)); }
 
