@@ -31,6 +31,17 @@ template <class Os = linux_os> [[nodiscard]] std::string read_boot_id();
 
 // definitions
 
+namespace detail {
+
+/// Returns: what parse_boot_id() makes of the file, whose content and length it leaves behind. Allocates nothing.
+template <class Os> std::uint64_t read_boot_id(char (&text)[64], std::size_t& length, std::error_code& ec) {
+  const int error = Os::read_short(boot_id_path, text, sizeof(text), length);
+  if (error != 0) return ec = errno_code(error), 0;
+  return parse_boot_id({text, length}, ec);
+}
+
+} // namespace detail
+
 template <class> std::uint64_t parse_boot_id(std::string_view text, std::error_code& ec) noexcept {
   ec.clear();
   constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -55,9 +66,7 @@ template <class> std::uint64_t parse_boot_id(std::string_view text, std::error_c
 template <class Os> std::string read_boot_id(std::error_code& ec) {
   char text[64];
   std::size_t length = 0;
-  const int error = Os::read_short(boot_id_path, text, sizeof(text), length);
-  if (error != 0) ec = detail::errno_code(error);
-  else static_cast<void>(parse_boot_id({text, length}, ec));
+  static_cast<void>(detail::read_boot_id<Os>(text, length, ec));
   return ec ? std::string() : std::string(text, length - 1);
 }
 

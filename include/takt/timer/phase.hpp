@@ -11,9 +11,9 @@
 #include <takt/core/saturating.hpp>
 #include <takt/kernel/boot_id.hpp>
 #include <takt/kernel/os.hpp>
-#include <takt/kernel/text.hpp>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <system_error>
@@ -34,8 +34,9 @@ std::chrono::nanoseconds phase_from_boot_id(std::chrono::duration<Rep, Period> o
   using std::chrono::nanoseconds;
   const auto period = saturating_cast<nanoseconds>(of);
   if (period <= nanoseconds::zero()) return ec = detail::errno_code(EINVAL), nanoseconds::zero();
-  const std::string text = detail::read_text<Os>(boot_id_path, 4096, ec);
-  const std::uint64_t id = ec ? 0 : parse_boot_id(text, ec);
+  char text[64];
+  std::size_t length = 0;
+  const std::uint64_t id = detail::read_boot_id<Os>(text, length, ec);
   return nanoseconds(static_cast<nanoseconds::rep>(id % static_cast<std::uint64_t>(period.count())));
 }
 
