@@ -88,6 +88,8 @@ TEST_CASE("time that was spun through lowers the lead, to what it was before any
   CHECK(lead.value() == wake_up_lead::most - 1us);
   for (const nanoseconds none : {0ns, -1ns, nanoseconds::min(), 1023ns}) lead.forget(none);
   CHECK(lead.value() == wake_up_lead::most - 1us);
+  lead.forget(1ns); // short waits add up
+  CHECK(lead.value() == wake_up_lead::most - 1us - 1ns);
   wake_up_lead other;
   other.learn(320us);
   other.forget(nanoseconds::max()); // of a thread that was preempted while it spun: no more than the lead

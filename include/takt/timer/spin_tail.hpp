@@ -59,11 +59,14 @@ public:
   /// Takes in that a wait was spun through for so long, because the lead left no sleep in it.
   constexpr void forget(std::chrono::nanoseconds spun) noexcept {
     if (lead_ <= first) return;
-    lead_ = detail::later(lead_ - detail::clamped(spun, spun.zero(), lead_) / 1024, first);
+    spun_ += detail::clamped(spun, spun.zero(), lead_);
+    lead_ = detail::later(lead_ - spun_ / 1024, first);
+    spun_ %= 1024;
   }
 
 private:
   std::chrono::nanoseconds lead_ = first;
+  std::chrono::nanoseconds spun_{}; ///< too short yet to lower the lead by a nanosecond
 };
 
 /// Sleeps to deadlines with a spun end, and keeps what it learns from one to the next: one object for a thread that
