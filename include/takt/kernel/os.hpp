@@ -3,10 +3,10 @@
 /// Everything above takes the policy as a template parameter, `class Os = linux_os`, so that a test can put
 /// testing::fake_os in its place. A function here is one system call or the few that belong together; it judges nothing.
 /// Its one state is the count of forks, which no system call tells.
-/// Unless said otherwise it returns 0 or a value of errno (never -1), leaves its output untouched on failure and retries
-/// after a signal. Clocks, auxiliary vector and scheduling are async-signal-safe; what takes a std::string allocates. What
-/// is noexcept is no cancellation point, or a thread cancelled in it would end the program: where libc's function is one,
-/// the system call is made without it.
+/// Unless said otherwise it returns 0 or a value of errno (never -1), leaves its output untouched on failure, but for a
+/// buffer of characters, which may then hold anything, and retries after a signal. Clocks, auxiliary vector and
+/// scheduling are async-signal-safe; what takes a std::string allocates. What is noexcept is no cancellation point, or a
+/// thread cancelled in it would end the program: where libc's function is one, the system call is made without it.
 ///
 /// This is also the only header of takt that includes more than the C++ standard library and <time.h>.
 /// Sources: syscalls(2), prctl(2), getauxval(3), syslog(2), seccomp(2), vdso(7), clock_nanosleep(2), futex(2),
@@ -165,8 +165,10 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
   [[nodiscard]] static int thread_start(thread& out, void* (*body)(void*), void* argument) noexcept {
     sigset_t before;
     if (const int error = signals_block(before); error != 0) return error;
-    const int error = ::pthread_create(&out, nullptr, body, argument);
+    thread started{};
+    const int error = ::pthread_create(&started, nullptr, body, argument);
     signals_restore(before);
+    if (error == 0) out = started;
     return error;
   }
   static void thread_join(thread t) noexcept {
@@ -185,16 +187,6 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
   }
 
   // this thread
-  /// Keeps all signals from the calling thread, and so from those it starts, until the mask from `before` is put back; but
-  /// those that a thread brings upon itself, which end the program where they are blocked and it may want to handle (a
-  /// sandbox: SIGSYS; what stands for a counter that may not be read: SIGSEGV).
-  [[nodiscard]] static int signals_block(sigset_t& before) noexcept {
-    sigset_t all;
-    ::sigfillset(&all);
-    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) ::sigdelset(&all, own);
-    return ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  }
-  static void signals_restore(const sigset_t& before) noexcept { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
   /// Returns: 0 with the CPU that ran the calling thread a moment ago.
   [[nodiscard]] static int current_cpu(unsigned& out) noexcept {
     return ::syscall(SYS_getcpu, &out, nullptr, nullptr) == 0 ? 0 : errno;
@@ -300,6 +292,16 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
   [[nodiscard]] static int kernel_release(std::string& out);
 
 private:
+  /// Keeps all signals from the calling thread, and so from those it starts, until the mask from `before` is put back; but
+  /// those that a thread brings upon itself, which end the program where they are blocked and it may want to handle (a
+  /// sandbox: SIGSYS; what stands for a counter that may not be read: SIGSEGV).
+  [[nodiscard]] static int signals_block(sigset_t& before) noexcept {
+    sigset_t all;
+    ::sigfillset(&all);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) ::sigdelset(&all, own);
+    return ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  }
+  static void signals_restore(const sigset_t& before) noexcept { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
   class input;
   [[gnu::visibility("default")]] inline static constinit std::atomic<unsigned> forks{0};
 };
@@ -363,9 +365,12 @@ template <class Lazy> int basic_linux_os<Lazy>::read_guarded(const char* path, c
                                                               std::size_t& length, file_facts& facts) noexcept {
   const input file(path, O_NOFOLLOW);
   if (!file.open()) return errno;
-  if (const int error = file.facts(facts); error != 0) return error;
-  length = 0;
-  return facts.regular && facts.size <= size ? file.read(out, facts.size, length) : 0;
+  file_facts told;
+  std::size_t got = 0;
+  int error = file.facts(told);
+  if (error == 0 && told.regular && told.size <= size) error = file.read(out, told.size, got);
+  if (error == 0) facts = told, length = got;
+  return error;
 }
 
 template <class Lazy>
@@ -392,16 +397,20 @@ template <class Lazy>
 int basic_linux_os<Lazy>::read_link(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
   const ssize_t n = ::readlink(path, out, size);
   if (n < 0) return errno;
+  if (static_cast<std::size_t>(n) >= size) return ENAMETOOLONG;
   length = static_cast<std::size_t>(n);
-  return length < size ? 0 : ENAMETOOLONG;
+  return 0;
 }
 
 template <class Lazy>
 int basic_linux_os<Lazy>::read_short(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
   const input file(path);
   if (!file.open()) return errno;
-  const int error = file.read(out, size, length);
-  return error != 0 || length < size ? error : EFBIG;
+  std::size_t got = 0;
+  if (const int error = file.read(out, size, got); error != 0) return error;
+  if (got >= size) return EFBIG;
+  length = got;
+  return 0;
 }
 
 template <class Lazy> int basic_linux_os<Lazy>::write_file(const char* path, const std::string& text) noexcept {

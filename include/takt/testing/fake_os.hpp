@@ -307,8 +307,10 @@ private:
                        std::size_t size, std::size_t& length) {
     std::string text;
     if (const int error = get(map, std::string(path), ENOENT, text); error != 0) return error;
-    length = text.copy(out, size);
-    return text.size() < size ? 0 : too_long;
+    const std::size_t copied = text.copy(out, size);
+    if (copied >= size) return too_long;
+    length = copied;
+    return 0;
   }
   template <class Map, class Key> static int get(const Map& map, const Key& key, int absent, auto& out) {
     const auto found = map.find(key);
