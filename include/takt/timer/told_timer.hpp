@@ -41,12 +41,12 @@ template <clockid_t Id, class Os> [[nodiscard]] std::chrono::nanoseconds read_by
 } // namespace detail
 
 /// Returns: how long from now to the next point of the grid of that period. Errors: those of grid_origin(); then from zero.
-/// `road`: access::syscall for a thread that may not read the counter. Precondition: period > 0.
+/// `road`: access::syscall for a thread that may not read the counter. A period that is not positive counts as 1 ns.
 template <class Os> std::chrono::nanoseconds until_next_point(std::chrono::nanoseconds period, access road) noexcept {
   std::error_code ec;
   const std::chrono::nanoseconds origin = grid_origin<posix_clock<CLOCK_MONOTONIC, access::vdso, Os>, Os>(ec);
   const std::chrono::nanoseconds now = saturating_subtract(detail::read_by<CLOCK_MONOTONIC, Os>(road), origin);
-  const detail::grid_arithmetic<std::int64_t> points(period.count(), 0);
+  const detail::grid_arithmetic<std::int64_t> points(period.count() > 0 ? period.count() : 1, 0);
   return saturating_subtract(std::chrono::nanoseconds(points.next(now.count())), now);
 }
 
@@ -64,7 +64,7 @@ public:
   /// Readable when it rings. For poll(2) and its kin; read it by take() alone.
   [[nodiscard]] int fd() const noexcept { return timer_.fd(); }
 
-  /// Effects: it rings at the next point of the grid, or when it is told. What was told or woken between taking the last
+  /// Effects: it rings after until_next_point(), or when it is told. What was told or woken between taking the last
   /// news and now is not lost: then it rings at once.
   void arm(std::chrono::nanoseconds period, std::error_code& ec, access road = access::vdso) noexcept {
     const std::chrono::nanoseconds rest = until_next_point<Os>(period, road);
