@@ -185,7 +185,7 @@ template <class Reference, class Counter> [[gnu::always_inline]] inline clock_sa
 }
 
 /// A bounded number of samples, evenly spread over a window of any length: neighbours are merged into the narrower of
-/// them, two at first, four when room runs out, and so on.
+/// them, two at first, four when room runs out, and so on. Sample is clock_sample: see when_called.
 template <class Sample> class sample_store {
 public:
   static constexpr std::size_t capacity = 4096; // 100 kB; the error of 1 ms is then 0.02 ppm by noise alone
@@ -216,7 +216,7 @@ private:
 template <class Reference, class Counter, class Os>
 rate_estimate measure_rate(std::chrono::nanoseconds budget, std::chrono::nanoseconds& spent, std::error_code& ec) {
   using namespace calibration_rule;
-  sample_store<decltype(take_sample<Reference, Counter>())> store;
+  sample_store<decltype(take_sample<Reference, Counter>())> store; // of clock_sample: see when_called
   clock_sample last = take_sample<Reference, Counter>(); // the first is cold and only marks the beginning
   const std::chrono::nanoseconds called = last.reference;
   std::chrono::nanoseconds start = called, next_look = first_look;

@@ -202,7 +202,8 @@ struct mode {
   bool found = false;
 };
 
-/// Looks for the densest group of 2, 4 or 8 ns among `residuals` with next to nothing within 1.5 ns on either side.
+/// Looks for the densest group of 2, 4 or 8 ns among `residuals`, a vector of double (see when_called), with next to
+/// nothing within 1.5 ns on either side.
 template <class Residuals> mode find_mode(const Residuals& residuals) {
   constexpr double bin = 0.25;          // ns
   constexpr std::size_t most_bins = 2048; // 512 ns: no narrow bracket of a counter worth the name is that wide
@@ -270,7 +271,7 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
 
   const double half_width = 0.5 * static_cast<double>(limit) * line.slope;
   const double tolerance = half_width + granule + 2 + detail::largest_bend * (last - first);
-  std::vector<decltype(points.x(0))> residuals;
+  std::vector<decltype(points.x(0))> residuals; // of double: a vector is compiled for callers alone (when_called)
   residuals.reserve(line.n);
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (!narrow(i)) continue;

@@ -77,6 +77,7 @@ struct rate_agreement {
 };
 
 template <class Os = linux_os> [[nodiscard]] rate_facts gather_rate_facts();
+// Source and Agreement are for compile time alone: see when_called.
 template <class Source = rate_source> [[nodiscard]] std::vector<Source> rate_sources(const rate_facts& facts);
 template <class Agreement = rate_agreement>
 [[nodiscard]] std::optional<Agreement> cross_check(const rate_source& source, const tsc_calibration& measured) noexcept;

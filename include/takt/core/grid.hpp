@@ -195,7 +195,7 @@ public:
   TAKT_CHECKED explicit grid(Period period, Phase phase = Phase::zero())
       : points_(positive(detail::nanosecond_count(period)), detail::nanosecond_count(phase)) {}
 
-  /// Returns: the grid, empty unless period > 0.
+  /// Returns: the grid, empty unless period > 0. Grid is for compile time alone: see when_called.
   template <whole_nanoseconds Period, whole_nanoseconds Phase = std::chrono::nanoseconds, class Grid = grid>
   [[nodiscard]] static constexpr std::optional<Grid> make(Period period, Phase phase = Phase::zero()) noexcept {
     if (!(period > Period::zero())) return std::nullopt;

@@ -110,7 +110,8 @@ public:
     if (!assign(rungs)) detail::each_rung_must_divide_the_next();
   }
 
-  /// Returns: the ladder, empty unless each rung is positive, divides the next and is less.
+  /// Returns: the ladder, empty unless each rung is positive, divides the next and is less. Ladder is for compile time
+  /// alone: see when_called.
   template <detail::rung_list Rungs = std::initializer_list<std::chrono::nanoseconds>, class Ladder = custom>
   [[nodiscard]] static constexpr std::optional<Ladder> make(const Rungs& rungs) noexcept {
     Ladder result;

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct device {
   friend bool operator==(const device&, const device&) = default;
 };
 
+// Device is for compile time alone: see when_called.
 template <class Os = linux_os, class Device = device> [[nodiscard]] std::vector<Device> devices(std::error_code& ec);
 #if TAKT_EXCEPTIONS
 template <class Os = linux_os, class Device = device> [[nodiscard]] std::vector<Device> devices();
@@ -54,6 +56,7 @@ template <class> std::string parse_current_device(std::string_view text, std::er
 /// without a device, as one that is offline, is left out.
 /// Errors: those of reading the directory and the files; malformed_text. Reads one small file a CPU.
 template <class Os, class Device> std::vector<Device> devices(std::error_code& ec) {
+  static_assert(std::is_same_v<Device, device>);
   ec.clear();
   std::vector<std::string> entries;
   if (const int error = Os::list_directory(directory, entries); error != 0) {
@@ -85,7 +88,7 @@ template <class Os, class Device> std::vector<Device> devices(std::error_code& e
 
 #if TAKT_EXCEPTIONS
 template <class Os, class Device> std::vector<Device> devices() {
-  return detail::or_throw([](std::error_code& ec) { return devices<Os>(ec); },
+  return detail::or_throw([](std::error_code& ec) { return devices<Os, Device>(ec); },
                           [](std::error_code ec) { return detail::file_hint(directory, ec); });
 }
 #endif

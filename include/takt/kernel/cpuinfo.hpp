@@ -47,6 +47,7 @@ template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> online_cpus()
 namespace detail {
 struct seen_flag;
 }
+// Seen is for compile time alone: see when_called.
 template <class Seen = detail::seen_flag> [[nodiscard]] cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec);
 template <class = when_called>
 [[nodiscard]] std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec);

@@ -177,7 +177,8 @@ public:
   }
 #endif
 
-  /// Returns: everything it exports, in the order of the symbol table.
+  /// Returns: everything it exports, in the order of the symbol table. Symbol is for compile time alone:
+  /// see when_called.
   template <class Symbol = symbol> [[nodiscard]] std::vector<Symbol> symbols() const {
     std::vector<Symbol> result;
     for (std::uint64_t i = 0; i < symbol_count_; ++i)

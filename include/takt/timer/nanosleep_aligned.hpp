@@ -51,6 +51,7 @@ template <class Os = linux_os>
 // definitions
 namespace detail {
 
+/// Grid is for compile time alone: see when_called.
 template <std::int64_t Period, class Grid = grid>
 [[nodiscard]] constexpr std::chrono::nanoseconds ceil_to(std::chrono::nanoseconds t,
                                                          std::chrono::nanoseconds origin) noexcept {
