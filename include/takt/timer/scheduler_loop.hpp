@@ -135,6 +135,8 @@ private:
 #endif
   }
 
+  // clock_ stands before `dispatch`, which begins at its time, and which at its end destroys callbacks: what they hold may
+  // still ask for the time.
   [[no_unique_address]] Rule rule_;
   scheduler_clock<Clock, Os> clock_;
   bool in_run_ = false;
