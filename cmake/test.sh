@@ -1,6 +1,7 @@
 #!/bin/sh
 # test.sh [quick]: builds and runs takt's tests; installs what is missing first (see packages.sh).
-#   quick   g++ alone: unit, live, compile and package tests, and the tool. A few minutes.
+#   quick   g++ alone: unit, live, compile and package tests, and the tool. About ten
+#           minutes on two cores, most of it compiling.
 #   (none)  everything: also the promised compilers, sanitizers, cross-compiled architectures, fuzzing, and boots of a
 #           throw-away guest in which what must not happen here does happen. Most of half an hour.
 # Build trees and logs stay in build/ . Prints one summary and ends non-zero when anything failed.
