@@ -1,5 +1,6 @@
 // os.hpp: threads that the library starts take no signal that is meant for the program's, but those that they bring upon
-// themselves; and a thread that is cancelled while the library waits for it is not torn out of what is noexcept.
+// themselves; a thread that is cancelled while the library waits for it is not torn out of what is noexcept; and what fails
+// leaves lengths and facts as they were.
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -90,4 +91,18 @@ TEST_CASE("a wait for a descriptor leaves the limit that it was given as it was"
   CHECK(os::timer_take(fd) == 0);
   CHECK(os::timer_take(fd) == EAGAIN);
   os::timer_close(fd);
+}
+
+TEST_CASE("what fails leaves its outputs alone, but for a buffer") {
+  char few[4];
+  std::size_t length = 77;
+  os::file_facts facts;
+  facts.size = 78;
+  CHECK(os::read_short("/proc/self/stat", few, sizeof(few), length) == EFBIG);
+  CHECK(os::read_short("/proc/self", few, sizeof(few), length) == EISDIR);
+  CHECK(os::read_link("/proc/self/ns/mnt", few, sizeof(few), length) == ENAMETOOLONG);
+  CHECK(os::read_guarded("/proc/self/nothing", few, sizeof(few), length, facts) == ENOENT);
+  CHECK(os::read_guarded("/proc/self", few, sizeof(few), length, facts) == ELOOP);
+  CHECK(length == 77);
+  CHECK(facts.size == 78);
 }

@@ -140,6 +140,14 @@ TEST_CASE("clock_watch: told of what a disturbed look does not show, it looks ag
   }
 }
 
+TEST_CASE("told_timer: there is a next point for every period, and it lies ahead") {
+  all_clocks m;
+  os::now.reading = 0ns;
+  CHECK(takt::until_next_point<os>(1s) == 750ms);
+  CHECK(takt::until_next_point<os>(250ms) == 250ms);
+  for (const nanoseconds period : {1ns, 0ns, -1ns, nanoseconds::min()}) CHECK(takt::until_next_point<os>(period) == 1ns);
+}
+
 TEST_CASE("told_timer: woken between a look and the next arming, it rings at once, and once") {
   all_clocks m;
   std::error_code ec;
