@@ -1,8 +1,7 @@
 # takt align: nothing early, figures that fit each other, a picture, and nobody left behind however it ends.
 . "$(dirname "$0")/common.sh"
 if ! "$takt" irq --count 1 --interval 1ms >"$out" 2>"$err"; then
-  skip "timer interrupts: $(cat "$err")"
-  finish
+  skip_all "timer interrupts: $(cat "$err")"
 fi
 brief='--processes 3 --threads 2 --each 300ms --shortest 5ms --longest 50ms'
 every align $brief

@@ -3,7 +3,7 @@
 in_own_mounts "$@"
 fake=$work/interrupts
 : >"$fake"
-mount --bind "$fake" /proc/interrupts || { skip '/proc/interrupts cannot be covered here'; finish; }
+mount --bind "$fake" /proc/interrupts || skip_all '/proc/interrupts cannot be covered here'
 with() { printf "$1" >"$fake"; could_not irq --count 1 --interval 1ms; complains '/proc/interrupts'; }
 
 with ''
