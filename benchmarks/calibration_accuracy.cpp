@@ -4,13 +4,13 @@
 // 0.0001 ppm. The usual method is that of the small TSC clocks: the narrowest of three brackets around a reading at either
 // end of the budget, two points, one division; its brackets are bare rdtsc, as theirs are. Both methods take turns.
 // Run it while nobody steers the kernel's clock, or the truth of 20 s is not that of the window.
+#include "arguments.hpp"
 #include <takt/clock/calibration.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <vector>
 
 namespace {
@@ -79,12 +79,12 @@ percentiles of(std::vector<double> v) {
 } // namespace
 
 int main(int argc, char** argv) {
-  const int wanted = argc > 1 ? std::atoi(argv[1]) : 200;
+  const std::int64_t wanted = arguments(argc, argv, "calibration_accuracy [RUNS]", 1).number(1, 1, 200);
   std::vector<takt::clock_point> anchors;
   std::vector<run> runs[std::size(budgets)];
   nanoseconds next_anchor{};
   const auto begin = reference::now();
-  for (int i = 0; i < wanted || reference::now() - begin < baseline; ++i) {
+  for (std::int64_t i = 0; i < wanted || reference::now() - begin < baseline; ++i) {
     for (std::size_t k = 0; k < std::size(budgets); ++k) {
       const nanoseconds now = reference::now().time_since_epoch();
       if (now >= next_anchor) anchors.push_back(anchor()), next_anchor = now + 500ms;

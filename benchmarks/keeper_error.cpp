@@ -1,8 +1,9 @@
-// keeper_error [SECONDS] [busy]: how far tsc_clock is from CLOCK_MONOTONIC while a keeper looks after it once a second.
+// keeper_error [SECONDS [busy]]: how far tsc_clock is from CLOCK_MONOTONIC while a keeper looks after it once a second.
 //
 // Ten comparisons every millisecond, each the kernel's clock between two reads of tsc_clock; those with a bracket as narrow as
 // the narrowest quarter count, so that an interrupt cannot pass for an error. The first three seconds are the keeper's to find
 // the rate. `busy`: two threads more keep two CPUs busy. Run it while nobody steers the kernel's clock: it says if somebody does.
+#include "arguments.hpp"
 #include <takt/clock/tsc_clock.hpp>
 #include <takt/kernel/steered_rate.hpp>
 #include <takt/timer/keeper.hpp>
@@ -12,7 +13,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,8 +43,9 @@ double steered_ppm() {
 } // namespace
 
 int main(int argc, char** argv) {
-  const int seconds = argc > 1 ? std::atoi(argv[1]) : 60;
-  const bool busy = argc > 2 && std::string(argv[2]) == "busy";
+  const bool busy = argc == 3 && std::string(argv[2]) == "busy";
+  const arguments given(argc, argv, "keeper_error [SECONDS [busy]]", busy ? 2 : 1);
+  const std::chrono::seconds length(given.number(1, 1, 60));
   const double steered = steered_ppm();
   const auto c = tsc_clock::calibrate(5ms, 1s);
   takt::clock_keeper keeper(1s);
@@ -55,7 +56,7 @@ int main(int argc, char** argv) {
 
   std::vector<comparison> all;
   const auto begin = kernel::now();
-  for (auto next = begin; next - begin < std::chrono::seconds(seconds); next = std::max(next + 1ms, kernel::now())) {
+  for (auto next = begin; next - begin < length; next = std::max(next + 1ms, kernel::now())) {
     takt::sleep_until(next);
     for (int i = 0; i < 10; ++i) all.push_back(compare());
   }
@@ -75,11 +76,11 @@ int main(int argc, char** argv) {
   std::sort(errors.begin(), errors.end());
   const auto at = [&](double q) { return errors[static_cast<std::size_t>(q * static_cast<double>(errors.size() - 1))]; };
   const takt::keeper_report r = keeper.report();
-  std::printf("%s, keeper 1 s, %d s%s\n", to_string(c).c_str(), seconds, busy ? ", two CPUs busy" : "");
+  std::printf("%s, keeper 1 s, %lld s%s\n", to_string(c).c_str(), static_cast<long long>(length.count()), busy ? ", two CPUs busy" : "");
   std::printf("error in ns: p50 %lld, p99 %lld, p99.99 %lld, from %lld to %lld, of %zu comparisons within %lld ns\n",
               static_cast<long long>(at(0.5)), static_cast<long long>(at(0.99)), static_cast<long long>(at(0.9999)),
               static_cast<long long>(least), static_cast<long long>(most), errors.size(), static_cast<long long>(narrow));
-  std::printf("keeper: %llu looks, forward %llu, worked off %llu, most ahead %lld ns, most behind %lld ns, jumps %llu\n",
+  std::printf("keeper: %llu looks, found it behind in %llu, left a lead to work off in %llu (or both), most ahead %lld ns, most behind %lld ns, jumps %llu\n",
               static_cast<unsigned long long>(r.looks), static_cast<unsigned long long>(r.corrected_forward),
               static_cast<unsigned long long>(r.worked_off), static_cast<long long>(r.most_ahead.count()),
               static_cast<long long>(r.most_behind.count()), static_cast<unsigned long long>(r.anchored_anew));

@@ -3,13 +3,13 @@
 // Each run is a process of its own, which calibrates three times: as the first thing that it does, when every page of code
 // is still to be mapped and every symbol to be bound; again; and once more. Beside it, in processes that take turns with
 // those, the kernel's part of it: the same system calls on the same files, and nothing else, as the first thing and again.
+#include "arguments.hpp"
 #include <takt/clock/shared_calibration.hpp>
 #include <takt/clock/tsc_clock.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -59,6 +59,26 @@ takt::ticks kernel_part(const char* path) {
   return takt::region_begin() - begin;
 }
 
+/// A directory that goes when the program ends by itself.
+class own_directory {
+public:
+  own_directory() = default;
+  ~own_directory() {
+    if (!made()) return;
+    ::unlink(file().c_str());
+    ::rmdir(path_);
+  }
+  own_directory(const own_directory&) = delete;
+  own_directory& operator=(const own_directory&) = delete;
+  [[nodiscard]] bool made() const { return made_; }
+  /// The one file in it.
+  [[nodiscard]] std::string file() const { return std::string(path_) + "/anchor"; }
+
+private:
+  char path_[23] = "/tmp/takt.start.XXXXXX";
+  bool made_ = ::mkdtemp(path_) != nullptr;
+};
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -76,10 +96,10 @@ int main(int argc, char** argv) {
     for (const takt::ticks t : took) std::printf("%.1f ", rate.to<std::chrono::duration<double, std::micro>>(t).count());
     return 0;
   }
-  const int runs = argc > 1 ? std::atoi(argv[1]) : 200;
-  char directory[] = "/tmp/takt.start.XXXXXX";
-  if (::mkdtemp(directory) == nullptr) return 1;
-  const std::string path = std::string(directory) + "/anchor";
+  const auto runs = static_cast<std::size_t>(arguments(argc, argv, "shared_start [RUNS]", 1).number(1, 1, 200));
+  const own_directory directory;
+  if (!directory.made()) return 1;
+  const std::string path = directory.file();
   takt::shared_calibration shared(path);
   std::error_code ec;
   const auto measured = takt::tsc_clock::calibrate(shared, 5ms, ec);
@@ -91,7 +111,7 @@ int main(int argc, char** argv) {
 
   constexpr const char* modes[] = {"--once ", "--kernel "};
   std::vector<double> took[2][calls];
-  for (int i = 0; i < 2 * runs && !ec; ++i) {
+  for (std::size_t i = 0; i < 2 * runs && !ec; ++i) {
     const std::string command = "/proc/" + std::to_string(::getpid()) + "/exe " + modes[i % 2] + path;
     std::FILE* const child = ::popen(command.c_str(), "r");
     double t[calls] = {-1, -1, -1};
@@ -99,7 +119,7 @@ int main(int argc, char** argv) {
     ::pclose(child);
     for (int k = 0; k < calls; ++k) took[i % 2][k].push_back(t[k]);
   }
-  std::printf("%-34s %7s %7s %7s  us, %d processes\n", "", "p50", "p90", "max", runs);
+  std::printf("%-34s %7s %7s %7s  us, %zu processes\n", "", "p50", "p90", "max", runs);
   const char* const names[2][calls] = {{"first thing in a new process", "second call", "third call"},
                                        {"system calls alone, first thing", "second time", "third time"}};
   for (int m = 0; m < 2 && !ec; ++m) {
@@ -109,7 +129,5 @@ int main(int argc, char** argv) {
       std::printf("%-34s %7.1f %7.1f %7.1f\n", names[m][k], v[v.size() / 2], v[v.size() * 9 / 10], v.back());
     }
   }
-  ::unlink(path.c_str());
-  ::rmdir(directory);
   return ec ? 1 : 0;
 }

@@ -6,6 +6,7 @@
 // may happen before the load of the stamp has finished; tsc_clock none. Both are read on the kernel's clock as it is,
 // and then again while discipline() is called every millisecond with a reference that is wrong by up to 10 us in either
 // direction: now the fast clock is compared with itself alone. Ends with 1 if a promise was broken.
+#include "arguments.hpp"
 #include <takt/clock/tsc_clock.hpp>
 
 #include <algorithm>
@@ -14,7 +15,6 @@
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <thread>
 #include <vector>
@@ -126,9 +126,7 @@ template <class Clock> bool show(const char* name, std::uint64_t reads, compared
 } // namespace
 
 int main(int argc, char** argv) {
-  const double wanted = argc > 1 ? std::atof(argv[1]) : 2e7; // 1e9 may be written so
-  if (!(wanted >= 1 && wanted < 1e15)) return std::fprintf(stderr, "usage: stamps_handed_on [READS]\n"), 2;
-  const auto reads = static_cast<std::uint64_t>(wanted);
+  const auto reads = static_cast<std::uint64_t>(arguments(argc, argv, "stamps_handed_on [READS]", 1).number(1, 1, 20'000'000));
   std::error_code ec;
   takt::tsc_clock::calibrate(20ms, ec);
   if (!ec) shaken::calibrate(20ms, ec, 1s);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # wakeup_error.sh PROGRAM [ROUNDS]: the wake-up error at points of a 10 ms grid, with default slack and with 1 ns, beside
-# cyclictest (rt-tests) in the same minute. PROGRAM is takt_wakeup_error. The three take turns of 2 s each, so that
+# cyclictest (rt-tests) in the same minute. PROGRAM is wakeup_error. The three take turns of 2 s each, so that
 # whatever else the machine does falls on all alike; none has a real-time policy.
 set -u
 program=${1:?usage: wakeup_error.sh PROGRAM [ROUNDS]}
