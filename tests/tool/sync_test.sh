@@ -25,5 +25,5 @@ first=$(json /sync/rows/0/cpu) other=$(json /sync/rows/0/other)
 done_by sync --cpus "$first,$other" --rounds 100 --json
 same 'one pair' "$(json /sync/pairs)" 1
 could_not sync --cpus "$first,60000" --rounds 100
-complains 'no pair of CPUs'
+complains 'CPU 60000 is not online'
 finish
