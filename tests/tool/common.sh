@@ -74,12 +74,13 @@ stopped() {
 }
 
 # stops CHECK ARG...: the tool, stopped by each of the signals that ask it to, ends well with what it has: CHECK looks at that.
+# Before it is asked it has stop_after seconds, 0.1 where that is not set.
 stops() {
   check=$1
   shift
   for signal in INT TERM HUP; do
     start "$@"
-    sleep 0.1
+    sleep "${stop_after:-0.1}"
     stopped $signal
     eval "$check"
   done
