@@ -225,13 +225,13 @@ unhurried::~unhurried() { --undoing; }
 // progress
 
 unsigned line_width(int descriptor) {
-  constexpr unsigned least = 40, usual = 80;
+  constexpr unsigned least = 40, usual = 80, most = 1000;
   winsize size{};
   unsigned columns = usual;
   if (isatty(descriptor) != 0 && ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) columns = size.ws_col;
   else if (const char* const told = std::getenv("COLUMNS"); told == nullptr || !absl::SimpleAtoi(told, &columns) || columns == 0)
     columns = usual;
-  return std::max(least, columns);
+  return std::clamp(columns, least, most);
 }
 
 progress::progress(std::string what)

@@ -94,7 +94,7 @@ public:
 };
 
 /// How many columns a line on `descriptor` may have: those of the terminal; where it is none, what the environment's COLUMNS
-/// says, else 80. At least 40.
+/// says, else 80. From 40 to 1000.
 [[nodiscard]] unsigned line_width(int descriptor);
 
 /// A line on a terminal's standard error that shows how far a longer job is; it appears after the first second and

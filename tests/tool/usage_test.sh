@@ -36,6 +36,9 @@ if command -v script >/dev/null && script -qec true /dev/null </dev/null >/dev/n
     [ $width = 80 ] || says 'in user space'
     [ $width = 132 ] || ! grep -q 'in user space' "$out" || fail 'the full table on 80 columns'
   done
+  # A terminal that does not tell its width, and an environment that lies about it, when there is progress to show.
+  run 0 env COLUMNS=4000000000 script -qec "stty cols 0 && '$takt' calibrate --longest-budget 400ms --each-budget 4" /dev/null
+  says 'calibrating \['
   # A terminal is no place for an ELF image.
   script -qec "'$takt' vdso --dump -; echo status \$?" /dev/null </dev/null | tr -d '\r' >"$out"
   says '^status [12]'
