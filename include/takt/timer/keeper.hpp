@@ -45,7 +45,7 @@ inline constexpr std::chrono::nanoseconds least_period = std::chrono::millisecon
 struct keeper_report {
   std::uint64_t looks = 0;                ///< of which
   std::uint64_t corrected_forward = 0;    ///< found the clock behind: set right at once
-  std::uint64_t worked_off = 0;           ///< found it ahead
+  std::uint64_t worked_off = 0;           ///< left it a lead to work off (among them may be some that found it behind)
   std::uint64_t anchored_anew = 0;        ///< found that the counter had jumped
   std::uint64_t failed = 0;               ///< could not discipline; then
   std::error_code last_error;             ///< why
