@@ -162,8 +162,12 @@ double quantile(const std::vector<raw>& sorted, double q) {
   return static_cast<double>(sorted[std::max<std::size_t>(rank, 1) - 1]);
 }
 
-/// Whether `part`, in small letters, is part of the name of the road's clock.
-bool names(const road& r, const std::string& part) { return absl::StrContains(absl::AsciiStrToLower(r.clock), part); }
+/// Whether `part`, in small letters, is part of the name of the road's clock, or of the road to the counter, by which the short
+/// table calls it.
+bool names(const road& r, const std::string& part) {
+  const auto in = [&](absl::string_view name) { return absl::StrContains(absl::AsciiStrToLower(name), part); };
+  return in(r.clock) || (r.clock == "counter" && in(r.name));
+}
 
 /// What is known of the counter's rate: by tsc_clock, or where the counter is no clock by measuring it all the same; nothing
 /// where it cannot be read.

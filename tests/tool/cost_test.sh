@@ -10,6 +10,13 @@ json /cost/rows/0/median_ns /cost/rows/0/p99_ns | awk '$1 <= 0 { exit 1 }' || fa
 
 done_by cost --repetitions 2 --clocks tsc_clock --json
 same 'its own clocks' "$(sed -n 's/.*"clock": "\(.*\)".*/\1/p' "$out" | sort -u | paste -sd' ')" 'takt::fast_tsc_clock takt::tsc_clock'
+# Each road to the counter is a row of the short table, and goes by that name too.
+done_by cost --repetitions 2 --json
+if [ "$(json /cost/rows/0/clock)" = counter ]; then
+  road=$(json /cost/rows/0/road)
+  done_by cost --repetitions 2 --clocks "$(echo "$road" | tr '[:lower:]' '[:upper:]')" --json
+  same 'the clock of that road' "$(json /cost/rows/0/road /cost/rows/1/clock | paste -sd' ')" "$road counter"
+fi
 wrong_usage cost --clocks no_such_clock --repetitions 2
 for bad in , ' ' ,,; do wrong_usage cost --clocks "$bad"; done
 wrong_usage cost --clocks tai,no_such_clock --repetitions 2
