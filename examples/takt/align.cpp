@@ -433,13 +433,13 @@ exit_code run() {
   }
   print(d);
   const auto panels = picture_of(w, runs);
+  if (runs.empty()) return exit_code::done; // stopped before there was anything to draw
   picture_frame frame;
   frame.length = std::min(frame.length, each);
   frame.together = cluster_width;
   print_picture(absl::StrCat("The first ", time_value(static_cast<double>(frame.length.count())).text,
                              ": how often each process woke up, and the machine (wake-ups within 500 us are one)"),
                 draw_text(panels, frame));
-  if (runs.empty()) return exit_code::done; // stopped before there was anything to draw
   return svg.write([&] { return draw_svg(panels, frame); });
 }
 

@@ -69,6 +69,11 @@ for signal in INT TERM HUP; do
   same "the run after SIG$signal" "$(json /experiment/whole)" false
   until_true gone "$family"
 done
+# Stopped before anybody has slept: there is nothing to draw, and no heading for it.
+start align --processes 3 --each 1s
+stopped INT
+says '^Does it help'
+! grep -q '^The first' "$out" || fail 'the heading of an empty picture'
 echo 'what was there' >"$work/kept.svg"
 start align --processes 3 --each 1s --svg "$work/kept.svg"
 until_true has_children
