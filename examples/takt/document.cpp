@@ -246,6 +246,7 @@ std::vector<std::pair<std::string, std::string>> gathered(const std::vector<fact
     if (!f.aside && !plain(f)) lines.emplace_back(f.label, with_source(f));
   }
   for (const absl::string_view answer : {"yes", "no", "not told"}) {
+  if (parts.columns() == parts.names()) return parts.print_records(out, margin, width);
     std::string all;
     for (auto f = facts.begin(); f != facts.end(); ++f) {
       if (f->aside || f->value.text != answer) continue;
