@@ -15,9 +15,16 @@ namespace tool {
 value not_told() { return {"not told", nullptr}; }
 value word(absl::string_view text) { return {std::string(text), std::string(text)}; }
 value yes_no(std::optional<bool> b) { return b ? value{*b ? "yes" : "no", *b} : not_told(); }
-value number(double x, int decimals) {
-  return std::isfinite(x) ? value{absl::StrFormat("%.*f", decimals, x), x} : not_told();
+std::string decimal(double x, int decimals) {
+  std::string text = absl::StrFormat("%.*f", decimals, x);
+  if (text.find_first_not_of("-0.") == std::string::npos) text.erase(0, text.find_first_not_of('-'));
+  return text;
 }
+std::string signed_decimal(double x, int decimals) {
+  const std::string text = decimal(x, decimals);
+  return absl::StrCat(x > 0 && text.find_first_not_of("0.") != std::string::npos ? "+" : "", text);
+}
+value number(double x, int decimals) { return std::isfinite(x) ? value{decimal(x, decimals), x} : not_told(); }
 
 value count(unsigned long long n) {
   const std::string digits = absl::StrCat(n);
@@ -47,6 +54,7 @@ std::string cpu_list(const std::vector<unsigned>& cpus) {
 
 value time_value(double ns) {
   if (!std::isfinite(ns)) return not_told();
+  if (ns == 0) ns = 0; // not -0
   const double size = std::fabs(ns);
   if (size >= 1e9) return {absl::StrFormat("%.6g s", ns / 1e9), ns};
   if (size >= 1e6) return {absl::StrFormat("%.6g ms", ns / 1e6), ns};

@@ -28,6 +28,8 @@ struct value {
 [[nodiscard]] value not_told(); // "not told", null
 [[nodiscard]] value word(absl::string_view text);
 [[nodiscard]] value yes_no(std::optional<bool> b);                     // "yes", "no" or "not told"
+[[nodiscard]] std::string decimal(double x, int decimals);             // without a sign where it is rounded to zero
+[[nodiscard]] std::string signed_decimal(double x, int decimals);      // the same, with "+" above zero
 [[nodiscard]] value number(double x, int decimals);                    // NaN is "not told"
 [[nodiscard]] value count(unsigned long long n);                       // with thousands separated
 [[nodiscard]] value list(const std::vector<std::string>& words);       // "a, b"; "none" when empty

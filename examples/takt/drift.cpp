@@ -108,7 +108,7 @@ section histogram(absl::string_view key, absl::string_view title, const std::vec
   s.add("median_ns", "median", rounded(quantile(errors, 0.5)));
   s.add("most_ns", "most", rounded(*most));
   s.add("abs_p99_ns", "99 % within", time_value(std::round(quantile(sizes, 0.99))));
-  s.add("drift_ppm", "drift", {absl::StrFormat("%+.4f ppm", slope_ppm(all)), slope_ppm(all)});
+  s.add("drift_ppm", "drift", {absl::StrCat(signed_decimal(slope_ppm(all), 4), " ppm"), slope_ppm(all)});
   s.add("outside_stated", "more than the clock stated", {absl::StrCat(count(outside).text, " readings"), outside});
 
   const double width = bin_width(*most - *least), from = std::floor(*least / width);
