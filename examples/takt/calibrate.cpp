@@ -142,7 +142,7 @@ section convergence(const std::vector<step>& steps, const tsc_calibration& best)
                              {absl::StrFormat("%.3g ms", spent * 1e-6), spent},
                              {absl::StrFormat("%.6f", c.rate().hertz() * 1e-6), c.rate().hertz()},
                              {absl::StrFormat("%.4f", c.uncertainty_ppm()), c.uncertainty_ppm()},
-                             {absl::StrFormat("%+.4f", off), off},
+                             {signed_decimal(off, 4), off},
                              {absl::StrFormat("%.4f", worst), worst},
                              count(c.samples_used()),
                              count(st.runs.size()),
@@ -150,6 +150,10 @@ section convergence(const std::vector<step>& steps, const tsc_calibration& best)
                              st.failed == 0 ? value{"", nullptr} : word(st.why.message()),
                              {a.draw(off, c.uncertainty_ppm()), nullptr}});
   }
+  s.remarks.push_back(absl::StrFormat(
+      "A run ends before its budget is spent when it has reached +/- %g ppm, and after it when it was disturbed: its window "
+      "begins anew, up to %d ms late, and a burst of readings ends it.",
+      takt::calibration_rule::target_ppm, static_cast<int>(takt::calibration_rule::latest_beginning / 1ms)));
   return s;
 }
 
@@ -168,8 +172,8 @@ section origins(const tsc_calibration& best, const std::optional<tsc_calibration
   };
   const auto ppm = [](double x) {
     const double size = std::fabs(x);
-    return value{size >= 10                  ? absl::StrFormat("%.0f", x)
-                 : size >= 1e-4 || size == 0 ? absl::StrFormat("%.4f", x)
+    return value{size >= 10                  ? decimal(x, 0)
+                 : size >= 1e-4 || size == 0 ? decimal(x, 4)
                                              : absl::StrFormat("%.1e", x),
                  x};
   };
@@ -257,7 +261,7 @@ exit_code run() {
   document d;
   section s{"calibration", "The counter of this machine", {}, {}, {}};
   s.add("hertz", "rate", {takt::to_string(*best), best->rate().hertz()},
-        "the best of all below, and what they are off from");
+        "the best of all runs; a row below is the typical one of its budget");
   s.add_aside("uncertainty_ppm", number(best->uncertainty_ppm(), 6), "");
   s.add_aside("time_spent_ns", {"", best->time_spent().count()}, "");
   s.add_aside("origin", word(as_absl(takt::name(best->origin()))), "");
