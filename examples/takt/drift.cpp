@@ -216,8 +216,10 @@ exit_code run() {
     const takt::keeper_report r = keeper->report();
     s.add("keeper_period_ns", "a keeper looked every", time_value(static_cast<double>(keeper_period->value.count())));
     s.add("keeper_looks", "and did so", {absl::StrCat(count(r.looks).text, " times"), r.looks});
-    s.add("corrected_forward", "of these found it behind", count(r.corrected_forward));
-    s.add("worked_off", "had a lead to work off", count(r.worked_off));
+    s.add("corrected_forward", "found it behind in", count(r.corrected_forward));
+    // A lead may last over several looks, and what it finds is older than the line that it leaves.
+    s.add("worked_off", "left it a lead to work off in",
+          {absl::StrCat(count(r.worked_off).text, " (or both in one look)"), r.worked_off});
   }
   if (!believed)
     s.remarks.push_back(
