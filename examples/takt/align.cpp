@@ -172,12 +172,12 @@ section about_wake_ups(const std::vector<finished_run>& runs, std::size_t cpus, 
             {}};
   s.table->columns = {{"policy", "policy", false},
                       {"sleeps_per_second", "sleeps", true},
-                      {"programmed_per_second", "distinct expiries", true},
-                      {"planner_per_second", "planner", true},
-                      {"programmed_ratio", "ratio", true},
-                      {"clusters_per_second", "woken, 500 us as one", true},
-                      {"planner_clusters_per_second", "planner", true},
-                      {"clusters_ratio", "ratio", true}};
+                      {"programmed_per_second", "expiries\ndistinct", true},
+                      {"planner_per_second", "expiries\nplanner", true},
+                      {"programmed_ratio", "expiries\nratio", true},
+                      {"clusters_per_second", "woken,\n500 us as one", true},
+                      {"planner_clusters_per_second", "woken,\nplanner", true},
+                      {"clusters_ratio", "woken,\nratio", true}};
   for (const auto& [record, f] : runs) {
     const double seconds = f.seconds; // clang 14 captures no structured binding
     const auto rate = [seconds](std::size_t n) { return per_second(static_cast<double>(n), seconds); };
@@ -282,19 +282,20 @@ std::string comparison(const std::vector<finished_run>& runs) {
 
 section about_windows(const std::vector<finished_run>& runs) {
   section s{"beyond",
-            "Lateness in us beyond what was asked for (plainly: due, else the window's end), and beyond the window",
+            "Lateness in us beyond what was asked for (plainly: due, else the window's end), and beyond the window: the "
+            "share that was late, and how late",
             {},
             table{},
             {}};
   s.table->columns = {{"policy", "policy", false},
-                      {"asked_share", "beyond what was asked for: share", true},
-                      {"asked_median_ns", "median", true},
-                      {"asked_p99_ns", "p99", true},
-                      {"asked_max_ns", "most", true},
-                      {"window_share", "beyond the window: share", true},
-                      {"window_median_ns", "median", true},
-                      {"window_p99_ns", "p99", true},
-                      {"window_max_ns", "most", true}};
+                      {"asked_share", "asked\nshare", true},
+                      {"asked_median_ns", "asked\nmedian", true},
+                      {"asked_p99_ns", "asked\np99", true},
+                      {"asked_max_ns", "asked\nmost", true},
+                      {"window_share", "window\nshare", true},
+                      {"window_median_ns", "window\nmedian", true},
+                      {"window_p99_ns", "window\np99", true},
+                      {"window_max_ns", "window\nmost", true}};
   for (const auto& [record, f] : runs) {
     std::vector<value> cells{word(name_of(record.policy))};
     for (const auto* late : {&f.after_asked, &f.after_window}) {
@@ -432,8 +433,8 @@ exit_code run() {
     d.sections.push_back(about_phases(phase_period, runs));
   }
   print(d);
-  const auto panels = picture_of(w, runs);
   if (runs.empty()) return exit_code::done; // stopped before there was anything to draw
+  const auto panels = picture_of(w, runs);
   picture_frame frame;
   frame.length = std::min(frame.length, each);
   frame.together = cluster_width;

@@ -162,6 +162,9 @@ double quantile(const std::vector<raw>& sorted, double q) {
   return static_cast<double>(sorted[std::max<std::size_t>(rank, 1) - 1]);
 }
 
+/// Of fewer batches the 99th percentile would be the slowest.
+constexpr int least_for_p99 = 100;
+
 /// Whether `part`, in small letters, is part of the name of the road's clock, or of the road to the counter, by which the short
 /// table calls it.
 bool names(const road& r, const std::string& part) {
@@ -229,7 +232,7 @@ cost_table measure_costs(int batches, const std::vector<std::string>& clocks) {
     const double median = std::max(0.0, quantile(samples[i], 0.5) - empty) / reads_per_batch;
     road_cost cost{std::string(r.clock), std::string(r.name), median * ns_per_tick, {}, {}, {}, {}, {}, {}};
     if (by.counter) cost.median_ticks = median;
-    if (samples[i].size() >= 100) {
+    if (out.batches >= least_for_p99) {
       const double p99 = std::max(0.0, quantile(samples[i], 0.99) - empty) / reads_per_batch;
       cost.p99_ns = p99 * ns_per_tick;
       if (by.counter) cost.p99_ticks = p99;
@@ -261,9 +264,17 @@ namespace {
 table short_table(const cost_table& costs) {
   table t;
   // Ticks and nanoseconds say the same.
-  t.columns = {{"", "Cost of one read"},  {"", "user ns", true},      {"", "p99", true}, {"", "ticks", true, true},
-               {"", "p99", true, true},   {"", "call ns", true},      {"", "p99", true}, {"", "ticks", true, true},
-               {"", "p99", true, true},   {"", "resolution", true},   {"", "least step", true}};
+  t.columns = {{"", "Cost of one read"},
+               {"", "user\nns", true},
+               {"", "user\np99 ns", true},
+               {"", "user\nticks", true, true},
+               {"", "user\np99 ticks", true, true},
+               {"", "call\nns", true},
+               {"", "call\np99 ns", true},
+               {"", "call\nticks", true, true},
+               {"", "call\np99 ticks", true, true},
+               {"", "resolution", true},
+               {"", "least\nstep", true}};
   const value none{"-", nullptr};
   const auto numbers = [&](std::vector<value>& row, const road_cost* r) {
     const auto optional_number = [&](std::optional<double> x, int decimals) { return x ? number(*x, decimals) : none; };
@@ -314,6 +325,8 @@ section cost_section(const cost_table& costs) {
          optional_time(r.smallest_step_ns), r.road == "vDSO" ? yes_no(r.in_user_space) : value{"-", nullptr}});
   }
   s.short_table = short_table(costs);
+  if (costs.batches < least_for_p99)
+    s.remarks.push_back(absl::StrCat("No p99 of fewer than ", least_for_p99, " batches."));
   return s;
 }
 

@@ -156,7 +156,9 @@ public:
       if ((c.heading.empty() && !c.key.empty()) || (c.spare && !with_spare)) continue;
       shown_.push_back(i), cells.push_back(1);
       for (const auto& row : t.rows) cells.back() = std::max(cells.back(), row[i].text.size());
-      widths_.push_back(std::max(cells.back(), c.heading.size()));
+      std::size_t widest = 0;
+      for (const absl::string_view line : absl::StrSplit(c.heading, '\n')) widest = std::max(widest, line.size());
+      widths_.push_back(std::max(cells.back(), widest));
     }
     while (!fits(margin, width)) {
       std::optional<std::size_t> longest;
@@ -168,7 +170,7 @@ public:
       --widths_[*longest];
     }
     for (std::size_t k = 0; k < columns(); ++k)
-      headings_.push_back(is_picture(heading(k)) ? std::vector{heading(k)} : lines_of(heading(k), widths_[k]));
+      headings_.push_back(is_picture(heading(k)) ? std::vector{heading(k)} : folded(heading(k), widths_[k]));
   }
   /// How wide the columns [first, last) are, the names of the rows before them.
   [[nodiscard]] std::size_t width(std::size_t first, std::size_t last, std::size_t margin) const {
@@ -209,7 +211,8 @@ public:
         const std::string& cell = row[shown_[k]].text;
         if (cell.empty() || is_picture(heading(k))) continue; // which says in a picture what other cells say
         absl::FPrintF(out, "%s  ", margin);
-        print_hanging(out, absl::StrCat(heading(k), ": ", cell), margin.size() + 4, width);
+        print_hanging(out, absl::StrCat(absl::StrJoin(absl::StrSplit(heading(k), '\n'), " "), ": ", cell), margin.size() + 4,
+                      width);
       }
     }
   }
@@ -220,9 +223,15 @@ private:
   static bool folds(absl::string_view heading, std::size_t width) {
     constexpr std::size_t most_lines = 3;
     if (is_picture(heading)) return false;
-    for (const absl::string_view word : absl::StrSplit(heading, ' '))
+    for (const absl::string_view word : absl::StrSplit(heading, absl::ByAnyChar(" \n")))
       if (word.size() > width) return false;
-    return lines_of(heading, width).size() <= most_lines;
+    return folded(heading, width).size() <= most_lines;
+  }
+  static std::vector<std::string> folded(absl::string_view heading, std::size_t width) {
+    std::vector<std::string> lines;
+    for (const absl::string_view part : absl::StrSplit(heading, '\n'))
+      for (std::string& line : lines_of(part, width)) lines.push_back(std::move(line));
+    return lines;
   }
   [[nodiscard]] const std::string& heading(std::size_t k) const { return table_.columns[shown_[k]].heading; }
 
@@ -237,6 +246,7 @@ void print_table(std::FILE* out, const table& t, absl::string_view margin, unsig
     if (all.fits(margin.size(), width)) return all.print(out, 0, all.columns(), margin);
   }
   const table_layout parts(t, true, margin.size(), std::numeric_limits<unsigned>::max());
+  if (parts.columns() == parts.names()) return parts.print_records(out, margin, width);
   for (std::size_t k = parts.names(); k < parts.columns(); ++k)
     if (parts.width(k, k + 1, margin.size()) > width) return parts.print_records(out, margin, width);
   for (std::size_t first = parts.names(), last = first; first < parts.columns(); first = last) {
@@ -254,7 +264,6 @@ std::vector<std::pair<std::string, std::string>> gathered(const std::vector<fact
     if (!f.aside && !plain(f)) lines.emplace_back(f.label, with_source(f));
   }
   for (const absl::string_view answer : {"yes", "no", "not told"}) {
-  if (parts.columns() == parts.names()) return parts.print_records(out, margin, width);
     std::string all;
     for (auto f = facts.begin(); f != facts.end(); ++f) {
       if (f->aside || f->value.text != answer) continue;

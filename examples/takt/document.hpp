@@ -47,7 +47,7 @@ struct fact {
 
 struct column {
   std::string key; // empty: a picture, for people only
-  std::string heading; // empty: for programs only, unless it has no key either
+  std::string heading; // empty: for programs only, unless it has no key either; folded at each \n, however wide the screen is
   bool right = false; // numbers stand right
   bool spare = false; // the first to go where there is no room for all
 };

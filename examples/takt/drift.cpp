@@ -130,13 +130,13 @@ section histogram(absl::string_view key, absl::string_view title, const std::vec
 section over_time(const std::vector<reading>& alone, const std::vector<reading>& kept, nanoseconds length) {
   section s{"over_time", "Error against CLOCK_MONOTONIC", {}, table{}, {}};
   s.table->columns = {{"until_s", "until", true},
-                      {"alone_least_ns", "alone: least", true},
-                      {"alone_most_ns", "most", true},
-                      {"alone_stated_ns", "stated", true}};
+                      {"alone_least_ns", "alone\nleast", true},
+                      {"alone_most_ns", "alone\nmost", true},
+                      {"alone_stated_ns", "alone\nstated", true}};
   if (!kept.empty()) {
-    for (const column& c : {column{"kept_least_ns", "kept: least", true},
-                            {"kept_most_ns", "most", true},
-                            {"kept_stated_ns", "stated", true}})
+    for (const column& c : {column{"kept_least_ns", "kept\nleast", true},
+                            {"kept_most_ns", "kept\nmost", true},
+                            {"kept_stated_ns", "kept\nstated", true}})
       s.table->columns.push_back(c);
   }
   // In a row for each of `most_rows` equal spans; of no readings nothing is told.
