@@ -80,7 +80,8 @@ int main(int argc, char** argv) {
   std::printf("error in ns: p50 %lld, p99 %lld, p99.99 %lld, from %lld to %lld, of %zu comparisons within %lld ns\n",
               static_cast<long long>(at(0.5)), static_cast<long long>(at(0.99)), static_cast<long long>(at(0.9999)),
               static_cast<long long>(least), static_cast<long long>(most), errors.size(), static_cast<long long>(narrow));
-  std::printf("keeper: %llu looks, found it behind in %llu, left a lead to work off in %llu (or both), most ahead %lld ns, most behind %lld ns, jumps %llu\n",
+  std::printf("keeper: %llu looks, found it behind in %llu, left a lead to work off in %llu (or both), "
+              "most ahead %lld ns, most behind %lld ns, jumps %llu\n",
               static_cast<unsigned long long>(r.looks), static_cast<unsigned long long>(r.corrected_forward),
               static_cast<unsigned long long>(r.worked_off), static_cast<long long>(r.most_ahead.count()),
               static_cast<long long>(r.most_behind.count()), static_cast<unsigned long long>(r.anchored_anew));
