@@ -3,6 +3,7 @@
 #include <takt/timer/keeper.hpp>
 
 #include <doctest/doctest.h>
+#include <support/cancelled.hpp>
 #include <support/forbidden_child.hpp>
 #include <support/skip.hpp>
 
@@ -94,20 +95,12 @@ TEST_CASE("a keeper whose timer fails says so") {
 }
 
 TEST_CASE("a keeper may be destroyed by a thread that is to be cancelled, and waits for its own all the same") {
-  const auto cancelled = [](void* arrived) -> void* {
-    std::error_code ec;
-    {
-      const takt::clock_keeper keeper(1ms, ec);
-      pthread_cancel(pthread_self()); // the next cancellation point would end it
-    }
-    return ec ? nullptr : arrived;
-  };
-  pthread_t thread{};
-  int here = 0;
-  void* told = nullptr;
-  REQUIRE(pthread_create(&thread, nullptr, cancelled, &here) == 0);
-  REQUIRE(pthread_join(thread, &told) == 0);
-  CHECK(told == &here);
+  std::error_code ec;
+  CHECK(comes_to_its_end([&ec] {
+    const takt::clock_keeper keeper(1ms, ec);
+    pthread_cancel(pthread_self()); // the next cancellation point would end it
+  }));
+  CHECK(!ec);
 }
 
 TEST_CASE("in a forked child a keeper is inert: it may be asked, woken and destroyed") {

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <doctest/doctest.h>
 #include <string>
+#include <support/cancelled.hpp>
 #include <takt/kernel/os.hpp>
 
 namespace {
@@ -47,7 +48,7 @@ TEST_CASE("a thread of the library's blocks signals, but those that would end th
 
 TEST_CASE("what is noexcept is no cancellation point") {
   // As cancelled as a thread can be: the next cancellation point would end it, and in what is noexcept the program too.
-  const auto cancelled = [](void* arrived) -> void* {
+  CHECK(comes_to_its_end([] {
     pthread_cancel(pthread_self());
     timespec soon{};
     std::atomic<std::uint32_t> word{0};
@@ -70,14 +71,7 @@ TEST_CASE("what is noexcept is no cancellation point") {
     static_cast<void>(os::read_perf_clock(perf));
     os::thread other{};
     if (os::thread_start(other, [](void*) -> void* { return nullptr; }, nullptr) == 0) os::thread_join(other);
-    return arrived;
-  };
-  pthread_t thread{};
-  int here = 0;
-  void* told = nullptr;
-  REQUIRE(pthread_create(&thread, nullptr, cancelled, &here) == 0);
-  REQUIRE(pthread_join(thread, &told) == 0);
-  CHECK(told == &here);
+  }));
 }
 
 TEST_CASE("a wait for a descriptor leaves the limit that it was given as it was") {
