@@ -6,7 +6,6 @@
 #include <takt/clock/time_line.hpp>
 #include <takt/core/config.hpp>
 #include <takt/core/ticks.hpp>
-
 #include <chrono>
 #include <cstdint>
 
