@@ -21,10 +21,10 @@ public:
     constexpr double too_many = 1e15; // which a double still counts one by one
     if (n >= count_) return fallback ? *fallback : wrong();
     char* end = nullptr;
-    const double told = std::strtod(all_[n], &end);
-    if (end == all_[n] || *end != '\0' || !(told >= static_cast<double>(least) && told < too_many) || std::floor(told) != told)
+    const double value = std::strtod(all_[n], &end);
+    if (end == all_[n] || *end != '\0' || !(value >= static_cast<double>(least) && value < too_many) || std::floor(value) != value)
       wrong();
-    return static_cast<std::int64_t>(told);
+    return static_cast<std::int64_t>(value);
   }
 
 private:

@@ -3,7 +3,7 @@
 // The truth is the rate over 20 s around each run, between bursts of readings that are located to a nanosecond or so:
 // 0.0001 ppm. The usual method is that of the small TSC clocks: the narrowest of three brackets around a reading at either
 // end of the budget, two points, one division; its brackets are bare rdtsc, as theirs are. Both methods take turns.
-// Run it while nobody steers the kernel's clock, or the truth of 20 s is not that of the window.
+// Run it while NTP does not steer the kernel's clock, or the truth of 20 s is not that of the window.
 #include "arguments.hpp"
 #include <takt/clock/calibration.hpp>
 
@@ -28,7 +28,7 @@ struct run {
   nanoseconds spent;
 };
 
-takt::clock_sample narrowest_of_three() {
+takt::detail::bracketed_reading narrowest_of_three() {
   auto best = takt::detail::take_sample<reference, takt::bare_counter>();
   for (int i = 0; i < 2; ++i) {
     const auto s = takt::detail::take_sample<reference, takt::bare_counter>();
@@ -38,7 +38,7 @@ takt::clock_sample narrowest_of_three() {
 }
 
 double usual_method(nanoseconds budget) {
-  const auto middle = [](const takt::clock_sample& s) { return s.before.count() + (s.after - s.before).count() / 2; };
+  const auto middle = [](const takt::detail::bracketed_reading& s) { return s.before.count() + (s.after - s.before).count() / 2; };
   const auto a = narrowest_of_three();
   while (reference::now().time_since_epoch() < a.reference + budget) {}
   const auto b = narrowest_of_three();
@@ -46,10 +46,10 @@ double usual_method(nanoseconds budget) {
 }
 
 takt::clock_point anchor() {
-  std::vector<takt::clock_sample> samples(2000);
+  std::vector<takt::detail::bracketed_reading> samples(2000);
   for (auto& s : samples) s = takt::detail::take_sample<reference, takt::ordered_counter>();
   std::error_code ec;
-  return takt::locate(samples, takt::tick_rate(takt::frequency(1e9)), ec);
+  return takt::detail::locate(samples, takt::tick_rate(takt::frequency(1e9)), ec);
 }
 
 /// The slope of the anchors within `baseline` of which `when` is in the middle, or near the ends of the run the nearest such.
@@ -57,7 +57,7 @@ double rate_around(const std::vector<takt::clock_point>& anchors, nanoseconds wh
   const nanoseconds first = anchors.front().reference, last = anchors.back().reference;
   const nanoseconds from = std::clamp(when - baseline / 2, first, std::max(first, last - baseline));
   double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0;
-  takt::ticks origin;
+  takt::tick_point origin;
   for (const auto& a : anchors) {
     if (a.reference < from || a.reference > from + baseline) continue;
     if (n == 0) origin = a.at;

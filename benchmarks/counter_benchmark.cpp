@@ -28,7 +28,7 @@ template <class Read> void read_sixteen(benchmark::State& state, Read read) {
 
 template <ordering O> void counter(benchmark::State& state) {
 #if defined(__x86_64__)
-  if (O == ordering::end && takt::read_cpu_features().rdtscp != true) return state.SkipWithError("no rdtscp");
+  if (O == ordering::end && takt::cpu_features::read().rdtscp != true) return state.SkipWithError("no rdtscp");
 #endif
   read_sixteen(state, [] { return takt::read_counter<O>().count(); });
 }
@@ -39,26 +39,26 @@ void rdtsc_of_the_compiler(benchmark::State& state) {
 }
 
 void counter_and_cpu(benchmark::State& state) {
-  if (takt::read_cpu_features().rdtscp != true) return state.SkipWithError("no rdtscp");
+  if (takt::cpu_features::read().rdtscp != true) return state.SkipWithError("no rdtscp");
   read_sixteen(state, [] {
-    const takt::ticks_and_cpu r = takt::read_counter_and_cpu();
-    return r.count.count() + r.cpu;
+    const takt::counter_reading r = takt::read_counter_and_cpu();
+    return r.at.count() + r.cpu;
   });
 }
 
-/// What the essay in counter.hpp rejects as a fence: in a guest it traps.
+/// The fence that the essay in arch_x86.hpp rejects: in a guest it traps.
 void cpuid(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(takt::x86::cpuid(0).eax);
+  for (auto _ : state) benchmark::DoNotOptimize(takt::detail::arch::cpuid<takt::detail::cpuid_registers>(0).eax);
 }
 #endif
 
 /// An empty region: what a pair of reads adds to whatever is measured between them.
 void empty_region(benchmark::State& state) {
 #if defined(__x86_64__)
-  if (takt::read_cpu_features().rdtscp != true) return state.SkipWithError("no rdtscp");
+  if (takt::cpu_features::read().rdtscp != true) return state.SkipWithError("no rdtscp");
 #endif
   for (auto _ : state) {
-    const takt::ticks begin = takt::region_begin();
+    const takt::tick_point begin = takt::region_begin();
     benchmark::DoNotOptimize((takt::region_end() - begin).count());
   }
 }

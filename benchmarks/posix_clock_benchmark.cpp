@@ -31,9 +31,9 @@ void read_any_clock(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(takt::read_clock(CLOCK_MONOTONIC, ec));
 }
 
-/// What the first reading of a program pays once.
+/// The cost that only the first reading of a program pays.
 void find_the_function(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(takt::vdso::clock_gettime_function());
+  for (auto _ : state) benchmark::DoNotOptimize(takt::detail::vdso_clock_gettime_function());
 }
 
 BENCHMARK(libc_clock_gettime<CLOCK_MONOTONIC>)->Name("clock_gettime/monotonic");
@@ -47,6 +47,6 @@ BENCHMARK(libc_clock_gettime<CLOCK_MONOTONIC_COARSE>)->Name("clock_gettime/monot
 BENCHMARK(now<posix_clock<CLOCK_MONOTONIC_COARSE>>)->Name("posix_clock/monotonic_coarse");
 BENCHMARK(now<posix_clock<CLOCK_THREAD_CPUTIME_ID>>)->Name("posix_clock/thread_cpu_time");
 BENCHMARK(read_any_clock)->Name("read_clock/monotonic");
-BENCHMARK(find_the_function)->Name("vdso::clock_gettime_function");
+BENCHMARK(find_the_function)->Name("vdso_clock_gettime_function");
 
 } // namespace

@@ -1,12 +1,12 @@
 /// scheduler_benchmark.cpp - what it costs to add, to move and to cancel a timer, and to call one back; beside libuv, libevent,
-/// asio (those that are installed) and std::multimap.
+/// asio (those that are installed) and std::multimap. wheel_comparison.cpp compares with a timer wheel that does less.
 ///
 /// Each run adds n timers with random deadlines within a minute and random slack of up to a second, moves all of them to other
 /// deadlines, and cancels them; the counters add, move and cancel are the CPU time of one of these, in seconds. "in_order"
 /// does all this in the order in which the timers lie in memory, "at_random" each of the three in an order of its own, which
 /// costs cache misses whatever the data structure. The kernel's timer is set by none of them. takt_alone is the node form
 /// with no_mutex; takt_locked has the mutex, whose lock and unlock cost what "mutex" says when there is nothing else to do.
-/// Among others they cost more, whoever calls them: no processor lets a locked instruction pass stores that wait for memory.
+/// Among others they cost more, in any library: no processor lets a locked instruction pass stores that wait for memory.
 /// So takt_wrapped is takt_alone with the same mutex locked and unlocked around each operation by the benchmark: what
 /// takt_locked costs beyond that is its own.
 ///
@@ -16,8 +16,10 @@
 ///
 /// Figures belong together only as medians of one interleaved run:
 ///   --benchmark_enable_random_interleaving=true --benchmark_repetitions=9 --benchmark_report_aggregates_only=true
+#include "takt_timers.hpp"
+#include "timer_input.hpp"
 #include <takt/testing/manual_clock.hpp>
-#include <takt/timer/scheduler.hpp>
+#include <takt/scheduler/scheduler.hpp>
 
 #include <algorithm>
 #include <benchmark/benchmark.h>
@@ -27,8 +29,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <numeric>
-#include <random>
 #include <time.h>
 #include <vector>
 
@@ -48,62 +48,7 @@ namespace {
 using std::int64_t;
 using std::chrono::nanoseconds;
 
-/// CPU time of this thread, in seconds.
-double cpu_time() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
-
-/// n objects side by side that can neither be copied nor moved.
-template <class T> class row {
-public:
-  template <class... Args> explicit row(std::size_t n, Args&... args) : n_(n), first_(std::allocator<T>().allocate(n)) {
-    for (std::size_t i = 0; i < n_; ++i) ::new (static_cast<void*>(first_ + i)) T(args...);
-  }
-  ~row() {
-    for (std::size_t i = 0; i < n_; ++i) first_[i].~T();
-    std::allocator<T>().deallocate(first_, n_);
-  }
-  row(const row&) = delete;
-  row& operator=(const row&) = delete;
-  T& operator[](std::size_t i) { return first_[i]; }
-
-private:
-  std::size_t n_;
-  T* first_;
-};
-
 // Each of these has n timers: add(i, delay, slack), move(i, delay, slack), cancel(i); delays count from its making.
-
-template <class Scheduler> struct takts {
-  struct one {
-    explicit one(Scheduler& s) : timer(s, [] {}) {}
-    typename Scheduler::timer timer;
-  };
-  explicit takts(std::size_t n) : timers(n, scheduler) {}
-  void add(std::size_t i, nanoseconds delay, nanoseconds slack) { timers[i].timer.arm(start + delay, slack); }
-  void move(std::size_t i, nanoseconds delay, nanoseconds slack) { add(i, delay, slack); }
-  void cancel(std::size_t i) { timers[i].timer.cancel(); }
-  Scheduler scheduler;
-  row<one> timers;
-  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-};
-using takt_alone = takts<takt::basic_grid_scheduler<std::chrono::steady_clock, takt::wake_at_roundest<>, takt::no_mutex>>;
-using takt_locked = takts<takt::grid_scheduler>;
-struct takt_wrapped : takt_alone {
-  using takt_alone::takt_alone;
-  void add(std::size_t i, nanoseconds delay, nanoseconds slack) {
-    const std::lock_guard hold(mutex);
-    takt_alone::add(i, delay, slack);
-  }
-  void move(std::size_t i, nanoseconds delay, nanoseconds slack) { add(i, delay, slack); }
-  void cancel(std::size_t i) {
-    const std::lock_guard hold(mutex);
-    takt_alone::cancel(i);
-  }
-  std::mutex mutex;
-};
 
 struct multimap {
   explicit multimap(std::size_t n) : places(n) {}
@@ -182,25 +127,6 @@ struct asio_timers {
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
 #endif
-
-struct input {
-  input(std::size_t n, bool at_random) : first(n), second(n), slack(n) {
-    std::mt19937_64 random(5);
-    const auto below = [&random](int64_t end) {
-      return nanoseconds(static_cast<int64_t>(random() % static_cast<std::uint64_t>(end)));
-    };
-    for (auto& d : first) d = std::chrono::seconds(1) + below(60'000'000'000);
-    for (auto& d : second) d = std::chrono::seconds(1) + below(60'000'000'000);
-    for (auto& s : slack) s = below(1'000'000'000);
-    for (auto& o : order) {
-      o.resize(n);
-      std::iota(o.begin(), o.end(), 0U);
-      if (at_random) std::shuffle(o.begin(), o.end(), random);
-    }
-  }
-  std::vector<nanoseconds> first, second, slack;
-  std::vector<unsigned> order[3];
-};
 
 template <class Timers> void settle(Timers&) {}
 template <class Timers>
@@ -284,7 +210,7 @@ void fire(benchmark::State& state, bool one_wakeup) {
   double each = 0;
   for (auto _ : state) {
     const auto start = clock.now();
-    for (std::size_t i = 0; i < n; ++i) all[i].timer.arm(start + in.first[i], in.slack[i]);
+    for (std::size_t i = 0; i < n; ++i) all[i].timer.arm(start + in.first[i], takt::slack(in.slack[i]));
     clock.set(start + std::chrono::minutes(2));
     const double begin = cpu_time();
     if (one_wakeup) timers.fire(clock.now());

@@ -28,11 +28,11 @@ constexpr int calls = 3;
 
 /// Microseconds of one call; negative if there was no usable anchor.
 double start(const char* path) {
-  const takt::ticks begin = takt::region_begin();
+  const takt::tick_point begin = takt::region_begin();
   takt::shared_calibration shared(path);
   std::error_code ec;
   const auto c = takt::tsc_clock::calibrate(shared, 0s, ec);
-  const takt::ticks end = takt::region_begin();
+  const takt::tick_point end = takt::region_begin();
   return ec ? -1 : c.rate().to<std::chrono::duration<double, std::micro>>(end - begin).count();
 }
 
@@ -40,18 +40,18 @@ double start(const char* path) {
 takt::ticks kernel_part(const char* path) {
   static char text[1024];
   static struct stat facts;
-  static timex told, left;
+  static timex state, left;
   static int mode, word;
   left.modes = ADJ_OFFSET_SS_READ;
-  const takt::ticks begin = takt::region_begin();
+  const takt::tick_point begin = takt::region_begin();
   ::syscall(SYS_prctl, PR_GET_TSC, &mode, 0, 0, 0);
-  for (const char* const file : {takt::boot_id_path, path, takt::clocksource::current_path}) {
+  for (const char* const file : {takt::detail::boot_id_path, path, takt::detail::current_clocksource_path}) {
     const long fd = ::syscall(SYS_openat, AT_FDCWD, file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file == path) ::syscall(SYS_fstat, fd, &facts);
     ::syscall(SYS_read, fd, text, sizeof(text));
     ::syscall(SYS_close, fd);
   }
-  ::syscall(SYS_adjtimex, &told);
+  ::syscall(SYS_adjtimex, &state);
   ::syscall(SYS_adjtimex, &left);
   ::syscall(SYS_prctl, PR_GET_TSC, &mode, 0, 0, 0);
   ::syscall(SYS_getpid);

@@ -4,9 +4,9 @@
 ///   --benchmark_enable_random_interleaving=true --benchmark_repetitions=21 --benchmark_report_aggregates_only=true
 /// How late a sleep ends is another matter: wakeup_error.sh.
 #include <takt/clock/tsc_clock.hpp>
-#include <takt/timer/nanosleep_aligned.hpp>
-#include <takt/timer/periodic.hpp>
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/nanosleep_aligned.hpp>
+#include <takt/sleep/periodic.hpp>
+#include <takt/sleep/sleep.hpp>
 
 #include <benchmark/benchmark.h>
 #include <chrono>
@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 
-/// The baseline: nobody computes a deadline without reading the clock.
+/// The baseline: no program computes a deadline without reading the clock.
 void clock_gettime_monotonic(benchmark::State& state) {
   timespec ts{};
   for (auto _ : state) {
@@ -38,7 +38,7 @@ void deadline(benchmark::State& state) {
   }
 }
 
-/// What sleep_aligned() does with a grid that is not known before the program runs.
+/// The work of sleep_aligned() with a grid that is not known before the program runs.
 void deadline_run_time_grid(benchmark::State& state) {
   nanoseconds period = 10ms, d = 9ms;
   benchmark::DoNotOptimize(period);
@@ -52,7 +52,7 @@ void deadline_run_time_grid(benchmark::State& state) {
   }
 }
 
-/// What sleep_until_within() does before it asks the kernel for anything.
+/// The work of sleep_until_within() before its first system call.
 void window(benchmark::State& state) {
   nanoseconds slack = 50ms;
   std::error_code ec;
@@ -74,16 +74,16 @@ void past_deadline(benchmark::State& state) {
 void past_window(benchmark::State& state) {
   std::error_code ec;
   const std::chrono::steady_clock::time_point past(1ns);
-  for (auto _ : state) takt::sleep_until_within(past, 50ms, ec);
+  for (auto _ : state) takt::sleep_until_within(past, takt::slack(50ms), ec);
 }
 
-/// What it would cost to ask the kernel: it sets up a timer for what has passed.
+/// The same by the kernel, which sets up a timer even for a deadline that has passed.
 void libc_past_deadline(benchmark::State& state) {
   const timespec past{0, 1};
   for (auto _ : state) benchmark::DoNotOptimize(::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &past, nullptr));
 }
 
-/// What the first sleep on the grid pays once.
+/// The cost that only the first sleep on the grid pays.
 void load_origin(benchmark::State& state) {
   std::error_code ec;
   for (auto _ : state) takt::load_grid_origin(ec);

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 using kernel = takt::posix_clock<CLOCK_MONOTONIC>;
 
-/// CLOCK_MONOTONIC, wrong by what somebody says.
+/// CLOCK_MONOTONIC, wrong by an amount that the caller sets.
 struct shaky {
   using duration = nanoseconds;
   using rep = duration::rep;
@@ -129,7 +129,7 @@ int main(int argc, char** argv) {
   const auto reads = static_cast<std::uint64_t>(arguments(argc, argv, "stamps_handed_on [READS]", 1).number(1, 1, 20'000'000));
   std::error_code ec;
   takt::tsc_clock::calibrate(20ms, ec);
-  if (!ec) shaken::calibrate(20ms, ec, 1s);
+  if (!ec) shaken::calibrate(20ms, 1s, ec);
   if (ec) return std::printf("tsc_clock: %s\n", ec.message().c_str()), 0;
 
   bool kept = true;

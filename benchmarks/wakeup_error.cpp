@@ -3,7 +3,7 @@
 ///   wakeup_error SLACK COUNT     SLACK in nanoseconds; 0: what the thread has by default
 /// wakeup_error.sh makes medians of it and puts cyclictest beside them.
 #include "arguments.hpp"
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 
 #include <chrono>
 #include <cstdio>

@@ -4,6 +4,8 @@ include(CMakePackageConfigHelpers)
 
 set(takt_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/takt)
 install(TARGETS takt EXPORT takt-targets FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# Not in a file set for modules: the promised CMake knows none, and a library that others only include builds nothing.
+install(FILES include/takt/takt.cppm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/takt)
 install(EXPORT takt-targets NAMESPACE takt:: DESTINATION ${takt_cmake_dir})
 export(EXPORT takt-targets NAMESPACE takt:: FILE takt-targets.cmake)
 
@@ -28,3 +30,21 @@ endif()
 configure_file(cmake/takt.pc.in takt.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/takt.pc DESTINATION ${takt_pc_dir})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# takt_install_if_built(COMPONENT DIRECTORY TYPE FILE... [IF FILE]): installs what exists when it is installed. A person who
+# wants the headers alone need not build the tool; what was not built leaves no empty folder either. IF names the file that
+# decides, where it is not the first of those that are installed.
+function(takt_install_if_built component directory type)
+  cmake_parse_arguments(PARSE_ARGV 3 arg "" "IF" "")
+  list(TRANSFORM arg_UNPARSED_ARGUMENTS PREPEND "${CMAKE_CURRENT_BINARY_DIR}/" REGEX "^[^/$]")
+  if(NOT arg_IF)
+    list(GET arg_UNPARSED_ARGUMENTS 0 arg_IF)
+  endif()
+  if(NOT IS_ABSOLUTE "${directory}")
+    set(directory "\${CMAKE_INSTALL_PREFIX}/${directory}")
+  endif()
+  list(JOIN arg_UNPARSED_ARGUMENTS "\" \"" files)
+  install(CODE "if(EXISTS \"${arg_IF}\")
+  file(INSTALL DESTINATION \"${directory}\" TYPE ${type} FILES \"${files}\")
+endif()" COMPONENT ${component})
+endfunction()

@@ -1,10 +1,15 @@
-# What takt's own programs are built with. None of it is exported: a user's warnings are the user's.
+# The flags of takt's own programs. None of them is exported: a user's warnings are the user's.
 include_guard()
 
 add_library(takt_own INTERFACE)
 target_link_libraries(takt_own INTERFACE takt::takt)
 target_compile_options(takt_own INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror)
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow)
+# A newer compiler knows newer warnings, and must not stop a build. takt's own submissions have none (.ci/run).
+option(TAKT_WERROR "Make warnings errors in takt's own programs" OFF)
+if(TAKT_WERROR)
+  target_compile_options(takt_own INTERFACE -Werror)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # g++ 12 sees overlapping copies in std::string's operator+ and assign (https://gcc.gnu.org/PR105651).
   target_compile_options(takt_own INTERFACE -Wno-restrict)
@@ -17,6 +22,19 @@ if(TAKT_SANITIZE)
   target_compile_options(takt_own INTERFACE -fsanitize=${TAKT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(takt_own INTERFACE -fsanitize=${TAKT_SANITIZE})
 endif()
+
+# Off by itself: g++ 12 then warns of what system headers do where it optimises, and a cache of compilations (ccache) keeps more
+# than this saves and seldom works with it.
+option(TAKT_PRECOMPILE "Precompile what many of takt's own translation units include of other libraries" OFF)
+
+# takt_precompile(TARGET HEADER...): headers of other libraries. takt's own are not among them, so that a change in one
+# rebuilds no more than what includes it.
+function(takt_precompile target)
+  if(TAKT_PRECOMPILE)
+    list(TRANSFORM ARGN REPLACE "(.+)" "<\\1>")
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
 
 # takt_has(RESULT PART PACKAGE...): whether all packages are installed or may be fetched; where not, says that PART stays out.
 function(takt_has result part)
@@ -48,4 +66,50 @@ function(takt_dependency name target)
   include(FetchContent)
   FetchContent_Declare(${name} ${ARGN})
   FetchContent_MakeAvailable(${name})
+endfunction()
+
+# takt_partner(NAME RESULT): the library that include/takt/interop/NAME.hpp meets, as something to link with; empty, and said
+# once, where it is not installed.
+function(takt_partner name result)
+  set(${result} "" PARENT_SCOPE)
+  set(target takt_partner_${name})
+  if(NOT TARGET ${target})
+    add_library(${target} INTERFACE IMPORTED GLOBAL)
+    set(found)
+    set(modules_uv libuv)
+    set(modules_sd_event libsystemd)
+    set(modules_glib glib-2.0)
+    if(name STREQUAL "asio") # headers alone
+      find_path(takt_asio asio.hpp)
+      find_package(Threads REQUIRED)
+      if(takt_asio)
+        set(found Threads::Threads)
+      endif()
+    elseif(name STREQUAL "absl" OR name STREQUAL "benchmark")
+      find_package(${name} QUIET)
+      set(libraries_absl absl::time)
+      set(libraries_benchmark benchmark::benchmark)
+      if(TARGET ${libraries_${name}})
+        set(found ${libraries_${name}})
+      endif()
+    else()
+      find_package(PkgConfig QUIET)
+      if(PkgConfig_FOUND)
+        pkg_check_modules(takt_${name} QUIET IMPORTED_TARGET GLOBAL ${modules_${name}})
+        if(TARGET PkgConfig::takt_${name})
+          set(found PkgConfig::takt_${name})
+        endif()
+      endif()
+    endif()
+    if(found)
+      target_link_libraries(${target} INTERFACE ${found})
+    else()
+      message(STATUS "takt: without what meets ${name}, which was not found (Debian, Ubuntu: see cmake/packages.sh)")
+    endif()
+    set_property(TARGET ${target} PROPERTY takt_found "${found}")
+  endif()
+  get_property(found TARGET ${target} PROPERTY takt_found)
+  if(found)
+    set(${result} ${target} PARENT_SCOPE)
+  endif()
 endfunction()

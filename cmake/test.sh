@@ -1,25 +1,33 @@
 #!/bin/sh
-# test.sh [quick]: builds and runs takt's tests; installs what is missing first (see packages.sh).
-#   quick   g++ alone: unit, live, compile and package tests, and the tool. About ten
-#           minutes on two cores, most of it compiling.
-#   (none)  everything: also the promised compilers, sanitizers, cross-compiled architectures, fuzzing, and boots of a
-#           throw-away guest in which what must not happen here does happen. Most of half an hour.
+# test.sh [full]: builds and runs takt's tests; installs what is missing first (see packages.sh).
+#   (none)  one compiler, g++: unit, live, interop, compile, package and documentation tests, the examples and the tool. Some
+#           minutes, most of them compiling.
+#   full    everything: also optimised, with the promised compilers, sanitizers, cross-compiled architectures, fuzzing, the
+#           reference, benchmarks, timer tests that others wrote for their libraries, and boots of a throw-away guest in which
+#           what must not happen here does happen.
 # Build trees and logs stay in build/ . Prints one summary and ends non-zero when anything failed.
+# Warnings are errors with CI=true or TAKT_WERROR=ON in the environment, as they are for takt's own submissions (.ci/run).
+# For compilers' caches set CMAKE_CXX_COMPILER_LAUNCHER=ccache.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . cmake/packages.sh
+. cmake/steps.sh
 
-how=${1:-full}
+how=${1:-quick}
 case $how in
 quick | full) ;;
-*) say "usage: sh cmake/test.sh [quick]" >&2 && exit 2 ;;
+*) say "usage: sh cmake/test.sh [full]" >&2 && exit 2 ;;
+esac
+case ${TAKT_WERROR:-${CI:-}} in
+'' | 0 | false | OFF | off) werror=OFF ;;
+*) werror=ON ;;
 esac
 
 # shellcheck disable=SC2086 # lists of words, here and below
 need $build_packages $tool_packages $test_packages
 newest=
 if [ $how = full ]; then
-  need $matrix_packages $guest_packages $peer_packages
+  need $matrix_packages $guest_packages $peer_packages $foreign_packages $unmodified_packages $(python_tests) $reference_packages
   newest=$(newest_clang)
   [ -z "$newest" ] || need "clang-$newest" "libclang-rt-$newest-dev"
 fi
@@ -30,48 +38,78 @@ rm -rf $logs && mkdir -p $logs
 summary=$logs/summary
 : >$summary
 
-# step NAME COMMAND...: runs it into a log of its own; prints how it went, and the end of the log when it went wrong.
+# step NAME WHAT TIME COMMAND...: says what it is about to do, where the log is and how long that takes, runs it, prints how it
+# went, and the end of the log when it went wrong. TIME is what to say before the first run on this machine.
 step() {
-  name=$1
-  shift
+  name=$1 what=$2 time=$3
+  shift 3
+  say "takt: $what ($(about "$name" "$time"); log: $logs/$name.log)"
   begin=$(date +%s)
-  if "$@" >"$logs/$name.log" 2>&1 </dev/null; then verdict=ok; else verdict=FAILED; fi
+  if logged "$logs/$name.log" "$@"; then verdict=ok; else verdict=FAILED; fi
   took=$(($(date +%s) - begin))
   printf '%-34s %-7s %4d s\n' "$name" $verdict $took | tee -a $summary
-  [ $verdict = ok ] || tail -n 60 "$logs/$name.log"
+  [ $verdict != ok ] || remember "$name" $took
+  [ $verdict = ok ] || what_failed "$logs/$name.log"
   [ $verdict = ok ]
+}
+
+# what_failed LOG: the end of it; for ctest's log, what each failed test printed last.
+what_failed() {
+  failed=$(sed -n '/^The following tests FAILED:/,$ s/^[[:space:]]*\([0-9][0-9]*\) - \(.*\) (.*/\1 \2/p' "$1")
+  [ -n "$failed" ] || { tail -n 60 "$1"; return; }
+  say "$failed" | while read -r number test; do
+    say "--- $test"
+    grep "^$number: " "$1" | tail -n 40
+  done
 }
 
 # suite NAME CTEST-LABELS CMAKE-ARGUMENT...: configures, builds and tests one build tree. A tree that does not build fails
 # its test step too, so that the summary never shows less than was asked for.
 jobs=$(nproc)
+build_time= test_time=
 suite() {
   tree=$1 labels=$2
   shift 2
-  step "$tree.build" sh -c 'tree=$1; jobs=$2; shift 2; cmake -S . -B "build/$tree" -G Ninja "$@" && cmake --build "build/$tree" -j "$jobs"' \
-    sh "$tree" "$jobs" "$@"
-  step "$tree.test" ctest --test-dir "build/$tree" --output-on-failure --no-tests=error -j "$jobs" -L "$labels" \
+  step "$tree.build" "building build/$tree" "$build_time" \
+    sh -c 'tree=$1; jobs=$2; shift 2; cmake -S . -B "build/$tree" -G Ninja "$@" && cmake --build "build/$tree" -j "$jobs"' \
+    sh "$tree" "$jobs" -DTAKT_WERROR=$werror "$@"
+  step "$tree.test" "testing it: $(say "$labels" | tr '|' ' ')" "$test_time" \
+    ctest --test-dir "build/$tree" --output-on-failure --no-tests=error -j "$jobs" -L "$labels" \
     --output-junit "$PWD/$logs/$tree.test.xml" -V
 }
 
-only_tests="-DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_BENCHMARKS=OFF -DTAKT_TEST_TREE=OFF"
-# What only has to be checked, not to be fast, is compiled in half the time.
+# The C library stays: its tests are for the sanitizers too.
+only_tests="-DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_TOOL=OFF -DTAKT_BUILD_BENCHMARKS=OFF -DTAKT_TEST_TREE=OFF"
+# A build that only has to be checked, not to be fast, compiles in half the time; unoptimised, in a third. Sanitizers look at
+# optimised code: without, clang does not check the sizes of objects.
 brisk="-DCMAKE_BUILD_TYPE=Brisk -DCMAKE_CXX_FLAGS_BRISK=-O1"
+plain="-DCMAKE_BUILD_TYPE=Brisk -DCMAKE_CXX_FLAGS_BRISK=-O0"
+# See cmake/takt_own.cmake.
+precompiled=-DTAKT_PRECOMPILE=ON
+[ -z "${CMAKE_CXX_COMPILER_LAUNCHER:-}" ] || precompiled=
 cxx() { printf -- '-DCMAKE_CXX_COMPILER=%s' "$1"; }
 
-gcc_labels='unit|live|compile|package|tool|example'
+gcc_labels='unit|live|interop|compile|layout|package|docs|tool|unmodified|hostile|example'
 if [ $how = quick ]; then
-  suite gcc $gcc_labels
+  main_tree=quick
+  build_time="$((10 / jobs + 1)) to $((20 / jobs + 2)) minutes the first time" test_time="$((6 / jobs + 1)) to $((10 / jobs + 2)) minutes"
+  suite quick $gcc_labels $plain $precompiled -DTAKT_BUILD_BENCHMARKS=OFF
 else
-  suite gcc $gcc_labels -DTAKT_TEST_GUEST=ON
+  main_tree=gcc
+  suite gcc "$gcc_labels" -DTAKT_TEST_GUEST=ON -DTAKT_TEST_FOREIGN=ON
+  # They wait for their timers most of the time, so they can do that together.
+  step gcc.foreign "testing timers with what others wrote for theirs" "" \
+    ctest --test-dir build/gcc --output-on-failure --no-tests=error -j $((4 * jobs)) -L foreign \
+    --output-junit "$PWD/$logs/gcc.foreign.xml" -V
   # The boots come one by one: several at a time would starve each other.
-  step gcc.guest ctest --test-dir build/gcc --output-on-failure --no-tests=error -L guest --output-junit "$PWD/$logs/gcc.guest.xml" -V
-  suite clang-14 'unit|live|compile' $(cxx clang++-14) -DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_BENCHMARKS=OFF
-  [ -z "$newest" ] || suite clang-newest 'unit|live|compile|tool|example' $(cxx "clang++-$newest") -DTAKT_BUILD_BENCHMARKS=OFF
-  suite address 'unit|live' $(cxx clang++-14) -DTAKT_SANITIZE=address,undefined $brisk $only_tests
+  step gcc.guest "booting guests in which clocks jump, stop and lie" "" \
+    ctest --test-dir build/gcc --output-on-failure --no-tests=error -L guest --output-junit "$PWD/$logs/gcc.guest.xml" -V
+  suite clang-14 'unit|live|interop|compile' $(cxx clang++-14) $precompiled -DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_TOOL=OFF -DTAKT_BUILD_BENCHMARKS=OFF
+  [ -z "$newest" ] || suite clang-newest 'unit|live|interop|compile|tool|example' $(cxx "clang++-$newest") $precompiled -DTAKT_BUILD_BENCHMARKS=OFF
+  suite address 'unit|live|interop' $(cxx clang++-14) -DCMAKE_C_COMPILER=clang-14 -DTAKT_SANITIZE=address,undefined $brisk $precompiled $only_tests
   # Thread sanitizer runtimes of this age cannot map their shadow where the address space is randomised widely.
   setarch -R true 2>/dev/null && fixed_addresses="setarch -R" || fixed_addresses=
-  suite thread 'unit|live' $(cxx clang++-14) -DTAKT_SANITIZE=thread $brisk $only_tests \
+  suite thread 'unit|live|interop' $(cxx clang++-14) -DCMAKE_C_COMPILER=clang-14 -DTAKT_SANITIZE=thread $brisk $precompiled $only_tests \
     "-DCMAKE_CROSSCOMPILING_EMULATOR=$(printf %s "$fixed_addresses" | tr ' ' ';')"
   for arch in aarch64 riscv64; do
     suite $arch unit $(cxx $arch-linux-gnu-g++) $brisk $only_tests -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=$arch \
@@ -80,14 +118,14 @@ else
   suite fuzz fuzz $(cxx "clang++-${newest:-14}") -DTAKT_TEST_FUZZ=ON -DTAKT_TEST_PROGRAMS=OFF $only_tests
 fi
 
-report() { build/gcc/examples/takt report --json >$logs/report.json && build/gcc/tests/takt_report_check $logs/report.json; }
-step report report
+report() { build/$main_tree/examples/takt report --json >$logs/report.json && build/$main_tree/tests/takt_report_check $logs/report.json; }
+step report "reporting on this machine" "a second" report
 
 # The summary: every step, every skip with its reason once, the counts over all suites.
 say
 say "== summary"
 cat $summary
-skips=$(cat $logs/*.test.log 2>/dev/null | sed -n 's/^[0-9]*: *SKIPPED: //p' | sort | uniq -c)
+skips=$(cat $logs/*.test.log $logs/gcc.foreign.log 2>/dev/null | sed -n 's/^[0-9]*: *SKIPPED: //p' | sort | uniq -c)
 [ -z "$skips" ] || { say "skipped:"; say "$skips"; }
 # count WHAT FILE...: the sum over these JUnit files.
 count() {

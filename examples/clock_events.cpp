@@ -1,6 +1,6 @@
-// A program whose own loop waits on several descriptors and wants to know what happens to the clocks: the watch gives one more
-// descriptor and starts no thread. `clock_events 30` ends after half a minute; set the clock meanwhile, in a machine that
-// nobody needs, and see.
+// A program whose own loop waits on several descriptors and wants to know what happens to the clocks: the watch gives one
+// more descriptor and starts no thread. `clock_events 30` ends after 30 seconds. To see an event, set the clock meanwhile,
+// on a machine that nothing else uses.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -9,7 +9,7 @@
 
 int main(int argc, char** argv) {
   using namespace std::chrono_literals;
-  using takt::watch_kind;
+  using watch_kind = takt::watch_event::kind_type;
   const std::chrono::seconds run_for(argc > 1 ? std::atol(argv[1]) : 5);
 
   takt::clock_watch watch(1s);
@@ -29,6 +29,6 @@ int main(int argc, char** argv) {
       std::printf("%s\n", to_string(e).c_str());
     }
   }
-  std::printf("%llu looks, %llu of them told by the kernel\n", static_cast<unsigned long long>(watch.looks()),
-              static_cast<unsigned long long>(watch.told()));
+  std::printf("%llu checks, %llu of them notified by the kernel\n", static_cast<unsigned long long>(watch.checks()),
+              static_cast<unsigned long long>(watch.notifications()));
 }

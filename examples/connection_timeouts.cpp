@@ -1,12 +1,12 @@
-// Time-outs of connections: each owns its timer, so arming one allocates nothing, and every message that arrives puts it off.
-// Nobody minds whether an idle connection is closed after 3.0 or 3.3 seconds: with that slack one wake-up serves them all
-// that are due about the same time. Arguments: connections (10000), seconds (10).
+// Time-outs of connections: each owns its timer, so arming one allocates nothing, and every message that arrives postpones
+// it. It does not matter whether an idle connection is closed after 3.0 or 3.3 seconds. With that slack, one wake-up
+// serves all connections that are due at about the same time. Arguments: connections (10000), seconds (10).
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <random>
-#include <takt/timer/scheduler.hpp>
+#include <takt/scheduler/scheduler.hpp>
 
 using namespace std::chrono_literals;
 
@@ -18,7 +18,7 @@ public:
   }
   void received() {
     if (closed_) return;
-    idle_.arm(3s, 300ms); // armed already: moved
+    idle_.arm(3s, takt::slack(300ms)); // armed already: moved
   }
 
 private:
@@ -44,15 +44,15 @@ int main(int argc, char** argv) {
   // Messages arrive at a fifth of the connections a second, at fewer of them each second.
   std::mt19937 random(1);
   std::size_t messages = 0, busy = count;
-  auto traffic = timers.every(100ms, 20ms, [&] {
+  auto traffic = timers.every(100ms, takt::slack(20ms), [&] {
     for (std::size_t i = 0; i < count / 50; ++i, ++messages) connections[random() % busy].received();
   });
-  auto decline = timers.every(1s, 100ms, [&] {
+  auto decline = timers.every(1s, takt::slack(100ms), [&] {
     busy = busy * 3 / 4 + 1;
     std::printf("%6zu messages, %6d connections open, %6zu timers armed\n", messages, open, timers.pending());
     std::fflush(stdout);
   });
-  auto end = timers.after(run_for, 0s, [&] { timers.stop(); });
+  auto end = timers.after(run_for, takt::slack(0s), [&] { timers.stop(); });
   timers.run();
 
   const auto s = timers.statistics();

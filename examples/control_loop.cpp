@@ -1,10 +1,10 @@
-// A control loop: once every 10 ms, without drift, told when it was late. The grid is the beat, so a second controller
-// that names the same grid samples at the same moments.
+// A control loop: once every 10 ms, without drift, with a count of the cycles that were late. A second controller that
+// names the same grid samples at the same moments.
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <exception>
-#include <takt/timer/periodic.hpp>
+#include <takt/sleep/periodic.hpp>
 #include <thread>
 
 namespace {

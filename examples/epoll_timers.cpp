@@ -1,16 +1,16 @@
-// The scheduler inside an event loop that somebody else owns: one descriptor in epoll, whatever the number of timers. Echoes what
-// is typed; says so when nothing has been for two seconds, and ends after five such times or at the end of input.
+// The scheduler inside an event loop of another library: one descriptor in epoll, whatever the number of timers. Echoes
+// what is typed; says so when nothing was typed for two seconds, and ends after five such pauses or at the end of input.
 #include <chrono>
 #include <cstdio>
 #include <sys/epoll.h>
-#include <takt/timer/scheduler.hpp>
+#include <takt/scheduler/scheduler.hpp>
 #include <unistd.h>
 
 int main() {
   using namespace std::chrono_literals;
   takt::grid_scheduler timers;
   int silences = 0;
-  auto silence = timers.every(2s, 500ms, [&] { std::printf("nothing for two seconds (%d)\n", ++silences); });
+  auto silence = timers.every(2s, takt::slack(500ms), [&] { std::printf("nothing for two seconds (%d)\n", ++silences); });
 
   const int loop = ::epoll_create1(EPOLL_CLOEXEC);
   const auto watch = [loop](int fd) {
@@ -32,7 +32,7 @@ int main() {
       const ssize_t n = ::read(STDIN_FILENO, text, sizeof(text));
       open = n > 0;
       if (open) std::printf("you said: %.*s", static_cast<int>(n), text);
-      silence.move(2s, 500ms); // its cycles go on from now
+      silence.move(2s, takt::slack(500ms)); // its cycles go on from now
     }
     std::fflush(stdout);
   }

@@ -8,7 +8,7 @@
 #include <exception>
 #include <stop_token>
 #include <system_error>
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 #include <thread>
 
 int main(int argc, char** argv) try {
@@ -20,7 +20,7 @@ int main(int argc, char** argv) try {
   std::error_code failed; // what is thrown in a thread would end the program
   std::jthread housekeeper([start, &failed](const std::stop_token& token) {
     auto due = steady_clock::now() + 1s;
-    while (takt::sleep_until_within(due, 500ms, token, failed)) {
+    while (takt::sleep_until_within(due, takt::slack(500ms), token, failed)) {
       const auto now = steady_clock::now();
       std::printf("%.3f s: tidied up, %.1f ms into the window\n", std::chrono::duration<double>(now - start).count(),
                   std::chrono::duration<double, std::milli>(now - due).count());

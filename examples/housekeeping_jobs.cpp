@@ -1,10 +1,11 @@
-// Housekeeping jobs in one thread, each with a period of its own and half of it as slack: they meet at round points of the clock,
-// with each other and with other processes that do the same, so that the machine wakes up for all of them at once.
+// Housekeeping jobs in one thread, each with a period of its own and half of it as slack. They run at round points of the
+// clock, together with each other and with jobs of other processes that do the same, so that one wake-up of the machine
+// serves all of them.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <stop_token>
-#include <takt/timer/scheduler.hpp>
+#include <takt/scheduler/scheduler.hpp>
 #include <thread>
 
 int main(int argc, char** argv) {
@@ -13,7 +14,7 @@ int main(int argc, char** argv) {
 
   takt::grid_scheduler timers;
   const auto job = [&timers](const char* name, std::chrono::milliseconds period) {
-    return timers.every(period, period / 2, [name](const takt::grid_scheduler::event& e) {
+    return timers.every(period, takt::slack(period / 2), [name](const takt::grid_scheduler::event& e) {
       std::printf("%10.3f s: %s, %.0f ms into its window\n", std::chrono::duration<double>(e.now.time_since_epoch()).count(),
                   name, std::chrono::duration<double, std::milli>(e.now - e.earliest).count());
       std::fflush(stdout);

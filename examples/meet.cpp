@@ -1,15 +1,15 @@
-// Two programs that never heard of each other and wake up together. Start this one twice, in two terminals, whenever
+// Two programs that know nothing of each other and wake up together. Start this one twice, in two terminals, whenever
 // you like, with different periods if you like:
 //
 //   ./meet 50 &  ./meet 100
 //
 // Each prints where within its period it wakes up and which point of the grid that was: the phases are both next to
-// zero, and every point of the slower one is a point of the faster one. Nothing was agreed but what a grid is.
+// zero, and every point of the slower one is a point of the faster one. The two programs agree on nothing but what a grid is.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 #include <unistd.h>
 
 int main(int argc, char** argv) try {

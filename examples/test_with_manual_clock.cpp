@@ -1,4 +1,4 @@
-// How to test code that uses timers without sleeping: the code takes the type of its scheduler, the test gives it one on a
+// How to test code that uses timers without sleeping: the code takes a grid_scheduler&, the test gives it one on a
 // manual_clock, and an hour passes in a moment, the same way in every run.
 #include <chrono>
 #include <cstdio>
@@ -6,32 +6,32 @@
 #include <map>
 #include <string>
 #include <takt/testing/manual_clock.hpp>
-#include <takt/timer/scheduler.hpp>
+#include <takt/scheduler/scheduler.hpp>
 #include <utility>
 
 using namespace std::chrono_literals;
 
-/// The code under test: forgets what nobody asked for during a minute; whether a second later does not matter.
-template <class Scheduler = takt::grid_scheduler> class cache {
+/// The code under test: forgets entries that were not used for a minute; a second later is good enough.
+class cache {
 public:
-  explicit cache(Scheduler& timers) : timers_(timers) {}
+  explicit cache(takt::grid_scheduler& timers) : timers_(timers) {}
 
   void put(const std::string& key, std::string value) {
-    entries_[key] = {std::move(value), timers_.after(1min, 1s, [this, key] { entries_.erase(key); })};
+    entries_[key] = {std::move(value), timers_.after(1min, takt::slack(1s), [this, key] { entries_.erase(key); })};
   }
   const std::string* get(const std::string& key) {
     const auto found = entries_.find(key);
     if (found == entries_.end()) return nullptr;
-    found->second.forget.move(1min, 1s);
+    found->second.forget.move(1min, takt::slack(1s));
     return &found->second.value;
   }
 
 private:
   struct entry {
     std::string value;
-    typename Scheduler::handle forget;
+    takt::timer_handle forget;
   };
-  Scheduler& timers_;
+  takt::grid_scheduler& timers_;
   std::map<std::string, entry> entries_;
 };
 
@@ -42,7 +42,7 @@ void expect(bool sound, const char* what) {
 
 int main() {
   takt::testing::manual_clock clock;
-  takt::basic_grid_scheduler<takt::testing::manual_clock> timers(clock);
+  takt::grid_scheduler timers(clock);
   cache words(timers);
 
   words.put("takt", "beat");

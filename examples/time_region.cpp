@@ -24,7 +24,7 @@ int main() {
     watch.start();
     found += squares.count(i * 104'729 % 10'007);
     asm volatile("" : "+r"(found)); // the result is wanted here, and not after the stop
-    const takt::lap lap = watch.stop();
+    const takt::stopwatch::lap lap = watch.stop();
     if (lap.moved() == true) ++moved;
     else laps.push_back(lap.elapsed());
   }

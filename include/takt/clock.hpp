@@ -1,16 +1,19 @@
-/// clock.hpp - the room clock/: whether the counter can be trusted, how fast it is, and clocks that run by it.
+/// clock.hpp - the room clock/, floor 2: whether the counter can be trusted, how fast it is, and clocks that run by it.
+///
+/// tick_history.hpp, which dates the ticks of a log in another process, is not included here, nor by takt.hpp: few
+/// programs write or read such logs, and it needs <mutex> and <span>.
 #pragma once
+#include <takt/clock/anchor_finding.hpp>
 #include <takt/clock/calibration.hpp>
-#include <takt/clock/clock_events.hpp>
+#include <takt/clock/clock_cast.hpp>
+#include <takt/clock/clock_changes.hpp>
+#include <takt/clock/clock_point.hpp>
 #include <takt/clock/counter_offset.hpp>
-#include <takt/clock/dated_ticks.hpp>
-#include <takt/clock/rate_estimate.hpp>
+#include <takt/clock/counting_stopwatch.hpp>
+#include <takt/clock/discipline_report.hpp>
 #include <takt/clock/rate_sources.hpp>
-#include <takt/clock/shared_anchor.hpp>
 #include <takt/clock/shared_calibration.hpp>
-#include <takt/clock/steering.hpp>
 #include <takt/clock/stopwatch.hpp>
-#include <takt/clock/time_line.hpp>
 #include <takt/clock/tsc_clock.hpp>
+#include <takt/clock/tsc_clock_discipline.hpp>
 #include <takt/clock/verdict.hpp>
-#include <takt/clock/writer_lock.hpp>

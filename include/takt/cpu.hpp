@@ -1,4 +1,4 @@
-/// cpu.hpp - the room of what an instruction can tell: counters and the processor's facts.
+/// cpu.hpp - the room cpu/, floor 1: what an instruction can tell.
 #pragma once
 #include <takt/cpu/counter.hpp>
 #include <takt/cpu/features.hpp>

@@ -1,4 +1,4 @@
-// What counter_code.sh looks into: one function for each way to read the counter, and the compiler's own for
+// The code that counter_code.sh disassembles: one function for each way to read the counter, and the compiler's own for
 // comparison.
 #include <takt/cpu/counter.hpp>
 
@@ -13,14 +13,14 @@ std::uint64_t read_begin() { return takt::region_begin().count(); }
 std::uint64_t read_end() { return takt::region_end().count(); }
 #if defined(__x86_64__)
 std::uint64_t read_and_cpu(unsigned* cpu) {
-  const takt::ticks_and_cpu r = takt::read_counter_and_cpu();
+  const takt::counter_reading r = takt::read_counter_and_cpu();
   *cpu = r.cpu;
-  return r.count.count();
+  return r.at.count();
 }
 std::uint64_t read_end_and_cpu(unsigned* cpu) {
-  const takt::ticks_and_cpu r = takt::read_counter_and_cpu<ordering::end>();
+  const takt::counter_reading r = takt::read_counter_and_cpu<ordering::end>();
   *cpu = r.cpu;
-  return r.count.count();
+  return r.at.count();
 }
 std::uint64_t read_by_builtin() { return __builtin_ia32_rdtsc(); }
 #endif

@@ -18,12 +18,12 @@ void check(bool holds, const char* what) {
 template <class Rep> void check_durations(Rep nan, const char* type) {
   using namespace std::chrono;
   const duration<Rep> d(nan);
-  check(takt::saturating_cast<nanoseconds>(d) == nanoseconds::zero(), type);
-  check(takt::saturating_cast<nanoseconds>(-d) == nanoseconds::zero(), type);
-  check(takt::saturating_cast<hours>(d) == hours::zero(), type);
+  check(takt::detail::saturating_cast<nanoseconds>(d) == nanoseconds::zero(), type);
+  check(takt::detail::saturating_cast<nanoseconds>(-d) == nanoseconds::zero(), type);
+  check(takt::detail::saturating_cast<hours>(d) == hours::zero(), type);
   const timespec ts = takt::to_timespec(d);
   check(ts.tv_sec == 0 && ts.tv_nsec == 0, type);
-  check(takt::saturating_cast<nanoseconds>(duration<Rep>(static_cast<Rep>(0.5))) == milliseconds(500), "0.5");
+  check(takt::detail::saturating_cast<nanoseconds>(duration<Rep>(static_cast<Rep>(0.5))) == milliseconds(500), "0.5");
 }
 
 } // namespace

@@ -49,7 +49,7 @@ for directory in proc sys dev tmp etc; do mkdir "$place/root/$directory"; done
 cp "$program" "$place/root/init" || exit 1
 if [ -n "$tool" ]; then
   cp "$tool" "$place/root/takt" || exit 1
-  # Debian's Abseil is linked as shared objects: each goes where the dynamic linker of the guest will look for it.
+  # Debian's Abseil is linked as shared objects: each goes where the dynamic linker of the guest searches for it.
   ldd "$tool" | sed -n 's/.*=> \(\/[^ ]*\) (.*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p' | while read -r object; do
     cp -L --parents "$object" "$place/root" || exit 1
   done
@@ -67,7 +67,7 @@ status=$?
 tr -d '\r' <"$place/output"
 grep -v 'warning: TCG doesn.t support requested feature' "$place/errors" >&2
 
-# The device makes 2n + 1 of what init wrote. 32 is a pass, so that an error of qemu (1) cannot look like one.
+# The device makes 2n + 1 of what init wrote. 32 is a pass, so that an error of qemu (1) cannot be taken for one.
 case $status in
 65) exit 0 ;;
 67) echo "guest.$name: tests failed" ;;

@@ -127,7 +127,7 @@ private:
         monotonic = m, tsc = t, fast = f;
         ++seen_.reads;
       }
-      std::this_thread::sleep_for(2ms); // virtual time passes where everybody sleeps
+      std::this_thread::sleep_for(2ms); // virtual time passes while all threads sleep
     }
   }
   std::atomic<bool> stop_{false};

@@ -1,4 +1,4 @@
-// Protects: that every clock of takt keeps its contract whatever the machine is: both roads to a kernel's clock are one
+// Protects: that every clock of takt keeps its contract whatever the machine is: both paths to a kernel's clock are one
 // clock, tsc_clock reads the counter only where that is trusted, shows CLOCK_MONOTONIC within its stated error, and
 // never goes backwards, in a thread or from one thread to another.
 #include "checks.hpp"
@@ -22,7 +22,7 @@ using takt::access;
 using takt::posix_clock;
 using takt::tsc_clock;
 
-template <clockid_t Id> void check_roads() {
+template <clockid_t Id> void check_paths() {
   int outside = 0, backwards = 0;
   nanoseconds last{};
   for (int i = 0; i < 500; ++i) {
@@ -40,30 +40,30 @@ template <clockid_t Id> void check_roads() {
 
 } // namespace
 
-TEST_CASE("clocks: both roads to each clock of the kernel meet") {
-  check_roads<CLOCK_MONOTONIC>();
-  check_roads<CLOCK_MONOTONIC_RAW>();
-  check_roads<CLOCK_BOOTTIME>();
-  check_roads<CLOCK_REALTIME>();
-  check_roads<CLOCK_TAI>();
+TEST_CASE("clocks: both paths to each clock of the kernel meet") {
+  check_paths<CLOCK_MONOTONIC>();
+  check_paths<CLOCK_MONOTONIC_RAW>();
+  check_paths<CLOCK_BOOTTIME>();
+  check_paths<CLOCK_REALTIME>();
+  check_paths<CLOCK_TAI>();
 }
 
 TEST_CASE("clocks: tsc_clock takes the counter where it is trusted, the kernel's clock elsewhere") {
-  const takt::verdict v = takt::judge(takt::gather_counter_facts());
-  CHECK(tsc_clock::source() != takt::road::counter);
+  const takt::verdict v = takt::judge(takt::verdict::facts::gather());
+  CHECK(tsc_clock::source() != takt::clock_path::counter);
   std::error_code ec;
   const takt::tsc_calibration c = tsc_clock::calibrate(20ms, ec);
   CAPTURE(ec.message());
   CAPTURE(to_string(c));
   if (v.counter_trusted) {
     REQUIRE_FALSE(ec);
-    CHECK(tsc_clock::source() == takt::road::counter);
+    CHECK(tsc_clock::source() == takt::clock_path::counter);
     CHECK(c.uncertainty_ppm() < 1000); // emulated clocks are read in microseconds: what matters is that it is stated
     MESSAGE(to_string(c));
   } else {
     CHECK(ec == takt::errc::counter_not_trusted);
     CHECK_FALSE(c.rate().known());
-    CHECK(tsc_clock::source() != takt::road::counter);
+    CHECK(tsc_clock::source() != takt::clock_path::counter);
     CHECK(guest::off_from_monotonic<tsc_clock>() == 0ns);
   }
 }
@@ -96,12 +96,13 @@ TEST_CASE("clocks: neither clock goes backwards, calibrated or not, disciplined 
 TEST_CASE("clocks: clock_watch tells nothing where nothing happens, whatever keeps the time") {
   guest::recorder recorder(100ms);
   std::this_thread::sleep_for(3s);
-  const auto& told = recorder.end();
+  const auto& reported = recorder.end();
   MESSAGE(recorder.description());
-  CHECK(recorder.looks() >= 2);
-  for (const guest::told_event& t : told) {
+  CHECK(recorder.checks() >= 2);
+  for (const guest::reported_event& t : reported) {
     // A kernel that keeps time by the tick loses it when the emulator is held up, and the counter tells.
     CHECK(guest::situation() == "jiffies");
-    CHECK((t.event.kind == takt::watch_kind::counter_jump || t.event.kind == takt::watch_kind::counter_rate));
+    const auto kind = t.event.kind;
+    CHECK((kind == takt::watch_event::kind_type::counter_jump || kind == takt::watch_event::kind_type::counter_rate));
   }
 }

@@ -50,7 +50,7 @@ inline void emulate_counter() {
   ::prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
 }
 
-/// The system in which nobody knows that the counter is forbidden.
+/// The system, without the knowledge that the counter is forbidden.
 struct unaware : takt::linux_os {
   static int counter_allowed(bool& out) noexcept { return out = true, 0; }
 };

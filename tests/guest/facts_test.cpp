@@ -1,5 +1,5 @@
 // Protects: that takt tells the truth about the processor and the kernel, and trusts the counter exactly where it may,
-// on machines that differ from the one at hand. What qemu and the kernel were told stands in CMakeLists.txt; here
+// on machines that differ from the one at hand. CMakeLists.txt has the settings of qemu and the kernel; here
 // stands what follows from it.
 #include "guest.hpp"
 
@@ -18,8 +18,8 @@
 
 namespace {
 
-using takt::finding;
-using takt::road;
+using finding = takt::verdict::finding;
+using takt::clock_path;
 
 struct machine {
   std::string_view situation;
@@ -28,22 +28,22 @@ struct machine {
   std::string_view source;     ///< in use at the end of the boot
   bool offered;                ///< tsc is among those that can be selected
   bool trusted;
-  road recommended;
+  takt::clock_path recommended;
   finding reason; ///< one of the findings there must be
 };
 
 constexpr machine machines[] = {
-    {"invariant", true, true, true, true, true, "tsc", true, true, road::counter, finding::kernel_keeps_time_by_it},
-    {"variant", true, true, false, false, false, "tsc", true, false, road::vdso, finding::variant_by_processor},
-    {"constant_only", true, true, false, true, false, "tsc", true, false, road::vdso, finding::variant_by_linux},
-    {"no_rdtscp", true, false, true, true, true, "tsc", true, true, road::counter, finding::kernel_keeps_time_by_it},
-    {"no_tsc", false, true, false, false, false, "hpet", false, false, road::system_call, finding::no_counter},
-    {"unsynchronised", true, true, false, false, false, "hpet", false, false, road::system_call,
+    {"invariant", true, true, true, true, true, "tsc", true, true, clock_path::counter, finding::kernel_keeps_time_by_it},
+    {"variant", true, true, false, false, false, "tsc", true, false, clock_path::vdso, finding::variant_by_processor},
+    {"constant_only", true, true, false, true, false, "tsc", true, false, clock_path::vdso, finding::variant_by_linux},
+    {"no_rdtscp", true, false, true, true, true, "tsc", true, true, clock_path::counter, finding::kernel_keeps_time_by_it},
+    {"no_tsc", false, true, false, false, false, "hpet", false, false, clock_path::system_call, finding::no_counter},
+    {"unsynchronised", true, true, false, false, false, "hpet", false, false, clock_path::system_call,
      finding::kernel_does_not_offer_it},
-    {"hpet", true, true, true, true, true, "hpet", false, false, road::system_call, finding::kernel_does_not_offer_it},
-    {"acpi_pm", true, true, true, true, true, "acpi_pm", false, false, road::system_call,
+    {"hpet", true, true, true, true, true, "hpet", false, false, clock_path::system_call, finding::kernel_does_not_offer_it},
+    {"acpi_pm", true, true, true, true, true, "acpi_pm", false, false, clock_path::system_call,
      finding::kernel_does_not_offer_it},
-    {"jiffies", true, true, false, false, false, "refined-jiffies", false, false, road::system_call,
+    {"jiffies", true, true, false, false, false, "refined-jiffies", false, false, clock_path::system_call,
      finding::kernel_does_not_offer_it},
 };
 
@@ -60,10 +60,10 @@ bool has(const std::vector<finding>& findings, finding f) {
 
 } // namespace
 
-TEST_CASE("facts: the processor tells what qemu was told to make it") {
+TEST_CASE("facts: the processor reports what qemu was set to") {
   const machine* const m = this_machine();
   REQUIRE(m != nullptr);
-  const takt::cpu_features f = takt::read_cpu_features();
+  const takt::cpu_features f = takt::cpu_features::read();
   CHECK(f.counter == "tsc");
   CHECK(f.tsc == m->tsc);
   CHECK(f.rdtscp == m->rdtscp);
@@ -78,7 +78,7 @@ TEST_CASE("facts: Linux tells which of that it believes") {
   const machine* const m = this_machine();
   REQUIRE(m != nullptr);
   std::error_code ec;
-  const takt::cpuinfo info = takt::read_cpuinfo(ec);
+  const takt::cpuinfo info = takt::cpuinfo::read(ec);
   REQUIRE_FALSE(ec);
   CHECK(info.has("constant_tsc") == m->constant);
   CHECK(info.has("nonstop_tsc") == m->nonstop);
@@ -95,7 +95,7 @@ TEST_CASE("facts: Linux tells which of that it believes") {
 TEST_CASE("facts: the verdict follows from them and says why") {
   const machine* const m = this_machine();
   REQUIRE(m != nullptr);
-  takt::counter_facts facts = takt::gather_counter_facts();
+  takt::verdict::facts facts = takt::verdict::facts::gather();
   CHECK(facts.exists == m->tsc);
   CHECK(facts.invariant == m->invariant);
   CHECK(facts.allowed == true);

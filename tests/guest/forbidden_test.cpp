@@ -22,14 +22,14 @@ namespace {
 /// Returns: the number of the first claim that does not hold, 0 if all do.
 int claims() {
   if (::prctl(PR_SET_TSC, PR_TSC_SIGSEGV) != 0) return 1;
-  const takt::counter_facts facts = takt::gather_counter_facts();
+  const takt::verdict::facts facts = takt::verdict::facts::gather();
   if (facts.allowed != false) return 2;
   const takt::verdict v = takt::judge(facts);
-  if (v.counter_trusted || v.recommended != takt::road::system_call) return 3;
+  if (v.counter_trusted || v.recommended != takt::clock_path::system_call) return 3;
   std::error_code ec;
   const auto c = tsc_clock::calibrate(5ms, ec);
   if (ec != takt::errc::counter_forbidden || c.rate().known()) return 4;
-  if (tsc_clock::source() != takt::road::system_call) return 5;
+  if (tsc_clock::source() != takt::clock_path::system_call) return 5;
   for (int i = 0; i < 1000; ++i) {
     const auto a = by_call::now().time_since_epoch();
     const auto b = tsc_clock::now().time_since_epoch();

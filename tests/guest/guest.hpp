@@ -1,4 +1,4 @@
-/// guest.hpp - what a test knows about the throw-away machine it runs in, and the only road to changing its clocks.
+/// guest.hpp - what a test knows about the throw-away machine it runs in, and the only path to changing its clocks.
 ///
 /// A machine is a guest when its kernel's command line says so: takt.guest=SITUATION. What changes a clock asks again.
 #pragma once
@@ -37,7 +37,7 @@ inline std::optional<std::string> argument(std::string_view name) {
 /// Returns: which of the situations of CMakeLists.txt this is.
 inline std::string situation() { return argument("takt.guest").value_or(std::string()); }
 
-/// Ends the program where no guest is: nothing that follows may happen on somebody's machine.
+/// Ends the program where no guest is: nothing that follows may happen on a real machine.
 inline void insist() {
   if (!situation().empty()) return;
   std::fputs("takt's guest tests change clocks and run in a throw-away guest alone: no takt.guest= on /proc/cmdline\n",

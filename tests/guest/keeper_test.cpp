@@ -21,7 +21,7 @@ using std::chrono::nanoseconds;
 
 namespace {
 
-constexpr auto period = 100ms, seldom = 250ms; // what a look costs where each reading faults
+constexpr auto period = 100ms, seldom = 250ms; // a check is expensive where each reading faults
 
 /// A clock on the emulated counter whose kernel is read by system call.
 using leaping_clock =
@@ -74,20 +74,20 @@ private:
 int keeps_through_leaps() {
   guest::emulate_counter();
   std::error_code ec;
-  const takt::tsc_calibration c = leaping_clock::calibrate(200ms, ec, seldom);
+  const takt::tsc_calibration c = leaping_clock::calibrate(200ms, seldom, ec);
   if (ec) return std::printf("calibration: %s\n", ec.message().c_str()), 1;
   const double hertz = c.rate().hertz();
   const takt::clock_keeper<leaping_clock, guest::unaware> keeper(seldom, ec);
   if (ec) return 2;
   std::this_thread::sleep_for(2s);
-  if (leaping_clock::source() != takt::road::counter) return 3;
+  if (leaping_clock::source() != takt::clock_path::counter) return 3;
   backwards watcher;
   struct test {
     nanoseconds by, back_after;
   };
-  // Ahead of the life of a line the clock stands at its end, two seconds ahead; from the next look on that is worked off, at
-  // half speed and the last tenth of a second at 500 ppm. Before the base reads take the kernel's road at once. A little
-  // behind is mended at the next look, ahead by d worked off in d / 500 ppm.
+  // Ahead of the life of a line the clock stands at its end, two seconds ahead; from the next check on it slews, at
+  // half speed and the last tenth of a second at 500 ppm. Before the base reads take the kernel's path at once. A little
+  // behind is mended at the next check, ahead by d takes a slew of d / 500 ppm.
   const nanoseconds stood = 4 * seldom + 1s;
   for (const test& t : {test{3600s, 2 * stood + 100ms * 2000 + 2 * seldom + 50ms}, test{-3600s, 0s}, test{-5ms, seldom + 50ms},
                         test{5ms, 5ms * 2000 + 2 * seldom + 50ms}}) {
@@ -102,16 +102,16 @@ int keeps_through_leaps() {
     // Before its base a line is ahead by a 1024th of what has passed since it began, less than two periods.
     const nanoseconds ahead = t.back_after == 0s ? nanoseconds(2 * seldom) / 1024 : 0s;
     // What a line may be off: its own reading, and over half a second what the rate is, measured between two readings half a
-    // second apart; and what is compared with is read no better. The kernel's road is no less than what the line before it
+    // second apart; and what is compared with is read no better. The kernel's path is no less than what the line before it
     // had shown.
     if (early > 5 * known_to + ahead || later > 5 * known_to) return 4;
-    if (leaping_clock::source() != takt::road::counter) return 5; // taken up again
+    if (leaping_clock::source() != takt::clock_path::counter) return 5; // taken up again
   }
   if (watcher.end() != 0) return 6;
-  const takt::keeper_report r = keeper.report();
-  std::printf("keeper: %llu looks, %llu anchored anew, %llu failed\n", static_cast<unsigned long long>(r.looks),
-              static_cast<unsigned long long>(r.anchored_anew), static_cast<unsigned long long>(r.failed));
-  if (r.anchored_anew < 3) return 7;
+  const takt::clock_keeper<>::report_type r = keeper.report();
+  std::printf("keeper: %llu checks, %llu counter jumps, %llu failed\n", static_cast<unsigned long long>(r.checks),
+              static_cast<unsigned long long>(r.counter_jumps), static_cast<unsigned long long>(r.failed_checks));
+  if (r.counter_jumps < 3) return 7;
   return 0;
 }
 
@@ -130,10 +130,11 @@ int watch_tells_leaps() {
   if (hertz < 1e6) return 3;
   struct test {
     nanoseconds by;
-    takt::watch_kind kind;
+    takt::watch_event::kind_type kind;
   };
-  for (const test& t : {test{3600s, takt::watch_kind::counter_jump}, test{-20ms, takt::watch_kind::counter_jump},
-                        test{900us, takt::watch_kind::counter_shift}, test{-900us, takt::watch_kind::counter_shift}}) {
+  using kinds = takt::watch_event::kind_type;
+  for (const test& t : {test{3600s, kinds::counter_jump}, test{-20ms, kinds::counter_jump},
+                        test{900us, kinds::counter_shift}, test{-900us, kinds::counter_shift}}) {
     guest::leap += static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<double>(t.by.count()) * 1e-9 * hertz));
     const auto events = watch.wait(2000s, ec);
     for (const auto& e : events) std::printf("%s\n", to_string(e).c_str());
@@ -146,9 +147,9 @@ int watch_tells_leaps() {
 
 } // namespace
 
-TEST_CASE("keeper: the clock follows the frequency to its limits and back, with nobody's help") {
+TEST_CASE("keeper: the clock follows the frequency to its limits and back, by itself") {
   std::error_code ec;
-  static_cast<void>(takt::tsc_clock::calibrate(20ms, ec, period));
+  static_cast<void>(takt::tsc_clock::calibrate(20ms, period, ec));
   REQUIRE_FALSE(ec);
   const takt::clock_keeper<> keeper(period, ec);
   REQUIRE_FALSE(ec);
@@ -162,9 +163,9 @@ TEST_CASE("keeper: the clock follows the frequency to its limits and back, with 
     MESSAGE("slewed by ", ppm, " ppm: off by ", off.count(), " ns after 2 s");
     CHECK(off <= 2us);
   }
-  const takt::keeper_report r = keeper.report();
-  CHECK(r.failed == 0);
-  CHECK(r.anchored_anew == 0);
+  const takt::clock_keeper<>::report_type r = keeper.report();
+  CHECK(r.failed_checks == 0);
+  CHECK(r.counter_jumps == 0);
   CHECK(r.slews >= 3);
   CHECK(r.steps == 0);
   const auto seen = watcher.end();
@@ -173,9 +174,9 @@ TEST_CASE("keeper: the clock follows the frequency to its limits and back, with 
   CHECK(seen.fast == 0);
 }
 
-TEST_CASE("keeper: is told of steps, and the clock does not notice them") {
+TEST_CASE("keeper: is notified of steps, and the clock does not notice them") {
   std::error_code ec;
-  static_cast<void>(takt::tsc_clock::calibrate(20ms, ec, period));
+  static_cast<void>(takt::tsc_clock::calibrate(20ms, period, ec));
   REQUIRE_FALSE(ec);
   const takt::clock_keeper<> keeper(10s, ec);
   REQUIRE_FALSE(ec);
@@ -186,10 +187,10 @@ TEST_CASE("keeper: is told of steps, and the clock does not notice them") {
     std::this_thread::sleep_for(100ms);
     CHECK(guest::off_from_monotonic<takt::tsc_clock>() <= 2us);
   }
-  const takt::keeper_report r = keeper.report();
-  CHECK(r.told == 4);
+  const takt::clock_keeper<>::report_type r = keeper.report();
+  CHECK(r.notifications == 4);
   CHECK(r.steps == 4);
-  CHECK(r.anchored_anew == 0);
+  CHECK(r.counter_jumps == 0);
   const auto seen = watcher.end();
   CHECK(seen.tsc == 0);
   CHECK(seen.fast == 0);

@@ -1,9 +1,9 @@
 // Protects: that the grid is the kernel's own inside a time namespace whose clocks are shifted, that tsc_clock is the
-// namespace's MONOTONIC, and that both roads to each clock agree in there.
+// namespace's MONOTONIC, and that both paths to each clock agree in there.
 #include "checks.hpp"
 #include "guest.hpp"
 
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 
 #include <doctest/doctest.h>
 
@@ -26,7 +26,7 @@ namespace {
 
 constexpr nanoseconds shift = 123'456s + 3'456'789ns, boot_shift = -5ms;
 
-template <clockid_t Id> bool roads_agree() {
+template <clockid_t Id> bool paths_agree() {
   for (int i = 0; i < 500; ++i) {
     const auto a = posix_clock<Id, takt::access::syscall>::now();
     const auto b = posix_clock<Id>::now();
@@ -39,17 +39,17 @@ template <clockid_t Id> bool roads_agree() {
 /// Returns: the number of the first claim that does not hold inside, 0 if all do.
 int claims(nanoseconds outside) {
   std::error_code ec;
-  const takt::time_offsets offsets = takt::read_time_offsets(ec);
+  const takt::time_offsets offsets = takt::time_offsets::read(ec);
   if (ec || offsets.monotonic != shift || offsets.boottime != boot_shift) return 1;
   if (takt::grid_origin(ec) != shift || ec) return 2;
   const nanoseconds now = guest::read(CLOCK_MONOTONIC);
   if (now < outside + shift || now > outside + shift + 10s) return 3;
-  if (!roads_agree<CLOCK_MONOTONIC>() || !roads_agree<CLOCK_BOOTTIME>() || !roads_agree<CLOCK_REALTIME>()) return 4;
+  if (!paths_agree<CLOCK_MONOTONIC>() || !paths_agree<CLOCK_BOOTTIME>() || !paths_agree<CLOCK_REALTIME>()) return 4;
   for (int i = 0; i < 5; ++i) {
     const nanoseconds before = guest::read(CLOCK_MONOTONIC);
     takt::sleep_aligned(9ms, takt::grid(10ms));
     const nanoseconds woken = guest::read(CLOCK_MONOTONIC);
-    // The point that everybody outside means.
+    // The point as the processes outside know it.
     if (woken - shift < takt::grid(10ms).ceil(before + 9ms - shift)) return 5;
     if (woken > before + 5s) return 6;
   }

@@ -1,5 +1,5 @@
 // Protects: that calibration on CPUs whose counters differ is an error or within what it states, never a wrong number
-// that looks sound; that a comparison of the two finds what lies between them.
+// that seems sound; that a comparison of the two finds what lies between them.
 //
 // Emulated counters agree in fact, whatever the kernel calls them. So reading them is forbidden, and the handler of the
 // fault gives the counter of the CPU it runs on an offset of its own. In a child, which may end by the fault.
@@ -84,11 +84,11 @@ int messages_tell() {
   for (const std::int64_t ticks : {std::int64_t{0}, std::int64_t{50'000'000'000}, std::int64_t{-50'000'000'000}}) {
     guest::second_ahead = static_cast<std::uint64_t>(ticks);
     std::error_code ec;
-    const auto o = takt::measure_offset<takt::ordered_counter, interruptible>(0, 1, 100, ec);
+    const auto o = takt::counter_offset::measure<takt::ordered_counter, interruptible>(0, 1, 100, ec);
     std::printf("%lld ticks ahead, measured %lld to %lld (%s)\n", static_cast<long long>(ticks),
-                static_cast<long long>(o.least.signed_count()), static_cast<long long>(o.most.signed_count()), ec.message().c_str());
+                static_cast<long long>(o.min.signed_count()), static_cast<long long>(o.max.signed_count()), ec.message().c_str());
     if (ec) return 1;
-    if (o.least.signed_count() > ticks || o.most.signed_count() < ticks) return 2;
+    if (o.min.signed_count() > ticks || o.max.signed_count() < ticks) return 2;
     if (o.agrees() != (ticks == 0)) return 3; // a message takes less than ten seconds
   }
   return 0;
@@ -112,7 +112,7 @@ TEST_CASE("offsets: tsc_clock does not take counters that the kernel does not tr
     std::error_code ec;
     static_cast<void>(clock::calibrate(20ms, ec));
     if (ec != takt::errc::counter_not_trusted) return 1;
-    if (clock::source() == takt::road::counter) return 2;
+    if (clock::source() == takt::clock_path::counter) return 2;
     if (guest::backwards_between<clock>(300ms) != 0) return 3;
     return guest::off_from_monotonic<clock>() == 0ns ? 0 : 4;
   }) == 0);

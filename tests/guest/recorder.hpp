@@ -1,4 +1,4 @@
-/// recorder.hpp - what clock_watch tells while it lives, in a thread of its own, and when it told it.
+/// recorder.hpp - what clock_watch reports while it lives, in a thread of its own, and when.
 #pragma once
 #include "guest.hpp"
 
@@ -16,7 +16,7 @@
 
 namespace guest {
 
-struct told_event {
+struct reported_event {
   takt::watch_event event;
   nanoseconds at; ///< when wait() had returned, on CLOCK_MONOTONIC
 };
@@ -30,30 +30,30 @@ public:
   recorder(const recorder&) = delete;
   recorder& operator=(const recorder&) = delete;
 
-  /// Returns: all that was told, after one more look.
-  const std::vector<told_event>& end() {
+  /// Returns: all that was reported, after one more check.
+  const std::vector<reported_event>& end() {
     stop_ = true;
     if (thread_.joinable()) thread_.join();
-    return told_;
+    return reported_;
   }
   [[nodiscard]] std::string description() const {
-    std::string text = std::to_string(looks_) + " looks, " + std::to_string(by_kernel_) + " told by the kernel, sets good to " +
+    std::string text = std::to_string(checks_) + " checks, " + std::to_string(by_kernel_) + " notified by the kernel, sets good to " +
                        std::to_string(half_width_.count()) + " ns";
-    for (const told_event& t : told_) text += "\n  " + to_string(t.event);
+    for (const reported_event& t : reported_) text += "\n  " + to_string(t.event);
     return text;
   }
-  [[nodiscard]] std::size_t count(takt::watch_kind k) const {
+  [[nodiscard]] std::size_t count(takt::watch_event::kind_type k) const {
     std::size_t n = 0;
-    for (const told_event& t : told_) n += t.event.kind == k;
+    for (const reported_event& t : reported_) n += t.event.kind == k;
     return n;
   }
   /// Returns: the first of that kind; ends the test case if there is none.
-  [[nodiscard]] const told_event& first(takt::watch_kind k) const {
-    const auto found = std::find_if(told_.begin(), told_.end(), [&](const told_event& t) { return t.event.kind == k; });
-    REQUIRE(found != told_.end());
+  [[nodiscard]] const reported_event& first(takt::watch_event::kind_type k) const {
+    const auto found = std::find_if(reported_.begin(), reported_.end(), [&](const reported_event& t) { return t.event.kind == k; });
+    REQUIRE(found != reported_.end());
     return *found;
   }
-  [[nodiscard]] std::uint64_t looks() const noexcept { return looks_; }
+  [[nodiscard]] std::uint64_t checks() const noexcept { return checks_; }
 
 private:
   void record() {
@@ -63,19 +63,19 @@ private:
     begun_ = true;
     const auto take = [&](const std::vector<takt::watch_event>& events) {
       const nanoseconds at = read(CLOCK_MONOTONIC);
-      for (const takt::watch_event& e : events) told_.push_back({e, at});
+      for (const takt::watch_event& e : events) reported_.push_back({e, at});
     };
     while (!stop_ && !ec) take(watch.wait(period_, ec));
-    take(watch.look(ec));
+    take(watch.check(ec));
     if (ec) std::abort();
-    looks_ = watch.looks(), by_kernel_ = watch.told();
+    checks_ = watch.checks(), by_kernel_ = watch.notifications();
     half_width_ = watch.history().last()->readings.half_width;
   }
 
   nanoseconds period_;
   std::atomic<bool> begun_{false}, stop_{false};
-  std::vector<told_event> told_;
-  std::uint64_t looks_ = 0, by_kernel_ = 0;
+  std::vector<reported_event> reported_;
+  std::uint64_t checks_ = 0, by_kernel_ = 0;
   nanoseconds half_width_{};
   std::thread thread_; ///< the last member: it uses the others
 };

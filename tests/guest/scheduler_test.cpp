@@ -2,7 +2,7 @@
 // keeps the time; and that timers on CLOCK_REALTIME are called back once, at the right side of a step.
 #include "guest.hpp"
 
-#include <takt/timer/scheduler.hpp>
+#include <takt/scheduler/scheduler.hpp>
 
 #include <doctest/doctest.h>
 
@@ -50,12 +50,12 @@ template <class Clock> void check_timers() {
   for (std::size_t i = 0; i < many; ++i) {
     timer& t = timers[i];
     t.earliest = std::chrono::time_point_cast<nanoseconds>(Clock::now()) + 7ms * (i % 23);
-    handles.push_back(s.at(t.earliest, 3ms * (i % 7), [&] {
+    handles.push_back(s.at(t.earliest, takt::slack(3ms * (i % 7)), [&] {
       t.early |= Clock::now() < t.earliest;
       ++t.calls, ++done;
     }));
   }
-  handles.push_back(s.every(10ms, 2ms, [&](const typename scheduler::event& e) {
+  handles.push_back(s.every(10ms, takt::slack(2ms), [&](const typename scheduler::event& e) {
     early_beats += Clock::now() < e.earliest;
     ++beats;
   }));
@@ -99,14 +99,14 @@ TEST_CASE("steps: timers of a scheduler on REALTIME are called back once, at the
     };
   };
   const auto steady_due = std::chrono::steady_clock::now() + 500ms;
-  const auto other = steady.at(steady_due, 0ms, [&] {
+  const auto other = steady.at(steady_due, takt::slack(0ms), [&] {
     steady_late = nanoseconds(std::chrono::steady_clock::now() - steady_due).count();
     ++steady_calls;
   });
 
   SUBCASE("forward across its time: at once") {
     const auto due = realtime::now() + 1800s;
-    const auto handle = s.at(due, 1s, called(due));
+    const auto handle = s.at(due, takt::slack(1s), called(due));
     std::this_thread::sleep_for(100ms);
     CHECK(calls == 0);
     const nanoseconds stepped = guest::read(CLOCK_MONOTONIC);
@@ -118,7 +118,7 @@ TEST_CASE("steps: timers of a scheduler on REALTIME are called back once, at the
   }
   SUBCASE("back, and forward again: not before its time has come a second time") {
     const auto due = realtime::now() + 300ms;
-    const auto handle = s.at(due, 0ms, called(due));
+    const auto handle = s.at(due, takt::slack(0ms), called(due));
     std::this_thread::sleep_for(100ms);
     guest::step_realtime(-3600s);
     std::this_thread::sleep_for(2s);
@@ -128,7 +128,7 @@ TEST_CASE("steps: timers of a scheduler on REALTIME are called back once, at the
     CHECK(calls == 1);
   }
   SUBCASE("a cycle goes on, without a burst for the hour that never was") {
-    const auto handle = s.every(100ms, 10ms, [&](const scheduler::event& e) {
+    const auto handle = s.every(100ms, takt::slack(10ms), [&](const scheduler::event& e) {
       early += realtime::now() < e.earliest;
       ++calls;
     });

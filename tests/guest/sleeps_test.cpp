@@ -3,9 +3,9 @@
 #include "guest.hpp"
 
 #include <takt/clock/tsc_clock.hpp>
-#include <takt/timer/nanosleep_aligned.hpp>
-#include <takt/timer/periodic.hpp>
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/nanosleep_aligned.hpp>
+#include <takt/sleep/periodic.hpp>
+#include <takt/sleep/sleep.hpp>
 
 #include <doctest/doctest.h>
 
@@ -38,7 +38,7 @@ template <class Clock> void check_sleeps() {
     judge(every.ceil(asked));
 
     const auto window = Clock::now() + 5ms;
-    takt::sleep_until_within(window, 20ms);
+    takt::sleep_until_within(window, takt::slack(20ms));
     judge(window);
   }
   takt::periodic<Clock> beat(every);

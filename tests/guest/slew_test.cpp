@@ -3,7 +3,7 @@
 #include "checks.hpp"
 #include "guest.hpp"
 
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 
 #include <doctest/doctest.h>
 
@@ -42,7 +42,7 @@ struct setting {
 /// go on before the clock's own rate knows of it.
 void follow(std::initializer_list<setting> settings, nanoseconds lag) {
   std::error_code ec;
-  static_cast<void>(tsc_clock::calibrate(20ms, ec, 200ms));
+  static_cast<void>(tsc_clock::calibrate(20ms, 200ms, ec));
   REQUIRE_FALSE(ec);
   guest::watcher watcher;
   double before = 0;
@@ -53,7 +53,7 @@ void follow(std::initializer_list<setting> settings, nanoseconds lag) {
     const double lag_ns = static_cast<double>(lag.count());
     const nanoseconds brought(static_cast<nanoseconds::rep>(std::abs(ppm - before) * 1e-6 * lag_ns));
     before = ppm;
-    // Behind is mended at once; ahead by that is worked off at 500 ppm, hardly begun in two seconds.
+    // Behind is mended at once; ahead by that slews at 500 ppm, hardly begun in two seconds.
     CAPTURE(ppm);
     CHECK(guest::off_from_monotonic<tsc_clock>() <= brought + 2us);
   }

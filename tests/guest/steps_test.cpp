@@ -1,12 +1,12 @@
-// Protects: that a step of CLOCK_REALTIME by an hour moves what sleeps on REALTIME and nothing else, and that nobody is
-// woken before the clock it sleeps on says so.
+// Protects: that a step of CLOCK_REALTIME by an hour moves what sleeps on REALTIME and nothing else, and that no thread
+// is woken before the clock that it sleeps on says so.
 //
 // The guest runs on virtual time: lateness is what the kernel's path costs, so it can be bounded closely.
 #include "checks.hpp"
 #include "guest.hpp"
 
 #include <takt/observe/run_guard.hpp>
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 #include <takt/timer/wall_timer.hpp>
 
 #include <doctest/doctest.h>
@@ -50,7 +50,7 @@ constexpr auto slow = 20ms; // one wake-up and a few switches of thread of the e
 
 } // namespace
 
-TEST_CASE("steps: an hour forward and back releases and holds sleepers on REALTIME, and moves nobody else") {
+TEST_CASE("steps: an hour forward and back releases and holds sleepers on REALTIME, and moves no other") {
   std::error_code ec;
   static_cast<void>(takt::tsc_clock::calibrate(20ms, ec));
   REQUIRE_FALSE(ec);

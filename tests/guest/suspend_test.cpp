@@ -32,9 +32,9 @@ bool suspend() {
   return slept;
 }
 
-/// What becomes of an anchor that was left before.
-takt::anchor_finding found(takt::shared_calibration& anchors) {
-  static_cast<void>(anchors.recall<takt::posix_clock<CLOCK_MONOTONIC>, takt::ordered_counter>());
+/// The finding about an anchor that was published before.
+takt::shared_calibration::finding found(takt::shared_calibration& anchors) {
+  static_cast<void>(anchors.load<takt::posix_clock<CLOCK_MONOTONIC>, takt::ordered_counter>());
   return anchors.attempts().front().finding;
 }
 
@@ -45,15 +45,15 @@ nanoseconds asleep() { return guest::read(CLOCK_BOOTTIME) - guest::read(CLOCK_MO
 TEST_CASE("suspend: an alarm on BOOTTIME wakes the machine, and the clocks know how long it slept") {
   std::error_code ec;
   takt::shared_calibration anchors("/tmp/takt.anchor");
-  static_cast<void>(tsc_clock::calibrate(anchors, 20ms, ec, 100ms));
+  static_cast<void>(tsc_clock::calibrate(anchors, 20ms, 100ms, ec));
   REQUIRE_FALSE(ec);
-  takt::alarm_timer alarm(takt::alarm_clock::boottime, ec);
+  takt::alarm_timer alarm(takt::alarm_timer::clock::boottime, ec);
   REQUIRE_MESSAGE(!ec, ec.message());
   guest::recorder recorder;
   std::this_thread::sleep_for(2s);
   auto anchor = found(anchors);
   CAPTURE(takt::explain(anchor));
-  CHECK((anchor == takt::anchor_finding::usable || anchor == takt::anchor_finding::too_uncertain)); // by an emulator's clock
+  CHECK((anchor == takt::shared_calibration::finding::usable || anchor == takt::shared_calibration::finding::too_uncertain)); // by an emulator's clock
   takt::run_guard guard;
   guest::watcher watcher;
   const nanoseconds slept_before = asleep(), monotonic_before = guest::read(CLOCK_MONOTONIC);
@@ -82,7 +82,7 @@ TEST_CASE("suspend: an alarm on BOOTTIME wakes the machine, and the clocks know 
           std::chrono::duration<double, std::milli>(woken - due).count(), " ms after the alarm");
 
   anchor = found(anchors);
-  CHECK((anchor == takt::anchor_finding::suspended || anchor == takt::anchor_finding::counter_went_back));
+  CHECK((anchor == takt::shared_calibration::finding::suspended || anchor == takt::shared_calibration::finding::counter_went_back));
 
   // Where the counter went on, the clock is at the end of its line, up to 1.4 s ahead, and works that off at half speed.
   for (int i = 0; i < 45; ++i) {
@@ -96,20 +96,21 @@ TEST_CASE("suspend: an alarm on BOOTTIME wakes the machine, and the clocks know 
   CHECK(seen.tsc == 0);
   CHECK(seen.fast == 0);
 
-  const auto& told = recorder.end();
+  const auto& reported = recorder.end();
   MESSAGE(recorder.description());
-  REQUIRE(recorder.count(takt::watch_kind::suspend) == 1);
-  const guest::told_event& t = recorder.first(takt::watch_kind::suspend);
+  using watch_kind = takt::watch_event::kind_type;
+  REQUIRE(recorder.count(watch_kind::suspend) == 1);
+  const guest::reported_event& t = recorder.first(watch_kind::suspend);
   guest::check_size(t.event, slept, 1ms); // two readings one after the other, on a machine that may be held up
-  CHECK(recorder.count(takt::watch_kind::step) == 0);
-  CHECK(recorder.count(takt::watch_kind::slew) == 0);
-  CHECK(told.size() == 1 + recorder.count(takt::watch_kind::counter_shift) + recorder.count(takt::watch_kind::counter_rate));
+  CHECK(recorder.count(watch_kind::step) == 0);
+  CHECK(recorder.count(watch_kind::slew) == 0);
+  CHECK(reported.size() == 1 + recorder.count(watch_kind::counter_shift) + recorder.count(watch_kind::counter_rate));
   CHECK(t.at - resumed < 1s);
-  MESSAGE("told ", std::chrono::duration<double, std::milli>(t.at - resumed).count(), " ms after the resume");
+  MESSAGE("reported ", std::chrono::duration<double, std::milli>(t.at - resumed).count(), " ms after the resume");
 }
 
 TEST_CASE("no_rtc: without an RTC an alarm says so") {
   std::error_code ec;
-  takt::alarm_timer alarm(takt::alarm_clock::boottime, ec);
+  takt::alarm_timer alarm(takt::alarm_timer::clock::boottime, ec);
   CHECK(ec == std::errc::no_such_device);
 }

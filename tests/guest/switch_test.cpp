@@ -5,8 +5,8 @@
 #include "recorder.hpp"
 
 #include <takt/observe/run_guard.hpp>
-#include <takt/timer/periodic.hpp>
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/periodic.hpp>
+#include <takt/sleep/sleep.hpp>
 
 #include <doctest/doctest.h>
 
@@ -27,7 +27,7 @@ using takt::tsc_clock;
 
 TEST_CASE("switch: clocks and sleeps keep their promises while the source changes under load") {
   std::error_code ec;
-  static_cast<void>(tsc_clock::calibrate(20ms, ec, 100ms));
+  static_cast<void>(tsc_clock::calibrate(20ms, 100ms, ec));
   REQUIRE_FALSE(ec);
   const std::string original = takt::clocksource::current();
   int early = 0;
@@ -57,7 +57,7 @@ TEST_CASE("switch: clocks and sleeps keep their promises while the source change
   CHECK(early == 0);
   guest::select_clocksource(original);
 
-  // A lead of d is worked off at 500e-6, 20 us in 40 ms, but no faster than settling. On a busy host a switch stops the
+  // An offset of d slews at 500e-6, 20 us in 40 ms, but no faster than settling. On a busy host a switch stops the
   // kernel's clock for longer, so the lead is asked for; after half a minute it counts as lost.
   const nanoseconds lead = guest::off_from_monotonic<tsc_clock>();
   const auto rounds = std::min<nanoseconds::rep>(15 + 2000 * lead / 100ms, 300);
@@ -126,6 +126,18 @@ TEST_CASE("tool: the clock source that the tool selects is gone when it ends") {
   CHECK(result(held) == 0);
   CHECK(takt::clocksource::current() == before);
 
+  // With --stay it is not gone, and the command that the tool prints brings it back.
+  CHECK(result(run("takt clocksource --select hpet --stay")) == 2);
+  CHECK(takt::clocksource::current() == before);
+  CHECK(result(run("takt clocksource --select hpet --stay --yes-change-this-machine")) == 0);
+  CHECK(takt::clocksource::current() == "hpet");
+  std::string advice;
+  CHECK(takt::linux_os::read_file("/tmp/printed", advice, 1 << 20) == 0);
+  CHECK(advice.find("echo " + before + " > /sys/") != std::string::npos);
+  CHECK(advice.find("clocksource=hpet") != std::string::npos);
+  guest::select_clocksource(before);
+  CHECK(takt::clocksource::current() == before);
+
   CHECK(result(run("takt cost --each-source --yes-change-this-machine --json")) == 0);
   CHECK(takt::clocksource::current() == before);
   CHECK(result(run("takt report")) == 0);
@@ -144,7 +156,7 @@ TEST_CASE("tool: the clock source that the tool selects is gone when it ends") {
   const std::size_t last = printed.rfind("\"event\":\"summary\"");
   CHECK(last != std::string::npos);
 
-  // What happens while it watches is told, a line each, and nothing else.
+  // It reports the events while it watches, a line each, and nothing else.
   const auto lines = [&](std::string_view what) {
     printed.clear();
     REQUIRE(takt::linux_os::read_file("/tmp/printed", printed, 1 << 20) == 0);

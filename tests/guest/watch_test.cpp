@@ -15,7 +15,7 @@
 
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
-using takt::watch_kind;
+using watch_kind = takt::watch_event::kind_type;
 
 namespace {
 
@@ -26,11 +26,11 @@ TEST_CASE("watch: an hour of quiet") {
   std::this_thread::sleep_for(1h);
   recorder.end();
   MESSAGE(recorder.description());
-  CHECK(recorder.looks() >= 3600);
+  CHECK(recorder.checks() >= 3600);
   CHECK(recorder.end().empty());
 }
 
-TEST_CASE("watch: steps are told within 10 ms, to the microsecond") {
+TEST_CASE("watch: steps are reported within 10 ms, to the microsecond") {
   for (const nanoseconds by : {nanoseconds(3600s), nanoseconds(-3600s), nanoseconds(1s), nanoseconds(-1s), nanoseconds(100us), nanoseconds(-100us)}) {
     guest::recorder recorder;
     std::this_thread::sleep_for(20s + 321ms);
@@ -42,13 +42,13 @@ TEST_CASE("watch: steps are told within 10 ms, to the microsecond") {
     MESSAGE(recorder.description());
     REQUIRE(recorder.count(watch_kind::step) == 1);
     CHECK(recorder.end().size() == 1);
-    const guest::told_event& t = recorder.first(watch_kind::step);
+    const guest::reported_event& t = recorder.first(watch_kind::step);
     guest::check_size(t.event, by);
     CHECK(t.event.uncertainty < 50us);
     CHECK(t.event.after <= end);
     CHECK(t.event.before >= begin);
     CHECK(t.at - begin < 10ms);
-    MESSAGE("stepped by ", by.count(), " ns: told ", std::chrono::duration<double, std::micro>(t.at - begin).count(),
+    MESSAGE("stepped by ", by.count(), " ns: reported ", std::chrono::duration<double, std::micro>(t.at - begin).count(),
             " us later, off by ", (t.event.size - by).count(), " ns, stated ", t.event.uncertainty.count(), " ns");
   }
 }
@@ -67,11 +67,11 @@ TEST_CASE("watch: slews, from a smeared leap second to the limits of frequency a
     set.push_back(guest::read(CLOCK_MONOTONIC));
     std::this_thread::sleep_for(60s);
   }
-  const auto& told = recorder.end();
+  const auto& reported = recorder.end();
   MESSAGE(recorder.description());
-  REQUIRE(told.size() == std::size(settings));
-  for (std::size_t i = 0; i < told.size(); ++i) {
-    const takt::watch_event& e = told[i].event;
+  REQUIRE(reported.size() == std::size(settings));
+  for (std::size_t i = 0; i < reported.size(); ++i) {
+    const takt::watch_event& e = reported[i].event;
     CHECK(e.kind == watch_kind::slew);
     CHECK(e.lasts);
     const double wanted = settings[i].ppm + static_cast<double>(settings[i].tick - 10'000) * 100;
@@ -79,7 +79,7 @@ TEST_CASE("watch: slews, from a smeared leap second to the limits of frequency a
     CHECK(e.rate_uncertainty_ppm < 5);
     CHECK(e.after <= set[i]);
     CHECK(e.before >= set[i]);
-    MESSAGE("slewed by ", wanted, " ppm: told as ", e.rate_ppm, " +/- ", e.rate_uncertainty_ppm, " ppm");
+    MESSAGE("slewed by ", wanted, " ppm: reported as ", e.rate_ppm, " +/- ", e.rate_uncertainty_ppm, " ppm");
   }
 }
 
@@ -98,10 +98,10 @@ TEST_CASE("watch: the clock source is switched, and what that costs the kernel's
     std::this_thread::sleep_for(200s);
   }
   guest::select_clocksource(original);
-  const auto& told = recorder.end();
+  const auto& reported = recorder.end();
   MESSAGE(recorder.description());
   std::size_t next = 0;
-  for (const guest::told_event& t : told) {
+  for (const guest::reported_event& t : reported) {
     const takt::watch_event& e = t.event;
     if (e.kind == watch_kind::source_switched) {
       REQUIRE(next < changes.size());
@@ -111,7 +111,7 @@ TEST_CASE("watch: the clock source is switched, and what that costs the kernel's
       CHECK(t.at - changes[next].at < 1010ms); // a period
       ++next;
     } else {
-      // What a switch does do: the kernel loses microseconds, and runs on by another counter's rate.
+      // A switch has this effect: the kernel loses microseconds, and runs on by another counter's rate.
       CHECK((e.kind == watch_kind::counter_shift || e.kind == watch_kind::counter_rate));
       CHECK(e.size < 1ms);
       CHECK(e.size > -1ms);

@@ -1,13 +1,13 @@
 // Protects: that a program goes on well when the kernel finds the TSC out while it runs: nothing goes backwards, sleeps
 // are kept, the next calibration refuses the counter, and from then on the clock is the kernel's.
 //
-// The kernel was told a frequency of the TSC that is 1.2 % wrong; its watchdog compares it with the HPET every half
+// The kernel was given a frequency of the TSC that is 1.2 % wrong; its watchdog compares it with the HPET every half
 // second. Virtual time makes the kernel reach init before that, however busy the host is.
 #include "checks.hpp"
 #include "guest.hpp"
 #include "recorder.hpp"
 
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 
 #include <doctest/doctest.h>
 
@@ -24,11 +24,11 @@ TEST_CASE("thrown_out: a TSC that the kernel dropped is not trusted though it is
   const auto offered = takt::clocksource::available();
   MESSAGE(offered.size(), " sources, the last: ", offered.back());
   CHECK(offered.back() == "tsc");
-  CHECK_FALSE(takt::offers_counter(offered));
-  takt::counter_facts facts = takt::gather_counter_facts();
+  CHECK_FALSE(takt::detail::offers_counter(offered));
+  takt::verdict::facts facts = takt::verdict::facts::gather();
   CHECK_FALSE(takt::judge(facts).counter_trusted);
   std::error_code ec;
-  facts.marked_unstable = !takt::read_kernel_log(ec).unstable_tsc.empty();
+  facts.marked_unstable = takt::kernel_log::read(ec).found_unstable();
   CHECK_FALSE(ec);
   CHECK(facts.marked_unstable == true);
   static_cast<void>(tsc_clock::calibrate(20ms, ec));
@@ -38,9 +38,9 @@ TEST_CASE("thrown_out: a TSC that the kernel dropped is not trusted though it is
 TEST_CASE("watchdog: the kernel drops the TSC under a running tsc_clock") {
   std::error_code ec;
   REQUIRE(takt::clocksource::current() == "tsc");
-  static_cast<void>(tsc_clock::calibrate(20ms, ec, 100ms));
+  static_cast<void>(tsc_clock::calibrate(20ms, 100ms, ec));
   REQUIRE_FALSE(ec);
-  CHECK(tsc_clock::source() == takt::road::counter);
+  CHECK(tsc_clock::source() == takt::clock_path::counter);
   guest::recorder recorder(100ms);
   guest::watcher watcher;
   int early = 0;
@@ -54,11 +54,11 @@ TEST_CASE("watchdog: the kernel drops the TSC under a running tsc_clock") {
   CHECK(takt::clocksource::current() == "hpet");
   const auto offered = takt::clocksource::available();
   CHECK(std::find(offered.begin(), offered.end(), "tsc") == offered.end());
-  CHECK_FALSE(takt::judge(takt::gather_counter_facts()).counter_trusted);
+  CHECK_FALSE(takt::judge(takt::verdict::facts::gather()).counter_trusted);
 
-  static_cast<void>(tsc_clock::calibrate(20ms, ec, 100ms));
+  static_cast<void>(tsc_clock::calibrate(20ms, 100ms, ec));
   CHECK(ec == takt::errc::counter_not_trusted);
-  CHECK(tsc_clock::source() != takt::road::counter);
+  CHECK(tsc_clock::source() != takt::clock_path::counter);
   const auto seen = watcher.end();
   CHECK(seen.monotonic == 0);
   CHECK(seen.tsc == 0);
@@ -66,7 +66,7 @@ TEST_CASE("watchdog: the kernel drops the TSC under a running tsc_clock") {
   CHECK(guest::backwards_between<tsc_clock>(20ms) == 0);
 
   // The watch names the switch and, once it has seen enough of the new source, by how much the old one was wrong.
-  using takt::watch_kind;
+  using watch_kind = takt::watch_event::kind_type;
   std::this_thread::sleep_for(30s);
   recorder.end();
   MESSAGE(recorder.description());

@@ -9,7 +9,7 @@
 TEST_CASE("clock_event: every CPU online has a device") {
   std::error_code ec;
   const auto devices = takt::clock_event::devices(ec);
-  if (ec == std::errc::no_such_file_or_directory) TAKT_SKIP("%s is not there", takt::clock_event::directory);
+  if (ec == std::errc::no_such_file_or_directory) TAKT_SKIP("%s is not there", takt::detail::clock_event_directory);
   REQUIRE_FALSE(ec);
   const auto online = takt::online_cpus(ec);
   REQUIRE_FALSE(ec);

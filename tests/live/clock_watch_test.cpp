@@ -1,4 +1,4 @@
-// Protects: that the watch tells nothing on a machine where nothing happens, and looks as often as it should.
+// Protects: that the watch reports nothing on a machine where nothing happens, and checks as often as it should.
 //
 // If something does happen to this machine's clocks meanwhile (a daemon sets or slews them, a hypervisor stops it), that is
 // no failure: a kind of event that the kernel's own state explains, or that a second watch saw too, is true.
@@ -11,7 +11,7 @@
 #include <string>
 
 using namespace std::chrono_literals;
-using takt::watch_kind;
+using watch_kind = takt::watch_event::kind_type;
 
 TEST_CASE("clock_watch: two quiet seconds") {
   std::error_code ec;
@@ -23,15 +23,15 @@ TEST_CASE("clock_watch: two quiet seconds") {
     for (const auto& e : watch.wait(end - std::chrono::steady_clock::now(), ec)) events.push_back(e);
     REQUIRE_FALSE(ec);
   }
-  seen = witness.look(ec);
-  CHECK(watch.looks() >= 2); // more on a machine that is not busy
-  CHECK(watch.looks() <= 2 + 100 + watch.told());
+  seen = witness.check(ec);
+  CHECK(watch.checks() >= 2); // more on a machine that is not busy
+  CHECK(watch.checks() <= 2 + 100 + watch.notifications());
   REQUIRE(watch.history().last());
-  const takt::clock_look& last = *watch.history().last();
+  const takt::clock_history::sample& last = *watch.history().last();
   CHECK(last.readings.tai);
   CHECK(last.readings.half_width > 0ns);
   for (const auto& e : events) MESSAGE(to_string(e));
-  if (!events.empty() && (watch.told() > 0 || !seen.empty())) TAKT_SKIP("somebody sets this machine's clocks: %s", to_string(events[0]).c_str());
+  if (!events.empty() && (watch.notifications() > 0 || !seen.empty())) TAKT_SKIP("this machine's clocks are being set: %s", to_string(events[0]).c_str());
   for (const auto& e : events) CHECK(e.kind == watch_kind::slew); // a daemon at work is true, and all that goes unwitnessed
 }
 
@@ -45,5 +45,5 @@ TEST_CASE("clock_watch: an event loop's descriptor is readable once a period") {
     static_cast<void>(watch.take(ec));
     REQUIRE_FALSE(ec);
   }
-  CHECK(watch.looks() == 21);
+  CHECK(watch.checks() == 21);
 }

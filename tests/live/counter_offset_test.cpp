@@ -23,7 +23,7 @@ struct shifting_os : takt::linux_os {
   }
 };
 struct shifted_counter {
-  static takt::ticks read() noexcept {
+  static takt::tick_point read() noexcept {
     return takt::ordered_counter::read() + takt::ticks(shifted ? static_cast<std::uint64_t>(put_in) : 0);
   }
 };
@@ -34,7 +34,7 @@ std::vector<unsigned> two_cpus() {
   std::vector<unsigned> usable;
   for (const unsigned cpu : takt::online_cpus(ec)) {
     std::error_code refused;
-    static_cast<void>(takt::measure_offset(cpu, cpu == 0 ? 1 : 0, 1, refused));
+    static_cast<void>(takt::counter_offset::measure(cpu, cpu == 0 ? 1 : 0, 1, refused));
     if (!refused || usable.empty()) usable.push_back(cpu);
     if (usable.size() == 2) break;
   }
@@ -44,21 +44,21 @@ std::vector<unsigned> two_cpus() {
 } // namespace
 
 TEST_CASE("no message shows a counter step back that Linux keeps time by, and an offset that is put in is found") {
-  if (!takt::judge(takt::gather_counter_facts()).counter_trusted) TAKT_SKIP("the counter of this machine is not trusted");
+  if (!takt::judge(takt::verdict::facts::gather()).counter_trusted) TAKT_SKIP("the counter of this machine is not trusted");
   const auto cpus = two_cpus();
   if (cpus.size() < 2) TAKT_SKIP("needs two CPUs");
   std::error_code ec;
-  const auto o = takt::measure_offset(cpus[0], cpus[1], 2000, ec);
+  const auto o = takt::counter_offset::measure(cpus[0], cpus[1], 2000, ec);
   if (ec) TAKT_SKIP("two CPUs that this process may use at a time: %s", ec.message().c_str());
   CHECK(o.agrees()); // a bound that excludes zero would be a step back that was seen
-  CHECK(o.least < takt::ticks(~std::uint64_t{0}));
-  MESSAGE("offset in ticks: ", o.least.signed_count(), " to ", o.most.signed_count());
+  CHECK(o.min < takt::ticks(~std::uint64_t{0}));
+  MESSAGE("offset in ticks: ", o.min.signed_count(), " to ", o.max.signed_count());
 
   shifting_os::shifted_cpu = cpus[1];
-  const auto s = takt::measure_offset<shifted_counter, shifting_os>(cpus[0], cpus[1], 2000, ec);
+  const auto s = takt::counter_offset::measure<shifted_counter, shifting_os>(cpus[0], cpus[1], 2000, ec);
   REQUIRE(!ec);
-  CHECK(s.least.signed_count() <= put_in + o.most.signed_count());
-  CHECK(s.most.signed_count() >= put_in + o.least.signed_count());
+  CHECK(s.min.signed_count() <= put_in + o.max.signed_count());
+  CHECK(s.max.signed_count() >= put_in + o.min.signed_count());
   CHECK(!s.moved());
   // Of 2000 messages either way the fastest took less than 0.4 s.
   CHECK(!s.agrees());
@@ -66,8 +66,8 @@ TEST_CASE("no message shows a counter step back that Linux keeps time by, and an
 
 TEST_CASE("a CPU that is not there") {
   std::error_code ec;
-  CHECK(takt::measure_offset(0, 8000, 10, ec).rounds == 0);
+  CHECK(takt::counter_offset::measure(0, 8000, 10, ec).rounds == 0);
   CHECK(ec == std::errc::invalid_argument);
-  CHECK(takt::measure_offset(100'000, 0, 10, ec).rounds == 0);
+  CHECK(takt::counter_offset::measure(100'000, 0, 10, ec).rounds == 0);
   CHECK(ec == std::errc::invalid_argument);
 }

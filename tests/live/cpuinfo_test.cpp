@@ -8,8 +8,8 @@
 
 TEST_CASE("cpuinfo: flags") {
   std::error_code ec;
-  const auto info = takt::read_cpuinfo(ec);
-  if (ec == std::errc::no_such_file_or_directory) TAKT_SKIP("%s is not there", takt::cpuinfo_path);
+  const auto info = takt::cpuinfo::read(ec);
+  if (ec == std::errc::no_such_file_or_directory) TAKT_SKIP("%s is not there", takt::detail::cpuinfo_path);
   REQUIRE_FALSE(ec);
 #if defined(__x86_64__)
   CHECK(info.has("lm") == true); // long mode: this is a 64-bit program
@@ -22,7 +22,7 @@ TEST_CASE("cpuinfo: flags") {
 TEST_CASE("cpuinfo: as many CPUs online as the C library counts") {
   std::error_code ec;
   const auto online = takt::online_cpus(ec);
-  if (ec == std::errc::no_such_file_or_directory) TAKT_SKIP("%s is not there", takt::online_cpus_path);
+  if (ec == std::errc::no_such_file_or_directory) TAKT_SKIP("%s is not there", takt::detail::online_cpus_path);
   REQUIRE_FALSE(ec);
   CHECK(static_cast<long>(online.size()) == ::sysconf(_SC_NPROCESSORS_ONLN));
 }

@@ -2,7 +2,7 @@
 #include <chrono>
 #include <doctest/doctest.h>
 #include <stop_token>
-#include <takt/timer/periodic.hpp>
+#include <takt/sleep/periodic.hpp>
 
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;

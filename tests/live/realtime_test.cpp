@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 #include <sched.h>
 #include <takt/kernel/timer_slack.hpp>
-#include <takt/timer/realtime.hpp>
-#include <takt/timer/sleep.hpp>
+#include <takt/kernel/realtime.hpp>
+#include <takt/sleep/sleep.hpp>
 
 #include "support/skip.hpp"
 
@@ -21,7 +21,7 @@ TEST_CASE("a real-time policy comes and goes, and sleeps inside it end at the ro
       const takt::scoped_realtime higher(policy, 8, ec);
       CHECK_FALSE(ec);
       const auto start = std::chrono::steady_clock::now();
-      takt::sleep_until_within(start + 1ms, 10ms, ec);
+      takt::sleep_until_within(start + 1ms, takt::slack(10ms), ec);
       CHECK_FALSE(ec);
       const auto origin = takt::grid_origin(ec); // not zero inside a time namespace
       const auto roundest = *takt::roundest_point(start + 1ms - origin, start + 11ms - origin) + origin;

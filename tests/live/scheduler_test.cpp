@@ -1,4 +1,4 @@
-// scheduler.hpp on this kernel: nothing is called early, lost or called twice, whoever adds, moves, cancels, stops or forks
+// scheduler.hpp on this kernel: nothing is called early, lost or called twice, whichever thread adds, moves, cancels, stops or forks
 // meanwhile, and cancelling waits for a callback that runs.
 //
 // TAKT_CONTENDED_OPERATIONS says how many operations the contended test makes; 100000000 takes some minutes.
@@ -16,7 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <takt/timer/scheduler.hpp>
+#include <takt/scheduler/scheduler.hpp>
 #include <thread>
 #include <utility>
 #include <unistd.h>
@@ -29,7 +29,7 @@ using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 using takt::grid_scheduler;
 using takt::grid_timer;
-using takt::timer_status;
+using timer_status = takt::timer_handle::state;
 
 /// run() in a thread of its own.
 template <class Scheduler> struct running {
@@ -51,9 +51,9 @@ template <class Scheduler> void check_on_clock() {
   const auto now = [] { return typename Scheduler::time_point(takt::detail::now_of<typename Scheduler::clock, takt::linux_os>()); };
   for (int i = 0; i < 50; ++i) {
     const nanoseconds delay = i * 397us, slack = i % 7 * 511us;
-    all.push_back(timers.after(delay, slack, [&](const auto& e) { calls.emplace_back(e, now()); }));
+    all.push_back(timers.after(delay, takt::slack(slack), [&](const auto& e) { calls.emplace_back(e, now()); }));
   }
-  auto last = timers.after(30ms, 0ns, [&] { timers.stop(); });
+  auto last = timers.after(30ms, takt::slack(0ns), [&] { timers.stop(); });
   timers.run();
   CHECK(calls.size() == 50);
   for (const auto& [e, at] : calls) {
@@ -78,10 +78,10 @@ TEST_CASE("a sleeping run notices what other threads add, and a request to stop"
   grid_scheduler timers;
   std::stop_source source;
   std::atomic<int> called{0};
-  auto far = timers.after(1h, 0s, [&] { called = 100; });
+  auto far = timers.after(1h, takt::slack(0s), [&] { called = 100; });
   std::thread runs([&] { timers.run(source.get_token()); });
   for (int i = 1; i <= 20; ++i) {
-    timers.after(i % 2 * 300us, 0s, [&] { ++called; }).detach();
+    timers.after(i % 2 * 300us, takt::slack(0s), [&] { ++called; }).detach();
     while (called != i) std::this_thread::yield();
   }
   source.request_stop();
@@ -94,7 +94,7 @@ TEST_CASE("only one thread is in run") {
   grid_scheduler timers;
   const running first(timers);
   std::atomic<bool> began{false};
-  timers.after(0s, 0s, [&] { began = true; }).detach();
+  timers.after(0s, takt::slack(0s), [&] { began = true; }).detach();
   while (!began) std::this_thread::yield();
   std::error_code ec;
   timers.run(ec);
@@ -104,7 +104,7 @@ TEST_CASE("only one thread is in run") {
 TEST_CASE("inside an epoll loop the descriptor says when") {
   grid_scheduler timers;
   int called = 0;
-  auto h = timers.every(3ms, 1ms, [&] { ++called; });
+  auto h = timers.every(3ms, takt::slack(1ms), [&] { ++called; });
   const int loop = ::epoll_create1(EPOLL_CLOEXEC);
   REQUIRE(loop >= 0);
   epoll_event event{};
@@ -131,7 +131,7 @@ TEST_CASE("cancelling waits for a callback that runs in another thread") {
   const running thread(timers);
   for (int i = 0; i < 20; ++i) {
     std::atomic<bool> inside{false}, left{false};
-    auto h = timers.every(1ms, 0s, [&] {
+    auto h = timers.every(1ms, takt::slack(0s), [&] {
       inside = true;
       std::this_thread::sleep_for(2ms);
       left = true;
@@ -153,13 +153,13 @@ TEST_CASE("a node may be destroyed while its callback, in another thread, arms i
     struct object {
       explicit object(grid_scheduler& s) : timer(s, [this] {
         ++called;
-        timer.arm(0s, 0s);
+        timer.arm(0s, takt::slack(0s));
       }) {}
       std::atomic<int> called{0};
       grid_timer timer;
     };
     object o(timers);
-    o.timer.arm(0s, 0s);
+    o.timer.arm(0s, takt::slack(0s));
     while (o.called < 3) std::this_thread::yield();
   }
   CHECK(timers.pending() == 0);
@@ -168,9 +168,9 @@ TEST_CASE("a node may be destroyed while its callback, in another thread, arms i
 TEST_CASE("after a fork the child's copy is inert, and the parent's goes on") {
   grid_scheduler timers;
   std::atomic<int> called{0};
-  auto h = timers.every(1ms, 0s, [&] { ++called; });
+  auto h = timers.every(1ms, takt::slack(0s), [&] { ++called; });
   grid_timer node(timers, [&called] { ++called; });
-  node.arm(1h, 0s);
+  node.arm(1h, takt::slack(0s));
   static_cast<void>(timers.fd());
   {
     const running thread(timers);
@@ -182,7 +182,7 @@ TEST_CASE("after a fork the child's copy is inert, and the parent's goes on") {
         const int before = called;
         std::error_code ec;
         bool inert = timers.pending() == 0 && !timers.next_wakeup() && timers.fire() == 0 && !h.cancel() &&
-                     !node.arm(0s, 0s) && !node.cancel() && !timers.after(0s, 0s, [] {}, ec);
+                     !node.arm(0s, takt::slack(0s)) && !node.cancel() && !timers.after(0s, takt::slack(0s), [] {}, ec);
         timers.run(ec);
         inert = inert && ec == std::errc::operation_not_permitted;
         timers.stop();
@@ -191,7 +191,7 @@ TEST_CASE("after a fork the child's copy is inert, and the parent's goes on") {
         }
         { // one made in the child works
           grid_scheduler own;
-          auto once = own.after(1ms, 0s, [&] { own.stop(); });
+          auto once = own.after(1ms, takt::slack(0s), [&] { own.stop(); });
           own.run();
           inert = inert && once.status() == timer_status::ran;
         }
@@ -218,8 +218,8 @@ TEST_CASE("with no descriptor left, fd fails and the rest works") {
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
   std::error_code ec;
   const int fd = timers.fd(ec);
-  auto a = timers.after(1ms, 0s, [&] { timers.stop(); });
-  auto b = wall.after(1ms, 0s, [&] { wall.stop(); });
+  auto a = timers.after(1ms, takt::slack(0s), [&] { timers.stop(); });
+  auto b = wall.after(1ms, takt::slack(0s), [&] { wall.stop(); });
   timers.run();
   wall.run();
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -265,7 +265,7 @@ TEST_CASE("four threads add, move and cancel while a fifth calls back: nothing i
         // Cancelled means not called since.
         if (n.cancelled && n.calls.load(std::memory_order_relaxed) != n.at_rest) ++w.disturbed;
         n.cancelled = false;
-        n.expected += !n.timer.arm(delay, slack);
+        n.expected += !n.timer.arm(delay, takt::slack(slack));
         break;
       case 4: case 5:
         n.expected -= n.timer.cancel();
@@ -273,11 +273,11 @@ TEST_CASE("four threads add, move and cancel while a fifth calls back: nothing i
         break;
       case 6:
         w.expected_on_heap -= h.cancel();
-        h = timers.after(delay, slack, back);
+        h = timers.after(delay, takt::slack(slack), back);
         ++w.expected_on_heap;
         break;
       default:
-        if (r % 2 == 0) h.move(delay, slack);
+        if (r % 2 == 0) h.move(delay, takt::slack(slack));
         else h.detach();
       }
     }

@@ -22,19 +22,19 @@
 namespace {
 
 using namespace std::chrono_literals;
-using takt::anchor_finding;
+using anchor_finding = takt::shared_calibration::finding;
 using takt::tsc_clock;
 using os = takt::linux_os;
 using reference = takt::posix_clock<CLOCK_MONOTONIC>;
 
 bool usable() {
-  static const bool trusted = takt::judge(takt::gather_counter_facts()).counter_trusted;
+  static const bool trusted = takt::judge(takt::verdict::facts::gather()).counter_trusted;
   return trusted;
 }
 /// In an emulator or a container adjtimex may be closed.
 bool steering_told() {
   std::error_code ec;
-  return takt::read_steered_rate(ec).unsure_ppm <= takt::shared_rule::most_ppm && !ec;
+  return takt::steered_rate::read(ec).unsure_ppm <= takt::detail::sharing_parameters::max_ppm && !ec;
 }
 
 /// A directory of its own, and the anchor in it.
@@ -45,10 +45,10 @@ struct place {
     ::unlink((std::string(directory) + "/other").c_str());
     ::rmdir(directory); // fails, and leaves something behind, if a temporary file was forgotten
   }
-  [[nodiscard]] std::string path() const { return std::string(directory) + "/" + takt::anchor_name; }
+  [[nodiscard]] std::string path() const { return std::string(directory) + "/" + takt::detail::anchor_name; }
   [[nodiscard]] anchor_finding finding() const {
     takt::shared_calibration s(path());
-    static_cast<void>(s.recall<reference, takt::ordered_counter>());
+    static_cast<void>(s.load<reference, takt::ordered_counter>());
     return s.attempts().front().finding;
   }
   char directory[64] = "/tmp/takt.shared.XXXXXX";
@@ -65,8 +65,8 @@ TEST_CASE("what one process leaves another uses, and its error bar holds") {
     takt::shared_calibration s(p.path());
     std::error_code ec;
     const auto c = tsc_clock::calibrate(s, 20ms, ec);
-    if (!ec && c.uncertainty_ppm() > takt::shared_rule::most_writer_ppm / 2) ::_exit(77); // not left, or hardly
-    ::_exit(!ec && c.origin() == takt::calibration_origin::measured && ::access(p.path().c_str(), R_OK) == 0 ? 0 : 1);
+    if (!ec && c.uncertainty_ppm() > takt::detail::sharing_parameters::max_writer_ppm / 2) ::_exit(77); // not left, or hardly
+    ::_exit(!ec && c.origin() == takt::tsc_calibration::origin_kind::measured && ::access(p.path().c_str(), R_OK) == 0 ? 0 : 1);
   }
   int status = -1;
   REQUIRE(::waitpid(child, &status, 0) == child);
@@ -78,19 +78,19 @@ TEST_CASE("what one process leaves another uses, and its error bar holds") {
   const auto c = tsc_clock::calibrate(s, 0s, ec);
   if (s.attempts().front().finding == anchor_finding::too_uncertain) TAKT_SKIP("a busy machine: the anchor is too poor");
   REQUIRE_MESSAGE(!ec, s.why());
-  CHECK(c.origin() == takt::calibration_origin::shared_anchor);
-  CHECK(tsc_clock::source() == takt::road::counter);
+  CHECK(c.origin() == takt::tsc_calibration::origin_kind::shared_anchor);
+  CHECK(tsc_clock::source() == takt::clock_path::counter);
   const auto measured = takt::calibrate(20ms, ec);
   REQUIRE(!ec);
   const double off = std::abs(measured.rate().hertz() / c.rate().hertz() - 1) * 1e6;
   // Each covers the truth but for one run in 10 000; twice that never misses both. NTP may move it meanwhile, by little.
   CHECK(off < 2 * (measured.uncertainty_ppm() + c.uncertainty_ppm()) + 0.5);
-  struct stat told {};
-  CHECK(::stat(p.path().c_str(), &told) == 0);
-  CHECK((told.st_mode & 0777) == (::geteuid() == 0 ? 0644U : 0600U));
+  struct stat found {};
+  CHECK(::stat(p.path().c_str(), &found) == 0);
+  CHECK((found.st_mode & 0777) == (::geteuid() == 0 ? 0644U : 0600U));
 }
 
-TEST_CASE("what is no file of our own is refused, and a FIFO keeps nobody waiting") {
+TEST_CASE("files of others are refused, and a FIFO does not block") {
   place p;
   CHECK(p.finding() == anchor_finding::no_file);
   REQUIRE(os::replace_file(p.path(), "takt anchor 2\n", 0600) == 0);
@@ -110,7 +110,7 @@ TEST_CASE("what is no file of our own is refused, and a FIFO keeps nobody waitin
   REQUIRE(os::replace_file(other, "takt anchor 1\n", 0600) == 0);
   REQUIRE(::symlink("other", p.path().c_str()) == 0);
   CHECK(p.finding() == anchor_finding::symbolic_link);
-  // What is left replaces the link, and what it points to stays as it was.
+  // The new anchor replaces the link; the file that the link names stays as it was.
   REQUIRE(os::replace_file(p.path(), "takt anchor 3\n", 0600) == 0);
   CHECK(p.finding() == anchor_finding::other_version);
   std::string text;
@@ -131,7 +131,7 @@ TEST_CASE("another user's file is refused") {
   place p;
   REQUIRE(os::replace_file(p.path(), "takt anchor 1\n", 0644) == 0);
   if (::chown(p.path().c_str(), 12345, 12345) != 0) TAKT_SKIP("this root may not give files away");
-  CHECK(p.finding() == anchor_finding::someone_elses);
+  CHECK(p.finding() == anchor_finding::foreign_owner);
 }
 
 TEST_CASE("a file that is replaced all the time is always whole") {
@@ -181,7 +181,7 @@ TEST_CASE("a hundred threads at once") {
 }
 
 #if defined(__x86_64__)
-TEST_CASE("a process that forbids itself the counter is told so, and gets no signal, by recall(), leave() and calibrate()") {
+TEST_CASE("for a process that forbids itself the counter, load(), publish() and calibrate() report that, without a signal") {
 #if defined(TAKT_SANITIZER_READS_CLOCKS)
   TAKT_SKIP("the sanitizer's own runtime reads the clock by the vDSO in every thread");
 #endif
@@ -191,11 +191,11 @@ TEST_CASE("a process that forbids itself the counter is told so, and gets no sig
   const auto end = takt_test::in_forbidden_child([&] {
     std::error_code ec;
     takt::basic_shared_calibration<own_os> shared("/nowhere/takt.anchor");
-    bool good = !shared.recall<monotonic, takt::ordered_counter>().rate().known();
+    bool good = !shared.load<monotonic, takt::ordered_counter>().rate().known();
     good = good && shared.attempts().back().finding == anchor_finding::counter_forbidden;
-    takt::rate_estimate e;
+    takt::detail::rate_estimate e;
     e.rate = takt::tick_rate(takt::frequency(2.6e9));
-    shared.leave<monotonic, takt::ordered_counter>({e, takt::calibration_origin::measured, 1ms}, ec);
+    shared.publish<monotonic, takt::ordered_counter>({e, takt::tsc_calibration::origin_kind::measured, 1ms}, ec);
     good = good && ec == takt::errc::counter_forbidden;
     static_cast<void>(clock::calibrate(shared, 1ms, ec));
     good = good && ec == takt::errc::counter_forbidden;

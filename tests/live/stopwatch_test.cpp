@@ -1,5 +1,5 @@
 // Protects the stopwatch on this machine: empty laps come out next to nothing, busy ones as long as they were, and a
-// thread that is moved inside a region is told from one that is not.
+// thread that is moved inside a region is distinguished from one that is not.
 #include <takt/clock/stopwatch.hpp>
 
 #include <doctest/doctest.h>
@@ -36,7 +36,7 @@ TEST_CASE("an empty lap takes less than the overhead that was subtracted from it
 }
 
 TEST_CASE("a lap is not shorter than what was done in it, nor longer than what it was done in") {
-  if (!takt::judge(takt::gather_counter_facts()).counter_trusted)
+  if (!takt::judge(takt::verdict::facts::gather()).counter_trusted)
     TAKT_SKIP("the counter of this machine is not trusted");
   std::error_code ec;
   takt::tsc_clock::calibrate(5ms, ec);
@@ -50,7 +50,7 @@ TEST_CASE("a lap is not shorter than what was done in it, nor longer than what i
     while (kernel::now() < inner + 100us) {
     }
     const auto inside = kernel::now() - inner;
-    const takt::lap lap = watch.stop();
+    const takt::stopwatch::lap lap = watch.stop();
     const auto outside = kernel::now() - outer;
     REQUIRE(lap.time());
     // 1 us: what the overhead may have been taken too large. A thousandth: twice the most that NTP may change the rate
@@ -72,13 +72,13 @@ TEST_CASE("it tells whether the thread was moved") {
   if (cpus.empty() || !pin_to(cpus.front())) TAKT_SKIP("sched_setaffinity is not permitted");
   takt::stopwatch watch;
   watch.start();
-  const takt::lap stayed = watch.stop();
+  const takt::stopwatch::lap stayed = watch.stop();
   CHECK(stayed.moved() == false);
   CHECK(stayed.begin().cpu == static_cast<unsigned>(cpus.front()));
   if (cpus.size() > 1) {
     watch.start();
     const bool gone = pin_to(cpus.back());
-    const takt::lap moved = watch.stop();
+    const takt::stopwatch::lap moved = watch.stop();
     if (gone) {
       CHECK(moved.moved() == true);
       CHECK(moved.end().cpu == static_cast<unsigned>(cpus.back()));

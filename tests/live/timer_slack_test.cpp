@@ -76,7 +76,7 @@ TEST_CASE("timer_slack: of a process that is not there") {
   CHECK(ec == std::errc::no_such_process);
 }
 
-TEST_CASE("timer_slack: under a real-time policy nothing is set, and one is told") {
+TEST_CASE("timer_slack: under a real-time policy nothing is set, and the error says so") {
   apart([] {
     for (const int policy : {SCHED_FIFO, SCHED_RR}) {
       const sched_param priority{1};

@@ -18,14 +18,14 @@ TEST_CASE("wall_timer: fires on the grid, in order, never early") {
     REQUIRE(tick);
     CHECK(takt::grid(5ms).floor(tick->due) == tick->due);
     CHECK(tick->lateness >= 0ns);
-    if (tick->clock_set == 0) CHECK(tick->due > last); // somebody may set the clock while this runs
+    if (tick->clock_set == 0) CHECK(tick->due > last); // the clock may be set while this runs
     last = tick->due;
   }
 }
 
 TEST_CASE("alarm: fires on BOOTTIME, or tells what is missing") {
   std::error_code ec;
-  takt::alarm_timer a(takt::alarm_clock::boottime, ec);
+  takt::alarm_timer a(takt::alarm_timer::clock::boottime, ec);
   if (ec) {
     CHECK((ec == std::errc::no_such_device || ec == std::errc::operation_not_permitted));
     TAKT_SKIP("alarm timer: %s", ec.message().c_str());

@@ -7,6 +7,6 @@
 template <class Body> bool comes_to_its_end(Body body) {
   const auto run = [](void* argument) -> void* { return (*static_cast<Body*>(argument))(), argument; };
   pthread_t thread{};
-  void* told = nullptr;
-  return pthread_create(&thread, nullptr, run, &body) == 0 && pthread_join(thread, &told) == 0 && told == &body;
+  void* result = nullptr;
+  return pthread_create(&thread, nullptr, run, &body) == 0 && pthread_join(thread, &result) == 0 && result == &body;
 }

@@ -28,12 +28,12 @@ struct cpuid_recording {
   }
 };
 
-/// A stray read is counted and answered with all ones, so that whoever believes it gets every fact wrong.
+/// A stray read is counted and answered with all ones, so that a reader that believes it gets every fact wrong.
 class cpuid_player {
 public:
   explicit cpuid_player(const cpuid_recording& recording) : leaves_(recording.leaves) {}
 
-  takt::x86::cpuid_registers operator()(std::uint32_t number, std::uint32_t subleaf) {
+  takt::detail::cpuid_registers operator()(std::uint32_t number, std::uint32_t subleaf) {
     ++reads;
     for (const cpuid_leaf& leaf : leaves_)
       if (leaf.number == number && subleaf == 0) return {leaf.eax, leaf.ebx, leaf.ecx, leaf.edx};
@@ -205,7 +205,7 @@ inline cpuid_recording kvm_guest_with_timing_leaf() {
 }
 
 // Constructed: Hyper-V's name over the Ice Lake above. Its specification (TLFS 6.0, "Feature and interface discovery")
-// has no leaf 0x40000010; what lies there is nobody's frequency.
+// has no leaf 0x40000010; what lies there is no frequency.
 inline cpuid_recording hyper_v_guest() {
   cpuid_recording r = ice_lake();
   r.name = "Hyper-V guest (constructed)";

@@ -14,15 +14,12 @@
 
 #include <elf.h>
 
+#include <takt/cpu/arch.hpp>
+
 namespace elf_builder {
 
-#if defined(__x86_64__)
-inline constexpr std::uint16_t this_machine = EM_X86_64;
-#elif defined(__aarch64__)
-inline constexpr std::uint16_t this_machine = EM_AARCH64;
-#elif defined(__riscv)
-inline constexpr std::uint16_t this_machine = EM_RISCV;
-#endif
+/// tests/live/arch_test.cpp compares it with the header of a real executable.
+inline constexpr std::uint16_t this_machine = takt::detail::arch::elf_machine;
 
 struct symbol {
   std::string name{};

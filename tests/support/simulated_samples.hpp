@@ -1,6 +1,6 @@
 /// simulated_samples.hpp - bracketed readings of two clocks as machines really give them, from a seed.
 #pragma once
-#include <takt/clock/rate_estimate.hpp>
+#include <takt/clock/detail/rate_estimate.hpp>
 
 #include <chrono>
 #include <cmath>
@@ -21,7 +21,7 @@ struct simulated_machine {
   double bend_ppm = 0;          ///< the reference's rate changes by that in the middle of the window
 
   /// Returns: samples until `window_ns` of true time have passed.
-  std::vector<takt::clock_sample> take(double window_ns, std::uint64_t seed) const {
+  std::vector<takt::detail::bracketed_reading> take(double window_ns, std::uint64_t seed) const {
     std::mt19937_64 random(seed);
     std::exponential_distribution<double> longer(1 / jitter_ns);
     std::uniform_real_distribution<double> share(0, 1);
@@ -32,10 +32,10 @@ struct simulated_machine {
       const double bent = seen - (start + window_ns / 2);
       return std::floor(seen + (bent > 0 ? bent * bend_ppm * 1e-6 : 0));
     };
-    std::vector<takt::clock_sample> samples;
+    std::vector<takt::detail::bracketed_reading> samples;
     for (double t = start; t < start + window_ns;) {
-      takt::clock_sample s;
-      s.before = takt::ticks(static_cast<std::uint64_t>(counter(t)));
+      takt::detail::bracketed_reading s;
+      s.before = takt::tick_point(static_cast<std::uint64_t>(counter(t)));
       t += before_ns + longer(random);
       const bool is_late = share(random) < late;
       const bool first_half = share(random) < 0.5;
@@ -43,7 +43,7 @@ struct simulated_machine {
       s.reference = std::chrono::nanoseconds(static_cast<std::int64_t>(reference(t)));
       t += after_ns + longer(random);
       if (is_late && !first_half) t += late_ns * share(random);
-      s.after = takt::ticks(static_cast<std::uint64_t>(counter(t)));
+      s.after = takt::tick_point(static_cast<std::uint64_t>(counter(t)));
       t += pause_ns + longer(random);
       samples.push_back(s);
     }

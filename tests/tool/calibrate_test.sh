@@ -2,6 +2,7 @@
 # is stopped.
 . "$(dirname "$0")/common.sh"
 every calibrate --longest-budget 200us --each-budget 1
+concludes calibrate --longest-budget 200us --each-budget 1
 
 done_by calibrate --longest-budget 5ms --each-budget 2
 says '|-*\*-*|'
@@ -16,14 +17,24 @@ same 'the measurement' "$(json /origins/rows/0/origin)" measured
 # An origin has a rate or the reason why it has none, and is judged if it has one.
 json /origins/rows | tr '{' '\n' | grep '"origin"' | grep -v '"measured"' | while read -r row; do
   case $row in
-  *'"not_told":null'*'"raw_hertz":null'* | *'"raw_hertz":null'*'"not_told":null'*) echo "neither: $row" ;;
+  *'"unavailable":null'*'"raw_hertz":null'* | *'"raw_hertz":null'*'"unavailable":null'*) echo "neither: $row" ;;
   esac
 done >"$work/neither"
 [ ! -s "$work/neither" ] || fail "$(cat "$work/neither")"
-told=$(json /origins/told) agree=$(json /origins/agree)
-[ "$agree" -le "$told" ] || fail "$agree of $told origins agree"
+known=$(json /origins/known) agree=$(json /origins/agree)
+[ "$agree" -le "$known" ] || fail "$agree of $known origins agree"
 grep -q '|-' "$out" && fail 'a picture in what programs read'
 
+# Only a user that is not root has a place of its own for an anchor; a relative one is none, and is named as such.
+if can_be_nobody; then
+  export XDG_RUNTIME_DIR=relative
+  run 0 as_nobody "$takt" calibrate --longest-budget 1ms --each-budget 1
+  if grep -q 'shared anchor: /run/takt.anchor: ' "$out"; then
+    tr '\n' ' ' <"$out" | tr -s ' ' >"$work/line"
+    grep -q 'XDG_RUNTIME_DIR is not an absolute path' "$work/line" || fail 'a relative XDG_RUNTIME_DIR is not named'
+  fi
+  unset XDG_RUNTIME_DIR
+fi
 for bad in 0s 1us 11s -1ms 5; do wrong_usage calibrate --longest-budget "$bad"; done
 for bad in 0 -1 many; do wrong_usage calibrate --each-budget "$bad"; done
 wrong_usage calibrate --budget 5ms

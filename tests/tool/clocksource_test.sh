@@ -9,6 +9,7 @@ if ! [ -r $sysfs/current_clocksource ]; then
 fi
 before=$(cat $sysfs/current_clocksource)
 every clocksource
+concludes clocksource
 
 done_by clocksource --json
 same 'current' "$(json /clock_sources/current)" "$before"
@@ -21,6 +22,10 @@ for name in $(cat $sysfs/available_clocksource) no_such_source; do
   complains '--yes-change-this-machine'
   wrong_usage clocksource --select "$name" --yes-change-this-machine=false
 done
+wrong_usage clocksource --select "$before" --stay
+could_not clocksource --advice no_such_source
+done_by clocksource --advice "$before"
+says "clocksource=$before"
 could_not clocksource --select no_such_source --yes-change-this-machine
 complains "$before"
 could_not clocksource --select "$before $before" --yes-change-this-machine
@@ -34,8 +39,10 @@ done_by clocksource --select "$before" --yes-change-this-machine
 says 'nothing changed'
 
 if can_be_nobody; then
+  run 0 as_nobody "$takt" clocksource --advice "$before"
+  says "clocksource=$before"
   run 0 as_nobody "$takt" clocksource --json
-  same 'current for nobody' "$(json /clock_sources/current)" "$before"
+  same 'current for the user nobody' "$(json /clock_sources/current)" "$before"
   other=$(tr ' ' '\n' <$sysfs/available_clocksource | grep -vx -e "$before" -e '' | head -n 1)
   if [ -n "$other" ]; then
     run 1 as_nobody "$takt" clocksource --select "$other" --yes-change-this-machine --for 1s

@@ -65,7 +65,7 @@ start() {
   tool=$!
   until_true catches_interrupts $tool
 }
-catches_interrupts() { grep -q '^SigCgt:.*4[0-9a-f]\{2\}[37bf]$' "/proc/$1/status"; } # HUP, INT and TERM: bits 0, 1, 14
+catches_interrupts() { grep -q '^SigCgt:.*[4-7c-f][0-9a-f]\{2\}[37bf]$' "/proc/$1/status"; } # HUP, INT and TERM: bits 0, 1, 14
 # stopped SIGNAL: what was started ends well when it comes; twice at once, as timeout(1) and shells do it.
 stopped() {
   kill "-$1" $tool $tool
@@ -73,7 +73,7 @@ stopped() {
   same "status after SIG$1" $? 0
 }
 
-# stops CHECK ARG...: the tool, stopped by each of the signals that ask it to, ends well with what it has: CHECK looks at that.
+# stops CHECK ARG...: the tool, stopped by each of the signals that ask it to, ends well with what it has: CHECK tests that.
 # Before it is asked it has stop_after seconds, 0.1 where that is not set.
 stops() {
   check=$1
@@ -110,7 +110,7 @@ fits() {
   awk -v wide="$wide" 'length > wide { exit 1 }' "$out" || fail "lines of more than $wide columns: $*"
 }
 
-# What a flag of a command may not be, for each that its help lists.
+# Values that each flag in a command's help must refuse.
 strict() {
   wrong_usage "$1" --
   sed -n 's/^  \(--[a-z-]*\)  .*/\1/p' "$work/help" | grep -v '^--help$' >"$work/switches"
@@ -140,7 +140,19 @@ strict() {
   done <"$work/values"
 }
 
-# What holds for every subcommand. every COMMAND ARG...: the arguments make it short and able to print JSON.
+# concludes COMMAND ARG...: it begins with its conclusion, in three lines at most and an empty one, and speaks the field's
+# language. Its help, $work/help, does too.
+concludes() {
+  done_by "$@" --json
+  [ -n "$(tail -n 1 "$out" | "$json_value" /headline 2>/dev/null || json /headline)" ] || fail "no headline: takt $*"
+  run 0 env COLUMNS=80 "$takt" "$@"
+  awk 'NF == 0 { empty = NR; exit } END { exit !(empty >= 2 && empty <= 4) }' "$out" || fail "no conclusion of one to three lines: takt $*"
+  ! grep -q 'More with --details' "$out" || grep -q '^  --details' "$work/help" || fail "points at a flag that it does not have: takt $*"
+  COLUMNS=1000 "$takt" "$@" | cat - "$work/help" >"$out"
+  ! grep -n -i -w -E 'not told|tells?|told|roads?|looks?|somebody|nobody|anybody' "$out" || fail "words that this field does not use: takt $*"
+}
+
+# The checks for every subcommand. every COMMAND ARG...: the arguments make it short and able to print JSON.
 every() {
   name=$1
   shift
@@ -161,12 +173,14 @@ every() {
   for width in 40 72; do fits $width env COLUMNS=$width "$takt" "$name" "$@"; done
   done_by "$name" --json "$@"
   json >/dev/null
+  # Nanoseconds are whole.
+  ! grep -E '"[a-z_]*_[np]s": ?-?[0-9]+[.e]' "$out" || fail "a fraction of a nanosecond: takt $name --json"
 
-  # What it says to people it says to programs.
+  # Facts for people are facts for programs too.
   run 0 "$facts" "$name" "$@"
-  ! grep 'on the screen alone: ' "$out" >&2 || fail "programs are not told everything: $name"
+  ! grep 'on the screen alone: ' "$out" >&2 || fail "facts on the screen alone: $name"
 
-  # What is to be copied stands in one line.
+  # A command that a reader may copy is in one line.
   for width in 40 80; do
     COLUMNS=$width "$takt" "$name" --help | sed '/^Example:/,$d' | awk -v wide=$width 'length > wide { exit 1 }' ||
       fail "help wider than $width columns: $name"
@@ -179,7 +193,7 @@ every() {
   mkfifo "$work/pipe"
   : <"$work/pipe" &
   exec 3>"$work/pipe"
-  wait $! # now nobody reads
+  wait $! # now there is no reader
   for form in --json=false --json; do
     "$takt" "$name" $form "$@" >&3 2>"$err"
     same "status of $name $form at a closed pipe" $? 1
@@ -203,7 +217,7 @@ as_nobody() {
   fi
 }
 
-# in_own_mounts "$@": starts the script again where it can lay files over those of the kernel without anybody else
+# in_own_mounts "$@": starts the script again where it can lay files over those of the kernel without any other process
 # seeing it; ends it with a skip where that is not possible.
 in_own_mounts() {
   [ -z "${TAKT_OWN_MOUNTS:-}" ] || return 0
@@ -214,6 +228,17 @@ in_own_mounts() {
     fi
   done
   skip_all 'needs mount namespaces (unshare -m), which this user or container may not make'
+}
+
+# with_tracefs "$@": starts the script again where tracefs is mounted, if root may do that without any other process seeing it.
+tracing=/sys/kernel/tracing
+with_tracefs() {
+  [ "$(id -u)" = 0 ] && ! grep -q ' tracefs ' /proc/mounts || return 0
+  if [ -z "${TAKT_OWN_MOUNTS:-}" ]; then
+    unshare -m true 2>/dev/null || return 0
+    in_own_mounts "$@"
+  fi
+  mount -t tracefs nodev $tracing 2>/dev/null
 }
 
 # until_true COMMAND...: waits some seconds for it.

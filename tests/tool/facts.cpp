@@ -1,7 +1,7 @@
 // takt_facts ARG...: takt with a print.cpp of its own, which prints nothing but each number that a document shows to people
-// and not to programs. Words are not compared: "yes" and true are the same fact and nobody can tell from outside.
+// and not to programs. Words are not compared: "yes" and true are the same fact, which cannot be seen from outside.
 #include "command.hpp"
-#include "document.hpp"
+#include "output/document.hpp"
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -30,10 +30,12 @@ bool among(std::string_view text, std::string_view unit, const std::vector<doubl
   const double digit = point == text.npos ? 1 : std::pow(10, -static_cast<double>(text.size() - point - 1));
   // Data are in ns, in Hz, in parts of one, or in the unit shown. A table tells its unit in the heading.
   std::vector<double> scales{1};
-  if (unit == "us" || unit.empty()) scales.push_back(1e3);
+  if (unit == "us" || unit == "ns" || unit.empty()) scales.push_back(1e3); // of ns, and of ps
+  if (unit == "us") scales.push_back(1e6);                                 // of ps: the smallest step of a clock
+  if (unit == "ms") scales.push_back(1e9);
   if (unit == "ms" || unit == "MHz" || unit.empty()) scales.push_back(1e6);
   if (unit == "ms") scales.push_back(1e-3); // of seconds
-  if (unit == "s") scales.push_back(1e9);
+  if (unit == "s") scales.push_back(1e9), scales.push_back(1);
   if (unit == "%" || unit == "to") scales.push_back(0.01); // 10 to 50 %
   return std::any_of(numbers.begin(), numbers.end(), [&](double x) {
     return std::any_of(scales.begin(), scales.end(), [&](double scale) {
@@ -51,8 +53,8 @@ void compare(std::string where, std::string text, const json& data) {
   std::vector<std::string> texts;
   leaves(data, numbers, texts);
   std::sort(texts.begin(), texts.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
-  for (const std::string& told : texts)
-    for (std::size_t at = 0; !told.empty() && (at = text.find(told, at)) != text.npos;) text.replace(at, told.size(), 1, '_');
+  for (const std::string& known : texts)
+    for (std::size_t at = 0; !known.empty() && (at = text.find(known, at)) != text.npos;) text.replace(at, known.size(), 1, '_');
   for (std::size_t i = 0; i < text.size(); ++i) {
     // A digit inside a word is part of a name.
     if (!is_digit(text[i]) || (i > 0 && std::isalpha(static_cast<unsigned char>(text[i - 1])))) continue;
@@ -74,7 +76,7 @@ void compare(std::string where, std::string text, const json& data) {
     }
     std::string_view unit(text);
     unit.remove_prefix(std::min(unit.size(), i + (i < text.size() && text[i] == ' ')));
-    unit = unit.substr(0, unit.find_first_of(" ,;:()"));
+    unit = unit.substr(0, unit.find_first_of(" ,;:()."));
     if (among(number, unit, numbers)) continue;
     ++found;
     std::printf("%s: %s %s is on the screen alone: %s\n", where.c_str(), number.c_str(), std::string(unit).c_str(), text.c_str());
@@ -84,10 +86,13 @@ void compare(std::string where, std::string text, const json& data) {
 void check(const document& d) {
   const json whole = to_json(d);
   std::size_t compared = 0;
+  json below = whole; // the headline says nothing that is not below it
+  below.erase("headline");
+  compare("headline", d.headline, below), ++compared;
   for (const section& s : d.sections) {
-    const json& told = whole.at(s.key);
+    const json& said = whole.at(s.key);
     compare(s.key + ", its title", s.title, whole);
-    json facts = told;
+    json facts = said;
     facts.erase("rows");
     for (const fact& f : s.facts)
       if (!f.aside) compare(s.key + "." + f.key, f.value.text, facts), ++compared;
@@ -97,14 +102,14 @@ void check(const document& d) {
           const column& c = s.table->columns[k];
           if (c.heading.empty() && !c.key.empty()) continue; // for programs
           if (c.key == "policy") continue;                   // a name with numbers in it, and its key
-          compare(s.key + ", row " + std::to_string(i) + " " + c.heading, s.table->rows[i][k].text, told.at("rows").at(i));
+          compare(s.key + ", row " + std::to_string(i) + " " + c.heading, s.table->rows[i][k].text, said.at("rows").at(i));
           ++compared;
         }
       }
     }
-    if (s.short_table) {
-      for (const auto& row : s.short_table->rows)
-        for (const value& cell : row) compare(s.key + ", short", cell.text, told), ++compared;
+    for (const auto* t : {&s.short_table, &s.brief_table}) {
+      for (const auto& row : *t ? (*t)->rows : std::vector<std::vector<value>>())
+        for (const value& cell : row) compare(s.key + ", short", cell.text, said), ++compared;
     }
   }
   std::printf("compared %zu, on the screen alone %d\n", compared, found);
@@ -115,6 +120,8 @@ void check(const document& d) {
 
 void print(const document& d, layout) { check(d); }
 void print_line(const json&) {}
+void say(absl::string_view, std::size_t) {}
+void print_title(absl::string_view) {}
 void print_summary(const document& d) { check(d); }
 void print_picture(absl::string_view, const std::string&) {}
 

@@ -5,6 +5,13 @@ if ! "$takt" irq --count 1 --interval 1ms >"$out" 2>"$err"; then
   skip_all "timer interrupts: $(cat "$err")"
 fi
 every irq --count 1 --interval 10ms
+concludes irq --count 2 --interval 10ms
+done_by irq --count 2 --interval 20ms
+grep -q "^The CPUs' timers interrupt [0-9.]* times a second" "$out" || fail 'it does not begin with how often'
+done_by irq --count 2 --interval 20ms --json
+same 'conclusions for programs' "$(grep -c headline "$out")" 1
+done_by irq --count 1 --interval 20ms --json
+same 'conclusions for programs, of one line' "$(grep -c headline "$out")" 1
 
 done_by irq --count 3 --interval 20ms --json
 same 'rows' "$(json /row | paste -sd' ')" 'interval interval interval mean'
@@ -20,14 +27,14 @@ done
 json /seconds /length_s | awk '$1 <= 0 { exit 1 }' || fail 'time stands still'
 
 done_by irq --count 2 --interval 20ms
-same 'lines: title, heading, two, mean' "$(wc -l <"$out")" 5
+same 'lines below the conclusion: title, heading, two, mean' "$(sed '1,/^$/d' "$out" | wc -l)" 5
 done_by irq --count 1 --interval 20ms
-same 'lines: title, heading, one' "$(wc -l <"$out")" 3
+same 'lines below the conclusion: title, heading, one' "$(sed '1,/^$/d' "$out" | wc -l)" 3
 
 # However it is asked to stop, it stops with what it has.
 stops 'says "^ *mean "' irq --interval 10ms
 stops 'same "rows after SIG$signal in the first interval" "$(json /row)" mean' irq --interval 1h --json
-# Where it cannot stop, because nobody takes what it has, two signals at once are one wish and a later one is the end.
+# Where it cannot stop, because its output is not read, two signals at once are one wish and a later one is the end.
 full_pipe
 env --default-signal=INT,HUP,TERM "$takt" irq --interval 10ms --json >&3 2>"$err" &
 tool=$!
@@ -39,7 +46,7 @@ kill -INT $tool
 wait $tool
 same 'status after an impatient Ctrl-C' $? 130
 emptied_pipe /dev/null
-# Who is not to hear of a hangup does not.
+# A command that was started to ignore a hangup ignores it.
 nohup "$takt" irq --interval 100ms --count 5 --json >"$out" 2>"$err" </dev/null &
 tool=$!
 until_true grep -q interval "$out"

@@ -1,6 +1,6 @@
 // json_value POINTER...: reads JSON documents, one after the other, from standard input; for each prints what the JSON
 // pointers (RFC 6901) lead to, one a line, texts without quotes. Exit status 1: not JSON, or nothing there; so that
-// scripts need no other program to look at what the tool prints for programs.
+// scripts need no other program to read what the tool prints for programs.
 #include <cstdio>
 #include <exception>
 #include <iostream>

@@ -93,13 +93,13 @@ void check_counter(const json& counter) {
   const double hz = measured.get<double>();
   expect(exists, "a rate was measured of a counter that does not exist");
   expect(hz > 1e5 && hz < 1e11, "measured_frequency is " + measured.dump());
-  // 0x15, the hypervisor and the kernel tell this very rate; a per cent is far more than any of them is off, and than
+  // 0x15, the hypervisor and the kernel know this very rate; a per cent is far more than any of them is off, and than
   // the clock can be slewed.
   for (const char* key : {"cpuid_frequency", "hypervisor_frequency", "detected_frequency", "refined_frequency"}) {
-    const auto told = counter.find(key);
-    if (told == counter.end() || !told->is_number()) continue;
-    expect(agree(told->get<double>(), hz, 0.01),
-           std::string(key) + " is " + told->dump() + ", measured " + measured.dump());
+    const auto known = counter.find(key);
+    if (known == counter.end() || !known->is_number()) continue;
+    expect(agree(known->get<double>(), hz, 0.01),
+           std::string(key) + " is " + known->dump() + ", measured " + measured.dump());
   }
 }
 
@@ -121,14 +121,14 @@ void check_calibration(const json& calibration, const json& counter) {
 
 void check_verdict(const json& verdict, const json& counter) {
   const bool trusted = fact(verdict, "counter_trusted", is_bool, may_be_null::no) == true;
-  const json& road = fact(verdict, "recommended_road", is_text, may_be_null::no);
+  const json& path = fact(verdict, "recommended_path", is_text, may_be_null::no);
   const json& reasons = fact(verdict, "reasons", is_list_of_texts, may_be_null::no);
   const bool against =
       verdict.contains("against") && !fact(verdict, "against", is_list_of_texts, may_be_null::no).empty();
-  expect(road == "counter" || road == "vDSO" || road == "system call", "recommended_road is " + road.dump());
+  expect(path == "counter" || path == "vDSO" || path == "system call", "recommended_path is " + path.dump());
   expect(against || !reasons.empty(), "a verdict without a reason");
   expect(trusted || against, "not trusted, and nothing against it");
-  expect(trusted || road != "counter", "the counter is recommended and not trusted");
+  expect(trusted || path != "counter", "the counter is recommended and not trusted");
   if (trusted)
     expect(counter.value("exists", json()) != false && counter.value("allowed", json()) != false,
            "a counter is trusted that cannot be read");
@@ -169,41 +169,41 @@ void check_cost(const json& cost, const json& report) {
   bool counter_read = false, tsc_clock_read = false, fast_tsc_clock_read = false;
   for (const json& row : rows) {
     const json& clock = fact(row, "clock", is_text, may_be_null::no);
-    const json& road = fact(row, "road", is_text, may_be_null::no);
-    if (clock.is_null() || road.is_null()) continue;
-    const std::string name = clock.get<std::string>() + " by " + road.get<std::string>();
-    expect(seen.emplace(clock, road).second, name + " twice");
+    const json& path = fact(row, "path", is_text, may_be_null::no);
+    if (clock.is_null() || path.is_null()) continue;
+    const std::string name = clock.get<std::string>() + " by " + path.get<std::string>();
+    expect(seen.emplace(clock, path).second, name + " twice");
     counter_read = counter_read || clock == "counter";
     tsc_clock_read = tsc_clock_read || clock == "takt::tsc_clock";
     fast_tsc_clock_read = fast_tsc_clock_read || clock == "takt::fast_tsc_clock";
 
-    const json& median = fact(row, "median_ns", is_positive, may_be_null::no);
-    const json& p99 = fact(row, "p99_ns", is_positive); // null where there were too few batches for one
+    const json& median = fact(row, "median_ps", is_positive, may_be_null::no);
+    const json& p99 = fact(row, "p99_ps", is_positive); // null where there were too few batches for one
     const json& median_ticks = fact(row, "median_ticks", is_positive);
     const json& p99_ticks = fact(row, "p99_ticks", is_positive);
     const json& resolution = fact(row, "resolution_ns", is_positive);
-    fact(row, "smallest_step_ns", is_positive);
+    fact(row, "smallest_step_ps", is_positive);
     const json& in_user_space = fact(row, "in_user_space", is_bool);
     if (median.is_null()) continue;
     expect(p99.is_null() || p99.get<double>() >= median.get<double>(), name + ": p99 below the median");
     expect(p99_ticks.is_null() == (p99.is_null() || median_ticks.is_null()) && median_ticks.is_null() == rate.is_null(),
            name + ": ticks without a rate, or a rate without ticks");
     if (median_ticks.is_number() && rate.is_number()) {
-      expect(agree(median.get<double>() * rate.get<double>() / 1e9, median_ticks.get<double>(), 1e-6),
+      expect(std::fabs(median.get<double>() * rate.get<double>() / 1e12 - median_ticks.get<double>()) <= 0.5 * rate.get<double>() / 1e12 + 1e-6 * median_ticks.get<double>(),
              name + ": ticks and nanoseconds disagree");
     }
     if (clock == "CLOCK_MONOTONIC_COARSE" && resolution.is_number() && hz.is_number()) {
       expect(agree(resolution.get<double>() * hz.get<double>(), 1e9, 0.01), name + ": its resolution is not the tick");
     }
-    expect(in_user_space.is_null() || road == "vDSO", name + ": in_user_space says something of the vDSO alone");
+    expect(in_user_space.is_null() || path == "vDSO", name + ": in_user_space says something of the vDSO alone");
     const json& answers = report.at("vdso").value("answers", json());
-    if (clock == "CLOCK_MONOTONIC" && road == "vDSO" && in_user_space.is_boolean() && answers.is_boolean()) {
+    if (clock == "CLOCK_MONOTONIC" && path == "vDSO" && in_user_space.is_boolean() && answers.is_boolean()) {
       expect(in_user_space == answers, name + ": the sections vdso and cost disagree");
     }
   }
-  expect(counter_read == !rate.is_null(), "roads to the counter and its rate belong together");
+  expect(counter_read == !rate.is_null(), "paths to the counter and its rate belong together");
   expect(counter_read == tsc_clock_read && counter_read == fast_tsc_clock_read, "tsc_clock is read where the counter is");
-  for (const auto& [clock, road] : std::set(seen)) {
+  for (const auto& [clock, path] : std::set(seen)) {
     if (clock.rfind("CLOCK_", 0) == 0)
       expect(seen.count({clock, "system call"}) == 1, clock + ": what does the system call cost?");
   }
@@ -218,6 +218,7 @@ void check(const json& report) {
     expect(there, std::string("no section ") + name);
     if (!there) return;
   }
+  expect(is_text(report.value("headline", json())), "no headline");
   expect(report.contains("takt") && is_text(report.at("takt").value("version", json())), "no version");
   for (const char* name : {"counter", "calibration", "clock_sources", "clock_events", "tick", "slack", "vdso"})
     expect_sources(name, report.at(name));
@@ -234,6 +235,18 @@ void check(const json& report) {
   const json& symbols = fact(report.at("vdso"), "symbols", is_count);
   const json& answers = fact(report.at("vdso"), "answers", is_bool);
   expect(answers != true || symbols.is_null() || symbols > 0, "a vDSO without symbols answers");
+  const json& mode = fact(report.at("vdso"), "mode", is_text);
+  if (!mode.is_null()) {
+    expect(mode == "counter" || mode == "system call" || mode == "pvclock" || mode == "hyperv", "mode is " + mode.dump());
+    // What the vDSO reads, and whether it answers, were found in two ways.
+    if (answers.is_boolean()) expect(answers == (mode != "system call"), "the vDSO answers and its mode disagree");
+  }
+  const json& rate = fact(report.at("vdso"), "rate", is_positive);
+  if (!rate.is_null()) {
+    expect(mode != "system call", "the vDSO reads by a rate and makes a system call");
+    fact(report.at("vdso"), "rate_unit_ppm", is_positive, may_be_null::no);
+  }
+  fact(report.at("vdso"), "updates", is_count);
   check_cost(report.at("cost"), report);
   const json& recommendation = fact(report.at("recommendation"), "remarks", is_list_of_texts, may_be_null::no);
   expect(!recommendation.empty(), "nothing is recommended");

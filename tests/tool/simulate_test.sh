@@ -1,45 +1,102 @@
-# takt simulate: the same seed gives the same figures, nobody beats the planner, hostile files name their line, and
-# however it is stopped it tells what it has.
+# takt simulate: the same seed gives the same figures and pictures, no rule beats the planner, errors name the line of a
+# hostile file, and however it is stopped it prints what it has.
 . "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/picture.sh"
 every simulate --machine 3x2 --seeds 2 --length 2s
+for question in '--machine 3x2 --length 2s' '--fleet 20x2 --length 5s'; do concludes simulate $question; done
+for question in '--machine 3x2 --length 2s' '--seeds 1' '--fleet 20x2 --length 5s'; do
+  run 0 "$facts" simulate $question --details
+  ! grep 'on the screen alone: ' "$out" >&2 || fail "a detail that programs do not get: $question"
+  # The conclusion comes first and is short; the rest stands behind --details.
+  done_by simulate $question
+  grep -n -m1 '^$' "$out" | grep -q '^[234]:' || fail "a conclusion of more than three lines: $question"
+  ! grep -q '^The simulation' "$out" || fail "details that were not asked for: $question"
+  cp "$out" "$work/short"
+  done_by simulate $question --details
+  says '^The simulation'
+  says '^  seed '
+  same "the conclusion with details: $question" "$(sed '/^$/q' "$out")" "$(sed '/^$/q' "$work/short")"
+done
 
 # All kinds of machines, drawn once each.
+policies='0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15'
 done_by simulate --seeds 1 --json --svg "$work/kinds.svg"
 cp "$out" "$work/first"
 same 'kinds of machines' "$(json /simulation/kinds)" 72
 same machines "$(json /simulation/machines)" 72
 same 'run to the end' "$(json /simulation/whole)" true
-same policies "$(for i in 0 1 2 3 4 5 6 7 8 9 10 11 12; do json /policies/rows/$i/policy; done | paste -sd' ')" \
-  'plain kernel_1 kernel_2 kernel_8 tens systemd latest first_of_rung last_of_rung decimal binary both_ladders planner'
-for i in 0 1 2 3 4 5 6 7 8 9 10 11 12; do
+same policies "$(for i in $policies; do json /policies/rows/$i/policy; done | paste -sd' ')" \
+  "plain kernel_1 kernel_2 kernel_8 tens systemd latest first_of_rung last_of_rung decimal joined_1 joined_2 joined_8 \
+binary both_ladders planner"
+for i in $policies; do
   json /policies/rows/$i/best /policies/rows/$i/mean /policies/rows/$i/worst |
     paste -sd' ' | awk '$1 < 1 || $2 < $1 || $3 < $2 { exit 1 }' || fail "policy $i beats the planner, or its mean is none"
 done
 for pointer in mean worst best; do
   same "the kernel's $pointer on one CPU" "$(json /policies/rows/1/$pointer)" 1.0
 done
-[ "$(grep -c '<circle' "$work/kinds.svg")" = 13 ] && tail -n 1 "$work/kinds.svg" | grep -q '^</svg>' || fail 'no SVG of all policies'
-done_by simulate --seeds 1 --json
+# Where every process has one timer, no common rule that does not talk beats the best one by more than chance.
+same 'rules of single timers' "$(for i in 0 1 2 3; do json /single_timers/rows/$i/policy; done | paste -sd' ')" \
+  'best_common decimal binary latest'
+json /single_timers/rows/0/mean /single_timers/rows/1/mean /single_timers/rows/2/mean /single_timers/rows/3/mean |
+  paste -sd' ' | awk '$1 < 1 || $2 < $1 * 0.99 || $3 < $1 * 0.99 || $4 < $2 * 1.5 { exit 1 }' || fail 'the best rule is not the best'
+picture "$work/kinds.svg" 'simulate --seed 1 --seeds 1$'
+axis "$work/kinds.svg" 'multiple of the fewest possible (logarithmic)$'
+words "$work/kinds.svg" figure >"$work/figures"
+for i in $policies; do
+  json /policies/rows/$i/mean /policies/rows/$i/worst | paste -sd' ' | awk '{ printf "mean %.2f, worst %.2f\n", $1, $2 }'
+done >"$work/wanted"
+cmp -s "$work/figures" "$work/wanted" || fail "the picture's figures are not those of the table"
+# One logarithmic scale: from the left edge at 18, means lie in proportion to their logarithms.
+sed -n 's/^<circle class="orange" cx="\([0-9.]*\)".*/\1/p' "$work/kinds.svg" | sed 1d >"$work/dots" # the first is the legend's
+for i in $policies; do json /policies/rows/$i/mean; done | paste -d' ' "$work/dots" - |
+  awk '$2 > 1.2 { print $1 - 18, log($2) }' >"$work/bars"
+in_proportion "$work/bars"
+undated "$work/kinds.svg" >"$work/kinds.first"
+done_by simulate --seeds 1 --json --svg "$work/kinds.svg"
+undated "$work/kinds.svg" | cmp -s - "$work/kinds.first" || fail 'the same seed, and another picture'
 cmp -s "$out" "$work/first" || fail 'the same seed, and other figures'
 done_by simulate --seeds 1 --seed 2 --json
 ! cmp -s "$out" "$work/first" || fail 'another seed, and the same figures'
 
 # One machine, a fleet.
-done_by simulate --machine 8x4 --seeds 1 --svg "$work/machine.svg"
+done_by simulate --machine 8x4 --seeds 1 --details
 says '^  roundest, decimal: takt  *[0-9]'
 says '^  process 8 '
 says '^roundest, decimal'
-same 'panels in the picture' "$(grep -c 'class="h"' "$work/machine.svg")" 5
+done_by simulate --machine 8x4 --seeds 1 --json --svg "$work/machine.svg"
+picture "$work/machine.svg" 'simulate --machine 8x4 '
+axis "$work/machine.svg" '^wake-ups of the machine per second'
+axis "$work/machine.svg" '^time since the start of the run (ms)$'
+same 'panels in the picture' "$(words "$work/machine.svg" panel | wc -l)" 5
+words "$work/machine.svg" figure >"$work/figures"
+for i in 0 3 6 9 15; do
+  json /policies/rows/$i/per_second /policies/rows/$i/mean | paste -sd' ' |
+    awk -v i=$i '{ printf i < 15 ? "%.1f per second, %.2f x the fewest\n" : "%.1f per second\n", $1, $2 }'
+done >"$work/wanted"
+cmp -s "$work/figures" "$work/wanted" || fail "the picture says $(paste -sd';' "$work/figures"), not $(paste -sd';' "$work/wanted")"
+same 'length in whole nanoseconds' "$(json /simulation/length_ns)" 60000000000
 done_by simulate --machine 20x1 --seeds 1 --uniform --periods 100ms-200ms --slack-share 100 --length 5s --json
 same 'periods' "$(json /simulation/period_ns)" '[100000000,200000000]'
 done_by simulate --fleet 100x5x2 --json --svg "$work/fleet.svg"
 same 'machines of the fleet' "$(json /simulation/machines)" 100
 json /policies/rows/4/phase /policies/rows/4/peak /policies/rows/5/phase /policies/rows/5/peak | paste -sd' ' |
   awk '!($1 == "false" && $3 == "true" && $2 > 3 * $4) { exit 1 }' || fail 'a phase does not take the machines apart'
-grep -q 'peak' "$work/fleet.svg" || fail 'no SVG of the fleet'
+picture "$work/fleet.svg" 'simulate --fleet 100x5x2 '
+axis "$work/fleet.svg" '^height: requests in a moment of 1 ms, on the same scale in all rows$'
+axis "$work/fleet.svg" '^time (s)$'
+words "$work/fleet.svg" figure | sed 's/^at most //; s/ in 1 ms$//; s/ //g' >"$work/figures"
+for i in 0 1 2 3 4 5 6 7; do json /policies/rows/$i/peak; done >"$work/peaks"
+cmp -s "$work/figures" "$work/peaks" || fail "the picture says $(paste -sd' ' "$work/figures"), not $(paste -sd' ' "$work/peaks")"
+# The height of a row's highest moment, from "Mx bottomVtop...", is to its number what it is in all rows.
+sed -n 's/^<path class="[a-z]*" d="M[0-9.]* \([^h]*h.*\)z"\/>$/\1/p' "$work/fleet.svg" | tr 'h' ' ' |
+  awk '{ split($0, part, "V"); bottom = part[1] + 0; top = bottom
+         for (i in part) if (i > 1 && part[i] + 0 < top) top = part[i] + 0
+         print bottom - top }' | paste -d' ' - "$work/peaks" | awk '$1 > 4' >"$work/bars" # a low one has a minimum height
+in_proportion "$work/bars"
 done_by simulate --fleet 10 --length 1s --phase 1s --clock-error 0s --together 10ms
 
-# Windows that somebody wrote down.
+# Windows from a file.
 printf '# two that can meet, one that cannot\n0 1000000 1900000\n1 1500000 2500000\r\n\n1 5000000 5000000\n' >"$work/windows"
 done_by simulate --windows "$work/windows" --json --svg "$work/windows.svg"
 same windows "$(json /simulation/windows)" 3

@@ -12,11 +12,12 @@ if [ "$(nproc)" -lt 2 ]; then
   finish
 fi
 every sync --rounds 100
+concludes sync --rounds 100
 
 done_by sync --rounds 500 --json
 rows=$(json /sync/pairs)
 [ "$rows" -ge 1 ] || fail 'no pair'
-least=$(json /sync/rows/0/least_ns) most=$(json /sync/rows/0/most_ns)
+least=$(json /sync/rows/0/min_ns) most=$(json /sync/rows/0/max_ns)
 if [ "$(json /sync/rows/0/agree)" = true ]; then
   [ "$least" -le 0 ] && [ "$most" -ge 0 ] || fail "agree, but $least to $most"
   same 'there and back' "$(json /sync/rows/0/round_trip_ns)" $((most - least))

@@ -1,5 +1,5 @@
-# A machine whose kernel does not offer the counter as a clock source: the tool says so, recommends the other road, and
-# keeps no time by the counter. The kernel's list is replaced by one that nobody else sees.
+# A machine whose kernel does not offer the counter as a clock source: the tool says so, recommends the other path, and
+# keeps no time by the counter. The kernel's list is replaced in a mount namespace of its own.
 . "$(dirname "$0")/common.sh"
 in_own_mounts "$@"
 sysfs=/sys/devices/system/clocksource/clocksource0
@@ -13,12 +13,12 @@ complains 'takt report'
 done_by calibrate --longest-budget 1ms --each-budget 1 --json
 same 'may it be a clock' "$(json /calibration/counter_trusted)" false
 json /convergence/rows/0/hertz >/dev/null
-done_by report --report-batches 20 --json
+done_by report --repetitions 20 --json
 cp "$out" "$work/report.json"
 run 0 "$report_check" "$work/report.json"
 cp "$work/report.json" "$out"
 same 'the verdict' "$(json /verdict/counter_trusted /calibration/origin /calibration/hertz | paste -sd' ')" 'false none null'
-grep -q '"clock": "takt::tsc_clock"' "$out" || [ "$(json /counter/allowed)" = false ] || fail 'tsc_clock costs something on its other road too'
-done_by report --report-batches 20
+grep -q '"clock": "takt::tsc_clock"' "$out" || [ "$(json /counter/allowed)" = false ] || fail 'tsc_clock costs something on its other path too'
+done_by report --repetitions 20
 grep -A2 '^Recommendation' "$out" | grep -q 'takt::' && fail 'it recommends a clock that is none'
 finish

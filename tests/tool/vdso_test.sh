@@ -1,6 +1,7 @@
 # takt vdso: the symbols are those that binutils finds in the image, and the image is one.
 . "$(dirname "$0")/common.sh"
 every vdso
+concludes vdso
 
 if ! done_by vdso || grep -q 'gave this process no vDSO' "$out"; then
   could_not vdso --dump "$work/vdso.so"
@@ -35,7 +36,7 @@ while clock=$("$json_value" "/clocks/rows/$i/clock" <"$out" 2>/dev/null); do
   */true | */false | */null) ;;
   *) fail "$clock: $answers" ;;
   esac
-  [ "$answers" != null ] || skip "whether the vDSO answers for $clock: $(json "/clocks/rows/$i/why_not_told")"
+  [ "$answers" != null ] || skip "whether the vDSO answers for $clock: $(json "/clocks/rows/$i/why_unknown")"
   i=$((i + 1))
 done
 same 'clocks' $i 9

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <ostream>
+#include <utility>
 
 namespace {
 
@@ -28,20 +29,20 @@ TEST_CASE("alarm: without a clock that can wake the machine, or the right to use
   machine();
   std::error_code ec;
   os::now.resolutions[CLOCK_BOOTTIME_ALARM].error = EINVAL; // as Linux answers without an RTC
-  (void)waker(takt::alarm_clock::boottime, ec);
+  (void)waker(waker::clock::boottime, ec);
   CHECK(ec == std::errc::no_such_device);
   CHECK(os::now.timers.empty());
-  waker none(takt::alarm_clock::boottime, ec);
+  waker none(waker::clock::boottime, ec);
   none.wait(ec); // is not a sleep for ever
   CHECK(ec == std::errc::bad_file_descriptor);
-  (void)waker(takt::alarm_clock::realtime, ec);
+  (void)waker(waker::clock::realtime, ec);
   CHECK_FALSE(ec);
   os::now.timer_errors[CLOCK_REALTIME_ALARM] = EPERM;
-  (void)waker(takt::alarm_clock::realtime, ec);
+  (void)waker(waker::clock::realtime, ec);
   CHECK(ec == std::errc::operation_not_permitted);
 #if TAKT_EXCEPTIONS
   try {
-    (void)waker(takt::alarm_clock::realtime);
+    (void)waker(waker::clock::realtime);
     FAIL("nothing was thrown");
   } catch (const std::system_error& e) {
     CHECK(std::string(e.what()).find("CAP_WAKE_ALARM") != std::string::npos);
@@ -52,7 +53,7 @@ TEST_CASE("alarm: without a clock that can wake the machine, or the right to use
 TEST_CASE("alarm: fires once, when its clock shows the time") {
   machine();
   std::error_code ec;
-  waker a(takt::alarm_clock::boottime, ec);
+  waker a(waker::clock::boottime, ec);
   a.after(10s, ec);
   CHECK_FALSE(a.fire(ec));
   os::advance(10s - 1ns);
@@ -69,7 +70,7 @@ TEST_CASE("alarm: fires once, when its clock shows the time") {
 TEST_CASE("alarm: an end that comes early is not taken for the time") {
   machine();
   std::error_code ec;
-  waker a(takt::alarm_clock::realtime, ec);
+  waker a(waker::clock::realtime, ec);
   a.after(10s, ec);
   for (int i = 0; i < 5; ++i) os::now.early_ends.push_back({1s, 0}); // the RTC wakes the machine too soon
   os::now.early_ends.push_back({1s, EINTR});
@@ -81,10 +82,37 @@ TEST_CASE("alarm: an end that comes early is not taken for the time") {
 TEST_CASE("alarm: a disarmed one does not fire") {
   machine();
   std::error_code ec;
-  waker a(takt::alarm_clock::boottime, ec);
+  waker a(waker::clock::boottime, ec);
   a.after(1s, ec);
   a.disarm(ec);
   os::advance(5s);
   CHECK_FALSE(a.fire(ec));
   CHECK_FALSE(ec);
+}
+
+TEST_CASE("alarm: in a forked child it is inert, and the parent's stays armed") {
+  machine();
+  std::error_code ec;
+  waker alarm(waker::clock::boottime, ec);
+  alarm.after(1s, ec);
+  REQUIRE_FALSE(ec);
+  os::now.forks.value = 1;
+  os::advance(2s);
+  const auto denied = std::errc::operation_not_permitted;
+  CHECK(alarm.fd() == -1);
+  CHECK_FALSE(alarm.fire(ec));
+  CHECK(ec == denied);
+  ec.clear(), alarm.wait(ec);
+  CHECK(ec == denied);
+  ec.clear(), alarm.disarm(ec);
+  CHECK(ec == denied);
+  ec.clear(), alarm.after(9s, ec);
+  CHECK(ec == denied);
+  CHECK(os::now.timers[0].deadline == 1001s); // nothing was taken or set
+  waker own(waker::clock::boottime, ec);
+  own.after(0s, ec);
+  CHECK(own.fire(ec));
+  CHECK_FALSE(ec);
+  { const waker copy(std::move(alarm)); }
+  CHECK_FALSE(os::now.timers[0].open); // the child's descriptor is closed
 }

@@ -76,7 +76,7 @@ TEST_CASE("the rate, within what is stated and asked for") {
     CHECK(error_ppm(c) < limit);
     CHECK(error_ppm(c) < c.uncertainty_ppm());
     CHECK(c.uncertainty_ppm() < 10 * limit);
-    CHECK(c.origin() == takt::calibration_origin::measured);
+    CHECK(c.origin() == takt::tsc_calibration::origin_kind::measured);
     CHECK(c.samples_used() > 500);
     CHECK(c.time_spent() <= budget + 1us);
     CHECK(c.time_spent() >= budget - 1us);
@@ -93,7 +93,7 @@ TEST_CASE("a budget that is none") {
     const auto c = calibrate(budget, ec);
     CHECK(ec == std::errc::invalid_argument);
     CHECK(!c.rate().known());
-    CHECK(c.origin() == takt::calibration_origin::none);
+    CHECK(c.origin() == takt::tsc_calibration::origin_kind::none);
   }
   CHECK(!calibrate(std::chrono::duration<double>(std::nan("")), ec).rate().known());
   CHECK(ec == std::errc::invalid_argument);
@@ -117,13 +117,13 @@ TEST_CASE("a budget of hours ends when the target is reached, or at the longest 
     machine::now.on_read = [] { machine::now.cost = 20'000 + static_cast<std::int64_t>(randomness() % 3'000); };
     const auto c = clock == 0 ? calibrate(std::chrono::hours::max(), ec) : calibrate(10h, ec);
     REQUIRE(!ec);
-    CHECK(c.time_spent() <= takt::calibration_rule::longest_budget + 1s);
+    CHECK(c.time_spent() <= takt::tsc_calibration::longest_budget + 1s);
     CHECK(error_ppm(c) < c.uncertainty_ppm());
   }
   fresh();
   const auto c = calibrate(10h, ec);
   REQUIRE(!ec);
-  CHECK(c.uncertainty_ppm() <= takt::calibration_rule::target_ppm);
+  CHECK(c.uncertainty_ppm() <= takt::tsc_calibration::target_ppm);
   CHECK(c.time_spent() < 3s);
 }
 
@@ -135,7 +135,7 @@ TEST_CASE("a thread that may not read the counter does not, nor the vDSO that wo
   CHECK(!calibrate(5ms, ec).rate().known());
   CHECK(ec == takt::errc::counter_forbidden);
   CHECK(machine::now.time == begin);
-  os::now.counter = {false, EINVAL}; // no such switch: nobody forbids
+  os::now.counter = {false, EINVAL}; // no such switch: the counter is allowed
   CHECK(calibrate(5ms, ec).rate().known());
 }
 
@@ -200,16 +200,16 @@ TEST_CASE("steering by the kernel widens the error bar of its own clocks, and of
   os::now.adjtimex.value.tick = 10'000, os::now.adjtimex.value.offset = -1;
   CHECK(ppm(kernel{}, 1ms) > 0.1);
   os::now.adjtimex.error = EPERM, os::now.adjtimex.value.offset = 0;
-  CHECK(ppm(kernel{}, 1ms) > 0.1); // nobody tells: it may be steered
+  CHECK(ppm(kernel{}, 1ms) > 0.1); // unknown: it may be steered
 }
 
 TEST_CASE("what is printed") {
   const auto text = [](double hertz, double ppm, nanoseconds spent) {
-    takt::rate_estimate e;
+    takt::detail::rate_estimate e;
     e.rate = takt::tick_rate(takt::frequency(hertz));
     e.uncertainty_ppm = ppm;
     std::ostringstream out;
-    out << takt::tsc_calibration(e, takt::calibration_origin::measured, spent);
+    out << takt::tsc_calibration(e, takt::tsc_calibration::origin_kind::measured, spent);
     return out.str();
   };
   CHECK(text(2596143823.4, 0.05, 5ms) == "2596.143823 MHz +/- 0.05 ppm (measured, 5 ms)");

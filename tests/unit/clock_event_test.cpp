@@ -1,4 +1,4 @@
-// Protects: which device wakes which CPU, in the order of CPUs, the broadcast device told apart; a machine without one
+// Protects: which device wakes which CPU, in the order of CPUs, the broadcast device apart; a machine without one
 // is not in error, and a name that is cut is.
 #include <takt/kernel/clock_event.hpp>
 #include <takt/testing/fake_os.hpp>
@@ -17,7 +17,7 @@ using os = takt::testing::fake_os<struct clock_event_test>;
 using devices = std::vector<clock_event::device>;
 
 std::string path(const std::string& entry) {
-  return std::string(clock_event::directory) + "/" + entry + "/current_device";
+  return std::string(takt::detail::clock_event_directory) + "/" + entry + "/current_device";
 }
 
 /// The directory names an entry that is gone when its file is opened.
@@ -34,8 +34,8 @@ TEST_CASE("clock_event: ascending by number, the broadcast device last") {
   // In the order of their names 10 comes before 2.
   for (const char* cpu : {"0", "1", "2", "10"}) os::now.files[path(std::string("clockevent") + cpu)].value = "lapic\n";
   os::now.files[path("broadcast")].value = "hpet\n";
-  os::now.files[std::string(clock_event::directory) + "/power/control"].value = "auto\n";
-  os::now.files[std::string(clock_event::directory) + "/uevent"].value = "";
+  os::now.files[std::string(takt::detail::clock_event_directory) + "/power/control"].value = "auto\n";
+  os::now.files[std::string(takt::detail::clock_event_directory) + "/uevent"].value = "";
   std::error_code ec = std::make_error_code(std::errc::io_error);
   CHECK(clock_event::devices<os>(ec) ==
         devices{{0, "lapic"}, {1, "lapic"}, {2, "lapic"}, {10, "lapic"}, {std::nullopt, "hpet"}});
@@ -86,6 +86,9 @@ TEST_CASE("clock_event: absent, unreadable, cut") {
   os::now.files[path("clockevent1")].error = EACCES;
   CHECK(clock_event::devices<os>(ec).empty());
   CHECK(ec == std::errc::permission_denied);
+  os::now.files[path("clockevent1")].error = EISDIR;
+  CHECK(clock_event::devices<os>(ec).empty());
+  CHECK(ec == std::errc::is_a_directory);
   os::now.files[path("clockevent1")] = {"lap", 0};
   CHECK(clock_event::devices<os>(ec).empty());
   CHECK(ec == takt::errc::malformed_text);
@@ -97,20 +100,20 @@ TEST_CASE("clock_event: absent, unreadable, cut") {
 TEST_CASE("clock_event: a name that is cut anywhere is malformed, only no text at all means no device") {
   std::error_code ec;
   test::for_each_cut("lapic-deadline\n", [&](std::string_view cut) {
-    CHECK(clock_event::parse_current_device(cut, ec).empty());
+    CHECK(takt::detail::parse_current_device(cut, ec).empty());
     CHECK((ec == takt::errc::malformed_text) == !cut.empty());
   });
   for (const std::string& text : test::hostile_texts()) {
-    const bool none = clock_event::parse_current_device(text, ec).empty();
+    const bool none = takt::detail::parse_current_device(text, ec).empty();
     CHECK(none == (text.empty() || ec == takt::errc::malformed_text));
   }
 }
 
 TEST_CASE("clock_event: drivers do put blanks into names") {
   std::error_code ec;
-  CHECK(clock_event::parse_current_device("jz4780 timer\n", ec) == "jz4780 timer");
+  CHECK(takt::detail::parse_current_device("jz4780 timer\n", ec) == "jz4780 timer");
   CHECK_FALSE(ec);
-  CHECK(clock_event::parse_current_device("lapic\tx\n", ec).empty());
+  CHECK(takt::detail::parse_current_device("lapic\tx\n", ec).empty());
   CHECK(ec == takt::errc::malformed_text);
 }
 
@@ -121,12 +124,17 @@ TEST_CASE("clock_event: 4096 CPUs") {
   const auto all = clock_event::devices<os>(ec);
   REQUIRE(all.size() == 4096);
   for (unsigned cpu = 0; cpu < 4096; ++cpu) REQUIRE(all[cpu].cpu == cpu);
+  // Numbers with gaps, and what no kernel has.
+  os::reset();
+  for (const char* cpu : {"0", "8", "65535", "65536", "4294967295"})
+    os::now.files[path(std::string("clockevent") + cpu)].value = "lapic\n";
+  CHECK(clock_event::devices<os>(ec) == devices{{0, "lapic"}, {8, "lapic"}, {65535, "lapic"}});
 }
 
 #if TAKT_EXCEPTIONS
 TEST_CASE("clock_event: the throwing form names the directory") {
   os::reset();
-  CHECK_THROWS_WITH_AS(static_cast<void>(clock_event::devices<os>()), doctest::Contains(clock_event::directory),
+  CHECK_THROWS_WITH_AS(static_cast<void>(clock_event::devices<os>()), doctest::Contains(takt::detail::clock_event_directory),
                        std::system_error);
   os::now.files[path("broadcast")].value = "hpet\n";
   CHECK(clock_event::devices<os>() == devices{{std::nullopt, "hpet"}});

@@ -1,5 +1,5 @@
-// Protects: that the watch looks once a period and at once when the kernel tells, asks every source it can, and goes on
-// where one is missing. What it makes of the looks is tested in clock_history_test.cpp.
+// Protects: that the watch checks once a period and at once when the kernel notifies it, asks every source it can, and goes on
+// where one is missing. What it finds by the checks is tested in clock_history_test.cpp.
 #include <takt/observe/clock_watch.hpp>
 #include <takt/testing/fake_os.hpp>
 
@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
-using takt::watch_kind;
+using watch_kind = takt::watch_event::kind_type;
 using os = takt::testing::fake_os<struct clock_watch_test>;
 
 /// Counts RAW, and leaps where a test wants.
@@ -20,10 +20,10 @@ struct counter {
   using family = counter;
   inline static std::uint64_t leap = 0;
   inline static bool (*disturbed)() = nullptr; ///< whether this read takes long
-  static takt::ticks read() {
+  static takt::tick_point read() {
     os::advance(disturbed != nullptr && disturbed() ? nanoseconds(10ms) : nanoseconds(20ns));
     const auto raw = takt::to_nanoseconds(os::now.clocks[CLOCK_MONOTONIC_RAW].value).count();
-    return takt::ticks(static_cast<std::uint64_t>(raw) * 5 / 2 + leap);
+    return takt::tick_point(static_cast<std::uint64_t>(raw) * 5 / 2 + leap);
   }
 };
 using watch = takt::basic_clock_watch<counter, os>;
@@ -42,7 +42,7 @@ struct all_clocks {
     os::now.clocks[CLOCK_REALTIME] = {{1'700'000'000, 0}, 0};
     os::now.clocks[CLOCK_TAI] = {{1'700'000'037, 0}, 0};
     os::now.resolutions[CLOCK_MONOTONIC] = {{0, 1}, 0};
-    os::now.files[takt::clocksource::current_path].value = "tsc\n";
+    os::now.files[takt::detail::current_clocksource_path].value = "tsc\n";
     os::now.adjtimex.value.tai = 37;
     os::now.reading = 20ns;
     takt::assume_grid_origin<os>({});
@@ -54,7 +54,7 @@ struct machine : all_clocks {
   nanoseconds monotonic() { return takt::to_nanoseconds(os::now.clocks[CLOCK_MONOTONIC].value); }
 };
 
-/// What happens in the next wait, a third of a period into it.
+/// The event in the next wait, a third of a period into it.
 void (*happens)() = nullptr;
 void during_wait(void (*f)()) {
   happens = f;
@@ -67,21 +67,21 @@ void during_wait(void (*f)()) {
 
 } // namespace
 
-TEST_CASE("clock_watch: nothing happens, and it looks on the grid") {
+TEST_CASE("clock_watch: nothing happens, and it checks on the grid") {
   machine m;
   REQUIRE_FALSE(m.ec);
-  CHECK(m.w.looks() == 1);
+  CHECK(m.w.checks() == 1);
   CHECK(m.w.judges_counter());
   CHECK(m.w.wait(100s, m.ec).empty());
   CHECK_FALSE(m.ec);
-  CHECK(m.w.looks() == 101);
-  CHECK(m.w.told() == 0);
+  CHECK(m.w.checks() == 101);
+  CHECK(m.w.notifications() == 0);
   CHECK(m.w.history().rate().hertz() == doctest::Approx(2.5e9));
   for (std::size_t i = 0; i + 1 < os::now.sleeps.size(); ++i) // 1.7e9 s is a full second too, shifted by 250 ms
     CHECK(std::chrono::abs(os::now.sleeps[i].deadline % 1s - 750ms) < 10us);
 }
 
-TEST_CASE("clock_watch: a step is told at once") {
+TEST_CASE("clock_watch: a step is reported at once") {
   machine m;
   CHECK(m.w.wait(5s, m.ec).empty());
   during_wait([] { os::step(-3600s); });
@@ -92,74 +92,43 @@ TEST_CASE("clock_watch: a step is told at once") {
   CHECK(events[0].kind == watch_kind::step);
   CHECK(std::chrono::abs(events[0].size + 3600s) <= events[0].uncertainty);
   CHECK(events[0].uncertainty < 1us);
-  CHECK(m.w.told() == 1);
+  CHECK(m.w.notifications() == 1);
   CHECK(m.w.wait(100s, m.ec).empty());
 }
 
-TEST_CASE("clock_watch: a step between looking and arming is not lost, and an event loop learns of it") {
+TEST_CASE("clock_watch: a step between checking and arming is not lost, and an event loop learns of it") {
   machine m;
   CHECK(m.w.take(m.ec).empty()); // nothing to read
-  CHECK(m.w.looks() == 1);
+  CHECK(m.w.checks() == 1);
   os::advance(1s);
   CHECK(m.w.take(m.ec).empty());
-  CHECK(m.w.looks() == 2);
+  CHECK(m.w.checks() == 2);
   os::step(1s);
   const auto events = m.w.take(m.ec);
   REQUIRE(events.size() == 1);
   CHECK(events[0].kind == watch_kind::step);
-  // Set before the timer was armed: arming answers it, and the descriptor is readable at once.
-  os::step(2s);
-  takt::told_timer<os> timer(m.ec);
-  timer.arm(1s, m.ec);
-  os::now.timers.back().set = true;
-  timer.arm(1s, m.ec);
-  CHECK(timer.wait(0s, m.ec));
-  CHECK(timer.take(m.ec) == takt::timer_news::clock_set);
-  CHECK(timer.take(m.ec) == takt::timer_news::none);
 }
 
-TEST_CASE("clock_watch: told of what a disturbed look does not show, it looks again at once") {
+TEST_CASE("clock_watch: notified of what a disturbed check does not show, it checks again at once") {
   static machine* m;
-  static std::uint64_t slow, looks;
+  static std::uint64_t slow, checks;
   for (slow = 1; slow <= 2; ++slow) {
     CAPTURE(slow);
     machine here;
     m = &here;
     CHECK(here.w.wait(5s, here.ec).empty());
-    looks = here.w.looks();
+    checks = here.w.checks();
     during_wait([] { os::step(5ms); });
-    counter::disturbed = [] { return m->w.looks() >= looks && m->w.looks() < looks + slow; };
+    counter::disturbed = [] { return m->w.checks() >= checks && m->w.checks() < checks + slow; };
     const nanoseconds begin = here.monotonic();
     const auto events = here.w.wait(900ms, here.ec);
     REQUIRE(events.size() == 1);
     CHECK(events[0].kind == watch_kind::step);
     CHECK(std::chrono::abs(events[0].size - 5ms) <= events[0].uncertainty);
-    CHECK(here.w.looks() == looks + slow + 1);
-    CHECK(here.w.told() == 1);
+    CHECK(here.w.checks() == checks + slow + 1);
+    CHECK(here.w.notifications() == 1);
     CHECK(here.monotonic() - begin < 900ms);
   }
-}
-
-TEST_CASE("told_timer: there is a next point for every period, and it lies ahead") {
-  all_clocks m;
-  os::now.reading = 0ns;
-  CHECK(takt::until_next_point<os>(1s) == 750ms);
-  CHECK(takt::until_next_point<os>(250ms) == 250ms);
-  for (const nanoseconds period : {1ns, 0ns, -1ns, nanoseconds::min()}) CHECK(takt::until_next_point<os>(period) == 1ns);
-}
-
-TEST_CASE("told_timer: woken between a look and the next arming, it rings at once, and once") {
-  all_clocks m;
-  std::error_code ec;
-  takt::told_timer<os> timer(ec);
-  timer.arm(1s, ec);
-  timer.wake();
-  timer.arm(1s, ec);
-  CHECK(timer.wait(0s, ec));
-  CHECK(timer.take(ec) == takt::timer_news::expired);
-  timer.arm(1s, ec);
-  CHECK_FALSE(timer.wait(0s, ec));
-  CHECK(timer.take(ec) == takt::timer_news::none);
 }
 
 TEST_CASE("clock_watch: suspend") {
@@ -181,7 +150,7 @@ TEST_CASE("clock_watch: the clock source, with the kernel's line where it may be
     os::now.log = {"<6>[    0.1] clocksource: Switched to clocksource tsc\n<6>[  9.9] clocksource: Switched to clocksource hpet\n",
                    readable ? 0 : EPERM};
     CHECK(m.w.wait(5s, m.ec).empty());
-    os::now.files[takt::clocksource::current_path].value = readable ? "hpet\n" : "tsc\n";
+    os::now.files[takt::detail::current_clocksource_path].value = readable ? "hpet\n" : "tsc\n";
     const auto events = m.w.wait(2s, m.ec);
     REQUIRE(events.size() == 1);
     CHECK(events[0].kind == watch_kind::source_switched);
@@ -264,7 +233,7 @@ TEST_CASE("clock_watch: errors") {
   for (const nanoseconds period : {nanoseconds(0), nanoseconds(-1), nanoseconds(999'999), nanoseconds::min()}) {
     watch w(period, m.ec);
     CHECK(m.ec == std::errc::invalid_argument);
-    CHECK(w.looks() == 0);
+    CHECK(w.checks() == 0);
   }
   os::now.timer_errors[CLOCK_REALTIME] = EMFILE;
   watch w(1s, m.ec);
@@ -272,4 +241,25 @@ TEST_CASE("clock_watch: errors") {
 #if TAKT_EXCEPTIONS
   CHECK_THROWS_AS(watch(1s), std::system_error);
 #endif
+}
+
+TEST_CASE("clock_watch: in a forked child it is inert, and the parent learns what the kernel notified") {
+  machine m;
+  os::step(1h);
+  os::now.forks.value = 1;
+  const auto denied = std::errc::operation_not_permitted;
+  CHECK(m.w.take(m.ec).empty());
+  CHECK(m.ec == denied);
+  m.ec.clear();
+  CHECK(m.w.check(m.ec).empty());
+  CHECK(m.ec == denied);
+  m.ec.clear();
+  CHECK(m.w.wait(10s, m.ec).empty());
+  CHECK(m.ec == denied);
+  CHECK(m.w.fd() == -1);
+  CHECK(m.w.checks() == 1);
+  os::now.forks.value = 0;
+  const auto events = m.w.take(m.ec);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == watch_kind::step);
 }

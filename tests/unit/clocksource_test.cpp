@@ -22,8 +22,8 @@ struct stubborn : os {
 
 void boot(const std::string& current = "tsc\n", const std::string& available = "tsc hpet acpi_pm \n") {
   os::reset();
-  os::now.files[clocksource::current_path].value = current;
-  os::now.files[clocksource::available_path].value = available;
+  os::now.files[takt::detail::current_clocksource_path].value = current;
+  os::now.files[takt::detail::available_clocksources_path].value = available;
 }
 } // namespace
 
@@ -49,7 +49,7 @@ TEST_CASE("clocksource: absent, unreadable, huge") {
   CHECK(ec == std::errc::no_such_file_or_directory);
   CHECK(clocksource::available<os>(ec).empty());
   CHECK(ec == std::errc::no_such_file_or_directory);
-  os::now.files[clocksource::current_path].error = EACCES;
+  os::now.files[takt::detail::current_clocksource_path].error = EACCES;
   CHECK(clocksource::current<os>(ec).empty());
   CHECK(ec == std::errc::permission_denied);
   boot(std::string(1 << 20, 'x') + "\n", std::string(1 << 20, 'x') + "\n");
@@ -62,11 +62,11 @@ TEST_CASE("clocksource: absent, unreadable, huge") {
 TEST_CASE("clocksource: a text that is cut anywhere is malformed, not a shorter name") {
   std::error_code ec;
   test::for_each_cut("acpi_pm\n", [&](std::string_view cut) {
-    CHECK(clocksource::parse_current(cut, ec).empty());
+    CHECK(takt::detail::parse_current_clocksource(cut, ec).empty());
     CHECK(ec == takt::errc::malformed_text);
   });
   test::for_each_cut("tsc hpet acpi_pm \n", [&](std::string_view cut) {
-    CHECK(clocksource::parse_available(cut, ec).empty());
+    CHECK(takt::detail::parse_available_clocksources(cut, ec).empty());
     CHECK(ec == takt::errc::malformed_text);
   });
 }
@@ -75,18 +75,18 @@ TEST_CASE("clocksource: what is no single name is malformed") {
   std::error_code ec;
   for (const char* text : {"\n", " \n", "tsc hpet\n", "tsc\nhpet\n", "tsc\n\n", "tsc\r\n", "\x1b[2J\n", "tsc\x7f\n"}) {
     CAPTURE(text);
-    CHECK(clocksource::parse_current(text, ec).empty());
+    CHECK(takt::detail::parse_current_clocksource(text, ec).empty());
     CHECK(ec == takt::errc::malformed_text);
   }
   for (const char* text : {"tsc\nhpet\n", "tsc hpet", "tsc \x1b[2J \n"}) {
     CAPTURE(text);
-    CHECK(clocksource::parse_available(text, ec).empty());
+    CHECK(takt::detail::parse_available_clocksources(text, ec).empty());
     CHECK(ec == takt::errc::malformed_text);
   }
   for (const std::string& text : test::hostile_texts()) {
-    const bool no_name = clocksource::parse_current(text, ec).empty();
+    const bool no_name = takt::detail::parse_current_clocksource(text, ec).empty();
     CHECK(no_name == (ec == takt::errc::malformed_text));
-    if (!clocksource::parse_available(text, ec).empty()) CHECK_FALSE(ec);
+    if (!takt::detail::parse_available_clocksources(text, ec).empty()) CHECK_FALSE(ec);
   }
 }
 
@@ -114,7 +114,7 @@ TEST_CASE("clocksource: a name of 31 bytes is written as it is") {
 TEST_CASE("clocksource: the kernel's refusal is passed on") {
   boot();
   std::error_code ec;
-  os::now.write_errors[clocksource::current_path] = EACCES;
+  os::now.write_errors[takt::detail::current_clocksource_path] = EACCES;
   clocksource::select<os>("hpet", ec);
   CHECK(ec == std::errc::permission_denied);
   os::reset();
@@ -129,7 +129,7 @@ TEST_CASE("clocksource: a selection the kernel ignores has no effect, and that i
   CHECK(ec == takt::errc::no_effect);
   clocksource::select<stubborn>("tsc", ec);
   CHECK_FALSE(ec);
-  os::now.files[clocksource::current_path].value = "";
+  os::now.files[takt::detail::current_clocksource_path].value = "";
   clocksource::select<stubborn>("tsc", ec);
   CHECK(ec == takt::errc::malformed_text);
 }
@@ -142,7 +142,7 @@ TEST_CASE("clocksource: a name that cannot be one is not even written") {
     clocksource::select<os>(name, ec);
     CHECK(ec == std::errc::invalid_argument);
   }
-  CHECK(os::now.files[clocksource::current_path].value == "tsc\n");
+  CHECK(os::now.files[takt::detail::current_clocksource_path].value == "tsc\n");
 }
 
 #if TAKT_EXCEPTIONS
@@ -150,7 +150,7 @@ TEST_CASE("clocksource: the throwing forms name the file and the remedy") {
   boot();
   CHECK(clocksource::current<os>() == "tsc");
   CHECK(clocksource::available<os>().size() == 3);
-  os::now.write_errors[clocksource::current_path] = EACCES;
+  os::now.write_errors[takt::detail::current_clocksource_path] = EACCES;
   try {
     clocksource::select<os>("hpet");
     FAIL("select did not throw");
@@ -158,14 +158,14 @@ TEST_CASE("clocksource: the throwing forms name the file and the remedy") {
     CHECK(e.code() == std::errc::permission_denied);
     const std::string what = e.what();
     CHECK(what.find("\"hpet\"") != std::string::npos);
-    CHECK(what.find(clocksource::current_path) != std::string::npos);
+    CHECK(what.find(takt::detail::current_clocksource_path) != std::string::npos);
     CHECK(what.find("root") != std::string::npos);
   }
   CHECK_THROWS_WITH_AS(clocksource::select<os>("a b"), doctest::Contains("available_clocksource lists"), std::system_error);
   os::reset();
   CHECK_THROWS_WITH_AS(static_cast<void>(clocksource::current<os>()), doctest::Contains("is /sys mounted?"), std::system_error);
   CHECK_THROWS_AS(static_cast<void>(clocksource::available<os>()), std::system_error);
-  os::now.files[clocksource::current_path].error = EACCES;
+  os::now.files[takt::detail::current_clocksource_path].error = EACCES;
   CHECK_THROWS_WITH_AS(static_cast<void>(clocksource::current<os>()), doctest::Contains("needs the right to read it"),
                        std::system_error);
 }

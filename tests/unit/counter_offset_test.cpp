@@ -48,18 +48,18 @@ struct emulated_os : takt::linux_os {
   inline static bool allowed = true, hasty = false;
 };
 struct emulated_counter {
-  static takt::ticks read() noexcept {
-    return takt::ticks(++time_passed + static_cast<std::uint64_t>(offsets[on_cpu]));
+  static takt::tick_point read() noexcept {
+    return takt::tick_point(++time_passed + static_cast<std::uint64_t>(offsets[on_cpu]));
   }
 };
 
 counter_offset measure(unsigned cpu, unsigned other, std::error_code& ec, std::uint64_t rounds = 16) {
-  return takt::measure_offset<emulated_counter, emulated_os>(cpu, other, rounds, ec);
+  return takt::counter_offset::measure<emulated_counter, emulated_os>(cpu, other, rounds, ec);
 }
 
 counter_offset bounds(std::int64_t least, std::int64_t most) {
   counter_offset o;
-  o.least = takt::ticks(static_cast<std::uint64_t>(least)), o.most = takt::ticks(static_cast<std::uint64_t>(most));
+  o.min = takt::ticks(static_cast<std::uint64_t>(least)), o.max = takt::ticks(static_cast<std::uint64_t>(most));
   return o;
 }
 
@@ -74,13 +74,13 @@ TEST_CASE("the bounds hold the offset, and are as tight as a message is fast") {
     CHECK(o.cpu == 0);
     CHECK(o.other == 1);
     CHECK(o.rounds == 16);
-    CHECK(o.least.signed_count() == offset - 1); // a message takes one tick
-    CHECK(o.most.signed_count() == offset + 1);
+    CHECK(o.min.signed_count() == offset - 1); // a message takes one tick
+    CHECK(o.max.signed_count() == offset + 1);
     CHECK(o.agrees() == (offset >= -1 && offset <= 1)); // more would have been seen
     CHECK(!o.moved());
     const counter_offset back = measure(1, 0, ec);
-    CHECK(back.least.signed_count() == -offset - 1);
-    CHECK(back.most.signed_count() == -offset + 1);
+    CHECK(back.min.signed_count() == -offset - 1);
+    CHECK(back.max.signed_count() == -offset + 1);
   }
   offsets[1] = 0;
 }
@@ -90,8 +90,8 @@ TEST_CASE("counters near the end of their range") {
   offsets[2] = -7;
   std::error_code ec;
   const counter_offset o = measure(0, 2, ec);
-  CHECK(o.least.signed_count() == -8);
-  CHECK(o.most.signed_count() == -6);
+  CHECK(o.min.signed_count() == -8);
+  CHECK(o.max.signed_count() == -6);
   offsets[2] = 0;
 }
 
@@ -105,7 +105,7 @@ TEST_CASE("CPUs that cannot be had") {
   CHECK(ec == std::errc::invalid_argument);
   CHECK(measure(0, 1, ec, 0).rounds == 0);
   CHECK(ec == std::errc::invalid_argument);
-  CHECK(measure(0, 1, ec, 1).rounds == takt::exchange_rule::fewest_rounds);
+  CHECK(measure(0, 1, ec, 1).rounds == takt::detail::exchange_parameters::min_rounds);
   CHECK(!ec);
   for (const int threads : {0, 1}) {
     starts_allowed = threads;
@@ -121,7 +121,7 @@ TEST_CASE("CPUs that cannot be had") {
   CHECK(ec == takt::errc::counter_forbidden);
   emulated_os::allowed = true;
   try {
-    static_cast<void>(takt::measure_offset<emulated_counter, emulated_os>(4, 9));
+    static_cast<void>(takt::counter_offset::measure<emulated_counter, emulated_os>(4, 9));
     FAIL("no exception");
   } catch (const std::system_error& e) {
     CHECK(std::string(e.what()).find("CPUs 4 and 9") != std::string::npos);
@@ -138,43 +138,43 @@ TEST_CASE("agreement is that zero is within the bounds of every pair") {
   CHECK(!bounds(3, -3).agrees());
   CHECK(!bounds(3, 3).moved());
   std::vector<counter_offset> pairs;
-  CHECK(!takt::counters_agree(pairs));
+  CHECK(!takt::counter_offset::all_agree(pairs));
   pairs.push_back(bounds(-5, 5));
-  CHECK(takt::counters_agree(pairs) == true);
+  CHECK(takt::counter_offset::all_agree(pairs) == true);
   pairs.insert(pairs.begin(), bounds(1, 5));
-  CHECK(takt::counters_agree(pairs) == false);
+  CHECK(takt::counter_offset::all_agree(pairs) == false);
 }
 
 TEST_CASE("nanoseconds are rounded outwards") {
   const takt::tick_rate rate(takt::frequency(2.5e9));
   const auto check = [&](std::int64_t least, std::int64_t most, nanoseconds low, nanoseconds high) {
-    const auto b = in_nanoseconds(bounds(least, most), rate);
-    CHECK(b.least == low);
-    CHECK(b.most == high);
+    const auto b = bounds(least, most).in_nanoseconds(rate);
+    CHECK(b.min == low);
+    CHECK(b.max == high);
   };
   check(-5, 5, -2ns, 2ns);
   check(-6, 6, -3ns, 3ns);
   check(1, 4, 0ns, 2ns);
   check(-4, -1, -2ns, 0ns);
-  const auto b = in_nanoseconds(bounds(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()),
-                                takt::tick_rate(takt::frequency(1)));
-  CHECK(b.least == nanoseconds::min());
-  CHECK(b.most == nanoseconds::max());
-  CHECK(in_nanoseconds(bounds(-5, 5), {}).most == 0ns);
+  const auto b = bounds(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max())
+                     .in_nanoseconds(takt::tick_rate(takt::frequency(1)));
+  CHECK(b.min == nanoseconds::min());
+  CHECK(b.max == nanoseconds::max());
+  CHECK(bounds(-5, 5).in_nanoseconds({}).max == 0ns);
 }
 
 TEST_CASE("the verdict uses it when it is asked to") {
-  takt::counter_facts facts;
+  takt::verdict::facts facts;
   facts.exists = true, facts.invariant = true, facts.allowed = true;
-  facts.current_source = std::string(takt::counter_clocksource);
+  facts.current_source = std::string(takt::verdict::counter_source);
   CHECK(takt::judge(facts).counter_trusted);
   const std::vector<counter_offset> apart{bounds(-5, 5), bounds(3, 5)};
-  facts.cpus_agree = takt::counters_agree(apart);
+  facts.cpus_agree = takt::counter_offset::all_agree(apart);
   const auto v = takt::judge(facts);
   CHECK(!v.counter_trusted);
-  CHECK(v.recommended == takt::road::vdso);
-  CHECK(v.findings.back() == takt::finding::cpus_differ);
+  CHECK(v.recommended == takt::clock_path::vdso);
+  CHECK(v.findings.back() == takt::verdict::finding::cpus_differ);
   facts.cpus_agree = true;
   CHECK(takt::judge(facts).counter_trusted);
-  CHECK(takt::judge(facts).findings.back() == takt::finding::cpus_agree);
+  CHECK(takt::judge(facts).findings.back() == takt::verdict::finding::cpus_agree);
 }

@@ -1,6 +1,5 @@
-/// counter_test.cpp - protects what can be said of the counter without reading it: that its header stays cheap, its
-/// types, and how TSC_AUX is taken apart. What the reads do is in live/counter_test.cpp, what they compile to in
-/// compile/counter_code.sh.
+/// counter_test.cpp - protects what can be said of the counter without reading it: that its header stays cheap, and its
+/// types. What the reads do is in live/counter_test.cpp, what they compile to in compile/counter_code.sh.
 #include <takt/cpu/counter.hpp>
 
 #if defined(_GLIBCXX_CHRONO)
@@ -12,45 +11,41 @@
 
 #include <doctest/doctest.h>
 #include <cstdint>
+#include <string>
 #include <type_traits>
 
 namespace {
 
 using takt::ordering;
+using takt::tick_point;
 using takt::ticks;
-using takt::ticks_and_cpu;
+using takt::counter_reading;
 
 template <ordering O> constexpr bool reads_ticks() {
-  return std::is_same_v<decltype(takt::read_counter<O>()), ticks>&& noexcept(takt::read_counter<O>());
+  return std::is_same_v<decltype(takt::read_counter<O>()), tick_point>&& noexcept(takt::read_counter<O>());
 }
 
 static_assert(reads_ticks<ordering::bare>() && reads_ticks<ordering::ordered>());
 static_assert(reads_ticks<ordering::begin>() && reads_ticks<ordering::end>());
 static_assert(noexcept(takt::region_begin()) && noexcept(takt::region_end()));
-static_assert(sizeof(ticks_and_cpu) == 16 && std::is_trivially_copyable_v<ticks_and_cpu>);
+static_assert(sizeof(counter_reading) == 16 && std::is_trivially_copyable_v<counter_reading>);
 
 // Clocks that read the same counter share a time line, whatever their ordering; another counter is another family.
 static_assert(std::is_same_v<takt::bare_counter::family, takt::ordered_counter::family>);
-static_assert(std::is_same_v<takt::bare_counter::family, takt::hardware_counter>);
-// What measures with a bare counter measures with the ordered one: calibrate(), measure_offset(), recall(), leave().
+static_assert(std::is_same_v<takt::bare_counter::family, takt::detail::hardware_counter>);
+// A measurement with a bare counter reads the ordered one: calibrate(), counter_offset::measure(), load(), publish().
 static_assert(std::is_same_v<takt::detail::measuring_counter<takt::bare_counter>::type, takt::ordered_counter>);
 static_assert(std::is_same_v<takt::detail::measuring_counter<takt::ordered_counter>::type, takt::ordered_counter>);
-static_assert(std::is_same_v<decltype(takt::bare_counter::read()), ticks>&& noexcept(takt::bare_counter::read()));
-static_assert(std::is_same_v<decltype(takt::ordered_counter::read()), ticks>&& noexcept(takt::ordered_counter::read()));
+static_assert(std::is_same_v<decltype(takt::bare_counter::read()), tick_point>&& noexcept(takt::bare_counter::read()));
+static_assert(std::is_same_v<decltype(takt::ordered_counter::read()), tick_point>&& noexcept(takt::ordered_counter::read()));
 
-TEST_CASE("TSC_AUX is the CPU in twelve bits and the node above them") {
-  const auto split = [](std::uint32_t aux) { return takt::detail::split_aux(ticks(7), aux); };
-  CHECK(split(0).count == ticks(7));
-  CHECK(split(0).cpu == 0);
-  CHECK(split(0).node == 0);
-  CHECK(split(0x00000fff).cpu == 4095);
-  CHECK(split(0x00000fff).node == 0);
-  CHECK(split(0x00001000).cpu == 0);
-  CHECK(split(0x00001000).node == 1);
-  CHECK(split(0x00007035).cpu == 53);
-  CHECK(split(0x00007035).node == 7);
-  CHECK(split(0xffffffff).cpu == 4095);
-  CHECK(split(0xffffffff).node == 0xfffff);
+TEST_CASE("the instructions of each read have a name of their own") {
+  const std::string bare = takt::counter_instructions(ordering::bare);
+  CHECK_FALSE(bare.empty());
+  for (const ordering o : {ordering::ordered, ordering::begin, ordering::end}) {
+    CHECK(std::string(takt::counter_instructions(o)).size() > bare.size());
+    CHECK(takt::counter_instructions(o) != bare);
+  }
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // Protects: the kernel's flags of the first processor and whether the others agree; architectures without flags are
-// "not told"; a text that is cut is an error or right; no text costs more than time linear in its length.
+// "unknown"; a text that is cut is an error or right; no text costs more than time linear in its length.
 #include <takt/kernel/cpuinfo.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <support/hostile_text.hpp>
@@ -12,7 +12,7 @@
 
 namespace {
 using takt::cpuinfo;
-using takt::parse_cpuinfo;
+using takt::cpuinfo;
 using os = takt::testing::fake_os<struct cpuinfo_test>;
 using names = std::vector<std::string>;
 
@@ -33,7 +33,7 @@ constexpr std::string_view riscv = "processor\t: 0\nhart\t\t: 0\nisa\t\t: rv64im
 
 cpuinfo parsed(std::string_view text) {
   std::error_code ec = std::make_error_code(std::errc::io_error); // must be cleared
-  auto info = parse_cpuinfo(text, ec);
+  auto info = cpuinfo::parse(text, ec);
   CHECK_FALSE(ec);
   return info;
 }
@@ -47,7 +47,7 @@ TEST_CASE("cpuinfo: flags of the first processor") {
   CHECK(info.has("tsc_reliable") == false);
   CHECK(info.has("constant") == false);
   CHECK(info.has("vnmi") == false); // that is of another line
-  CHECK(info.agree_on("constant_tsc"));
+  CHECK(info.agree_on("constant_tsc") == true);
 }
 
 TEST_CASE("cpuinfo: processors that do not agree") {
@@ -55,9 +55,10 @@ TEST_CASE("cpuinfo: processors that do not agree") {
                            processor(2, "tsc constant_tsc arat") + processor(3, "arat constant_tsc tsc"));
   CHECK(info.flags == names{"tsc", "constant_tsc", "arat"});
   CHECK(info.differing == names{"constant_tsc", "new"});
-  CHECK_FALSE(info.agree_on("constant_tsc"));
-  CHECK_FALSE(info.agree_on("new"));
-  CHECK(info.agree_on("tsc"));
+  CHECK(info.agree_on("constant_tsc") == false);
+  CHECK(info.agree_on("new") == false);
+  CHECK(info.agree_on("tsc") == true);
+  CHECK_FALSE(takt::cpuinfo().agree_on("tsc")); // unknown without a line of flags
   CHECK(info.has("constant_tsc") == true);
   CHECK(info.has("new") == false);
 }
@@ -85,7 +86,7 @@ TEST_CASE("cpuinfo: a text that is cut anywhere is refused, or right as far as i
   std::size_t accepted = 0;
   test::for_each_cut(x86, [&](std::string_view cut) {
     std::error_code ec;
-    const auto info = parse_cpuinfo(cut, ec);
+    const auto info = cpuinfo::parse(cut, ec);
     CAPTURE(cut);
     if (ec) CHECK(ec == takt::errc::malformed_text);
     CHECK((info.flags.empty() || info.flags == whole.flags));
@@ -99,7 +100,7 @@ TEST_CASE("cpuinfo: hostile texts") {
   for (const std::string& text : test::hostile_texts()) {
     for (const std::string& whole : {text, processor(0, "tsc") + text, "flags: " + text, "flags: " + text + "\n\n"}) {
       std::error_code ec;
-      const auto info = parse_cpuinfo(whole, ec);
+      const auto info = cpuinfo::parse(whole, ec);
       if (ec) CHECK((info.flags.empty() && info.differing.empty()));
     }
   }
@@ -107,12 +108,12 @@ TEST_CASE("cpuinfo: hostile texts") {
 
 TEST_CASE("cpuinfo: more flags than there can be are nonsense, repeated ones only repetitions") {
   std::string many, same;
-  for (std::size_t i = 0; i < takt::cpu_flags_end; ++i) {
+  for (std::size_t i = 0; i < takt::detail::cpu_flags_end; ++i) {
     many += "f" + std::to_string(i) + " ";
     same += "f ";
   }
   std::error_code ec;
-  CHECK(parse_cpuinfo(processor(0, many), ec).flags.empty());
+  CHECK(cpuinfo::parse(processor(0, many), ec).flags.empty());
   CHECK(ec == takt::errc::malformed_text);
   CHECK(parsed(processor(0, same)).flags == names{"f"});
 }
@@ -129,23 +130,23 @@ TEST_CASE("cpuinfo: more processors than any machine has are nonsense") {
   std::string text;
   for (unsigned cpu = 0; cpu <= takt::detail::cpu_number_end; ++cpu) text += "flags:\n\n";
   std::error_code ec;
-  static_cast<void>(parse_cpuinfo(text, ec));
+  static_cast<void>(cpuinfo::parse(text, ec));
   CHECK(ec == takt::errc::malformed_text);
 }
 
 TEST_CASE("cpuinfo: reading absent, unreadable, empty and sound files") {
   os::reset();
   std::error_code ec;
-  CHECK(takt::read_cpuinfo<os>(ec).flags.empty());
+  CHECK(takt::cpuinfo::read<os>(ec).flags.empty());
   CHECK(ec == std::errc::no_such_file_or_directory);
-  os::now.files[takt::cpuinfo_path].error = EACCES;
-  CHECK(takt::read_cpuinfo<os>(ec).flags.empty());
+  os::now.files[takt::detail::cpuinfo_path].error = EACCES;
+  CHECK(takt::cpuinfo::read<os>(ec).flags.empty());
   CHECK(ec == std::errc::permission_denied);
-  os::now.files[takt::cpuinfo_path] = {};
-  CHECK(takt::read_cpuinfo<os>(ec).flags.empty());
+  os::now.files[takt::detail::cpuinfo_path] = {};
+  CHECK(takt::cpuinfo::read<os>(ec).flags.empty());
   CHECK(ec == takt::errc::malformed_text);
-  os::now.files[takt::cpuinfo_path].value = x86;
-  CHECK(takt::read_cpuinfo<os>(ec).has("arat") == true);
+  os::now.files[takt::detail::cpuinfo_path].value = x86;
+  CHECK(takt::cpuinfo::read<os>(ec).has("arat") == true);
   CHECK_FALSE(ec);
 }
 
@@ -154,23 +155,44 @@ TEST_CASE("cpuinfo: CPUs online") {
   std::error_code ec;
   CHECK(takt::online_cpus<os>(ec).empty());
   CHECK(ec == std::errc::no_such_file_or_directory);
-  os::now.files[takt::online_cpus_path].value = "0,2-3\n";
+  os::now.files[takt::detail::online_cpus_path].value = "0,2-3\n";
   CHECK(takt::online_cpus<os>(ec) == std::vector<unsigned>{0, 2, 3});
   CHECK_FALSE(ec);
-  os::now.files[takt::online_cpus_path].value = "0,2-";
+  os::now.files[takt::detail::online_cpus_path].value = "0,2-";
   CHECK(takt::online_cpus<os>(ec).empty());
   CHECK(ec == takt::errc::malformed_text);
-  os::now.files[takt::online_cpus_path].error = EACCES;
+  os::now.files[takt::detail::online_cpus_path].error = EACCES;
   CHECK(takt::online_cpus<os>(ec).empty());
   CHECK(ec == std::errc::permission_denied);
+}
+
+TEST_CASE("cpuinfo: the rate of the TSC where a module offers it") {
+  std::error_code ec;
+  CHECK(takt::detail::parse_tsc_freq_khz("2596146\n", ec) == takt::frequency(2'596'146'000));
+  CHECK_FALSE(ec);
+  for (const char* text : {"", "\n", "2596146", "0\n", "-1\n", "2596146 kHz\n", "2596146\n\n", "1000000001\n", "9e9\n",
+                           "18446744073709551617\n"}) {
+    CAPTURE(text);
+    CHECK(takt::detail::parse_tsc_freq_khz(text, ec) == takt::frequency());
+    CHECK(ec == takt::errc::malformed_text);
+  }
+  for (const std::string& text : test::hostile_texts()) {
+    if (takt::detail::parse_tsc_freq_khz(text, ec).hertz() > 0) CHECK_FALSE(ec);
+  }
+  os::reset();
+  CHECK(takt::detail::tsc_freq_khz<os>(ec) == takt::frequency());
+  CHECK(ec == std::errc::no_such_file_or_directory);
+  os::now.files[takt::detail::tsc_freq_khz_path].value = "2596146\n";
+  CHECK(takt::detail::tsc_freq_khz<os>(ec) == takt::frequency(2'596'146'000));
+  CHECK_FALSE(ec);
 }
 
 #if TAKT_EXCEPTIONS
 TEST_CASE("cpuinfo: the throwing forms name the file") {
   os::reset();
-  CHECK_THROWS_WITH_AS(static_cast<void>(takt::read_cpuinfo<os>()), doctest::Contains("/proc/cpuinfo"),
+  CHECK_THROWS_WITH_AS(static_cast<void>(takt::cpuinfo::read<os>()), doctest::Contains("/proc/cpuinfo"),
                        std::system_error);
-  CHECK_THROWS_WITH_AS(static_cast<void>(takt::online_cpus<os>()), doctest::Contains(takt::online_cpus_path),
+  CHECK_THROWS_WITH_AS(static_cast<void>(takt::online_cpus<os>()), doctest::Contains(takt::detail::online_cpus_path),
                        std::system_error);
 }
 #endif

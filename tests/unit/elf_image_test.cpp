@@ -2,7 +2,7 @@
 // ever or find what is not there. Every image stands at the end of a heap block of its own size, so that the address
 // sanitizer sees a single byte read too far.
 #include "support/elf_builder.hpp"
-#include <takt/kernel/elf_image.hpp>
+#include <takt/kernel/detail/elf_image.hpp>
 
 #include <doctest/doctest.h>
 #include <limits>
@@ -12,8 +12,8 @@
 
 namespace {
 
-using takt::elf::image;
-using takt::elf::symbol_kind;
+using takt::detail::elf::image;
+using takt::detail::elf::symbol_kind;
 
 /// A block of exactly the size of its content.
 struct exact {
@@ -396,7 +396,7 @@ TEST_CASE("chains that loop end") {
       CHECK_FALSE(i.try_find("alpha", "V_2.0"));
     }
   }
-  // A chain that leaves the table, to where nothing is and to where something looks like a symbol.
+  // A chain that leaves the table, to where nothing is and to where something has the form of a symbol.
   const std::size_t link = chain + looped.get<std::uint32_t>(looped.at.at("sysv_buckets")) * 4;
   looped.put<std::uint32_t>(link, 0xffff'fff0U);
   use(exact(looped).span());
@@ -475,13 +475,13 @@ TEST_CASE("no damaged byte makes up a symbol: what is found bears the name asked
 
 TEST_CASE("the hash functions are the standard's") {
   // Values of the gABI's and of glibc's functions for these names.
-  CHECK(takt::elf::gabi::sysv_hash_of("") == 0);
-  CHECK(takt::elf::gabi::sysv_hash_of("printf") == 0x077905a6);
-  CHECK(takt::elf::gabi::gnu_hash_of("") == 5381);
-  CHECK(takt::elf::gabi::gnu_hash_of("printf") == 0x156b2bb8);
+  CHECK(takt::detail::elf::gabi::sysv_hash_of("") == 0);
+  CHECK(takt::detail::elf::gabi::sysv_hash_of("printf") == 0x077905a6);
+  CHECK(takt::detail::elf::gabi::gnu_hash_of("") == 5381);
+  CHECK(takt::detail::elf::gabi::gnu_hash_of("printf") == 0x156b2bb8);
   for (const char* name : {"__vdso_clock_gettime", "a_name_long_enough_to_push_bits_out_at_the_top", "\xff\xfe\x80"}) {
-    CHECK(takt::elf::gabi::sysv_hash_of(name) == elf_builder::sysv_hash(name));
-    CHECK(takt::elf::gabi::gnu_hash_of(name) == elf_builder::gnu_hash(name));
+    CHECK(takt::detail::elf::gabi::sysv_hash_of(name) == elf_builder::sysv_hash(name));
+    CHECK(takt::detail::elf::gabi::gnu_hash_of(name) == elf_builder::gnu_hash(name));
   }
 }
 

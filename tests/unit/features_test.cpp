@@ -13,14 +13,14 @@ namespace {
 using namespace takt_tests;
 using std::nullopt;
 using takt::cpu_features;
-using takt::cpu_model;
-using takt::cpu_text;
-using takt::crystal_ratio;
+using takt::detail::cpu_model;
+using takt::detail::cpu_text;
+using takt::detail::crystal_ratio;
 using takt::frequency;
 
 cpu_features decode(const cpuid_recording& recording) {
   cpuid_player player(recording);
-  const cpu_features f = takt::decode_cpuid(player);
+  const cpu_features f = takt::detail::decode_cpuid(player);
   CHECK_MESSAGE(player.strays == 0, recording.name);
   CHECK_MESSAGE(player.reads <= 15, recording.name);
   return f;
@@ -34,11 +34,12 @@ TEST_CASE("every recording is decoded without a question for a leaf that is not 
     CHECK(f.counter == "tsc");
     CHECK(f.tsc == true);
     CHECK_FALSE(f.system_counter);
+    CHECK(f.cpuid);
     CHECK(f.counter_frequency == nullopt);
   }
 }
 
-TEST_CASE("a processor of 2005 tells little, and what it cannot tell is not told") {
+TEST_CASE("a processor of 2005 reports little, and the rest is unknown") {
   const cpu_features f = decode(athlon_64());
   CHECK(f.vendor == "AuthenticAMD");
   CHECK(f.brand == "AMD Athlon(tm) 64 Processor 3200+");
@@ -72,13 +73,51 @@ TEST_CASE("Intel without leaf 0x15 names no frequency") {
   CHECK(f.base_frequency == nullopt);
 }
 
-TEST_CASE("a ratio without a crystal is a ratio, not a frequency") {
+TEST_CASE("a ratio without a crystal is a frequency by the crystal of the model") {
   const cpu_features f = decode(skylake());
   CHECK(f.model == cpu_model{6, 94, 3});
   CHECK(f.tsc_ratio == crystal_ratio{184, 2});
   CHECK(f.crystal_frequency == nullopt);
-  CHECK(f.tsc_frequency == nullopt);
+  CHECK(f.model_crystal == hertz(24'000'000));
+  CHECK(f.tsc_frequency == hertz(2'208'000'000));
   CHECK(f.base_frequency == hertz(2'200'000'000));
+}
+
+TEST_CASE("the crystal of a model is taken only where it is certain") {
+  const auto changed = [](std::uint32_t eax, auto change) {
+    cpuid_recording r = skylake();
+    r[1].eax = eax;
+    change(r);
+    return decode(r);
+  };
+  const auto as_it_is = [](cpuid_recording&) {};
+  const auto ratio = [](std::uint32_t numerator, std::uint32_t base) {
+    return [=](cpuid_recording& r) { r[0x15].ebx = numerator, r[0x16].eax = base; };
+  };
+  CHECK(changed(0x000506c9, [](cpuid_recording& r) { r[0].eax = 0x15, r[0x15].ebx = 156; }).tsc_frequency ==
+        hertz(1'497'600'000)); // Goldmont, 19.2 MHz times 78; no leaf 0x16
+  CHECK(changed(0x000506f1, [](cpuid_recording& r) { r[0].eax = 0x15, r[0x15].ebx = 176; }).tsc_frequency ==
+        hertz(2'200'000'000)); // Denverton
+  CHECK(changed(0x000406e3, as_it_is).model_crystal == hertz(24'000'000));
+  CHECK(changed(0x000806ea, as_it_is).model_crystal == hertz(24'000'000));
+  CHECK(changed(0x000906e9, as_it_is).model_crystal == hertz(24'000'000));
+  // Skylake-X has one or the other: the base frequency decides, and without it nothing does.
+  CHECK(changed(0x00050654, ratio(168, 2100)).tsc_frequency == hertz(2'100'000'000));
+  CHECK(changed(0x00050654, ratio(300, 3600)).tsc_frequency == hertz(3'600'000'000));
+  CHECK(changed(0x00050654, [](cpuid_recording& r) { r[0].eax = 0x15; }).tsc_frequency == nullopt);
+  CHECK(changed(0x00050654, ratio(168, 0)).tsc_frequency == nullopt);
+  // A crystal that contradicts the base frequency is not that of this processor.
+  CHECK(changed(0x000506e3, ratio(184, 2600)).model_crystal == nullopt);
+  // Unknown models, other makers, and guests.
+  CHECK(changed(0x000a0655, as_it_is).tsc_frequency == nullopt);
+  CHECK(changed(0x000f0655, as_it_is).tsc_frequency == nullopt);
+  CHECK(changed(0x000506e3, [](cpuid_recording& r) { r[0].ebx = 0x68747541; }).tsc_frequency == nullopt);
+  CHECK(changed(0x000506e3, [](cpuid_recording& r) {
+          r[1].ecx |= 1u << 31;
+          r[0x40000000] = {0x40000000, 0x40000000, 0, 0, 0};
+        }).tsc_frequency == nullopt);
+  CHECK(changed(0x000506e3, [](cpuid_recording& r) { r[0x15].ebx = 0; }).tsc_frequency == nullopt);
+  CHECK(decode(ice_lake()).model_crystal == nullopt); // it reports its own
 }
 
 TEST_CASE("a complete leaf 0x15 gives the counter's frequency, which is not the base frequency of 0x16") {
@@ -239,7 +278,7 @@ TEST_CASE("a last leaf of zero leaves the name alone") {
   CHECK(f.hypervisor == nullopt);
 }
 
-TEST_CASE("leaves that are all ones tell nothing") {
+TEST_CASE("leaves that are all ones say nothing") {
   cpuid_recording r{"all ones", {}};
   for (const std::uint32_t leaf : {0u, 0x80000000u}) r[leaf] = {leaf, ~0u, ~0u, ~0u, ~0u};
   const cpu_features f = decode(r);
@@ -348,23 +387,24 @@ TEST_CASE("a hostile vendor decides nothing") {
 }
 
 TEST_CASE("aarch64: the architecture vouches for the counter, the firmware for its frequency") {
-  constexpr cpu_features f = takt::decode_generic_timer(frequency(62'500'000));
+  constexpr cpu_features f = takt::detail::decode_generic_timer(frequency(62'500'000));
   static_assert(f.system_counter);
+  static_assert(!f.cpuid);
   CHECK(f.counter == "cntvct_el0");
   CHECK(f.counter_frequency == hertz(62'500'000));
   CHECK(f.invariant_tsc == nullopt);
   CHECK(f.rdtscp == nullopt);
   CHECK(f.hypervisor == nullopt);
-  CHECK(takt::decode_generic_timer(frequency()).counter_frequency == nullopt);
+  CHECK(takt::detail::decode_generic_timer(frequency()).counter_frequency == nullopt);
 }
 
 TEST_CASE("decoding is constant evaluation where its reader is") {
-  constexpr auto reader = [](std::uint32_t leaf, std::uint32_t) -> takt::x86::cpuid_registers {
+  constexpr auto reader = [](std::uint32_t leaf, std::uint32_t) -> takt::detail::cpuid_registers {
     if (leaf == 0) return {0x15, 0x756e6547, 0x6c65746e, 0x49656e69};
     if (leaf == 0x15) return {2, 78, 38'400'000, 0};
     return {};
   };
-  constexpr cpu_features f = takt::decode_cpuid(reader);
+  constexpr cpu_features f = takt::detail::decode_cpuid(reader);
   static_assert(f.tsc_frequency == frequency(1'497'600'000));
   static_assert(f.vendor == "GenuineIntel");
   static_assert(std::is_trivially_copyable_v<cpu_features>); // nothing of it is allocated

@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-using takt::fixed_point;
+using takt::detail::fixed_point;
 using u128 = takt::detail::uint128;
 
 namespace {

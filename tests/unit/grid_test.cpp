@@ -29,10 +29,10 @@ static_assert(std::is_trivially_copyable_v<grid> && sizeof(grid) == 40);
 static_assert(!std::is_default_constructible_v<grid> && !std::is_convertible_v<nanoseconds, grid>);
 
 // what counts as a time and what does not
-static_assert(takt::instant<steady_clock::time_point> && takt::instant<duration<std::uint8_t, std::ratio<86'400>>>);
-static_assert(takt::instant<std::chrono::sys_days>);
-static_assert(!takt::instant<duration<double>> && !takt::instant<duration<std::int64_t, std::pico>>);
-static_assert(!takt::instant<duration<std::int64_t, std::ratio<1, 3>>> && !takt::instant<int>);
+static_assert(takt::detail::instant<steady_clock::time_point> && takt::detail::instant<duration<std::uint8_t, std::ratio<86'400>>>);
+static_assert(takt::detail::instant<std::chrono::sys_days>);
+static_assert(!takt::detail::instant<duration<double>> && !takt::detail::instant<duration<std::int64_t, std::pico>>);
+static_assert(!takt::detail::instant<duration<std::int64_t, std::ratio<1, 3>>> && !takt::detail::instant<int>);
 static_assert(!std::is_constructible_v<grid, duration<double>> && !std::is_constructible_v<grid, std::int64_t>);
 
 // in constant expressions

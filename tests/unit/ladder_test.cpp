@@ -1,5 +1,5 @@
 // Protects: that the roundest point is in the window, on the coarsest rung that has a point there, and the same point
-// for everybody: for every window, on every ladder; and that a ladder whose rungs do not divide each other cannot be.
+// for all: for every window, on every ladder; and that a ladder whose rungs do not divide each other cannot be.
 #include <doctest/doctest.h>
 #include <takt/core/ladder.hpp>
 #include "support/numbers.hpp"
@@ -39,7 +39,7 @@ static_assert(roundest_point(13ms, 29ms, custom{7ms, 14ms}) == 28ms);
 static_assert(!roundest_point(1ns, 0ns));
 static_assert(noexcept(roundest_point(std::declval<nanoseconds>(), std::declval<nanoseconds>())));
 
-// the widest windows: a look beyond the table of rungs would end the constant evaluation
+// the widest windows: an access beyond the table of rungs would end the constant evaluation
 static_assert(takt::detail::roundest_decimal<std::uint8_t>(1, 128) == 100);
 static_assert(takt::detail::roundest_decimal<std::uint16_t>(1, 32'768) == 30'000);
 static_assert(takt::detail::roundest_decimal<std::uint64_t>(1, std::uint64_t{1} << 63) == 5'000'000'000'000'000'000);
@@ -118,7 +118,7 @@ template <class Ladder> nanoseconds point_of(range w, const Ladder& ladder) {
   return *point;
 }
 
-/// What holds for the roundest point on any ladder.
+/// The properties of the roundest point on any ladder.
 template <class Ladder> void check_promises(range w, const Ladder& ladder, takt_test::numbers& random) {
   INFO(w.earliest.count() << " ... " << w.latest.count());
   const nanoseconds point = point_of(w, ladder);

@@ -92,7 +92,7 @@ TEST_CASE("a callback that takes time delays the others, and nothing is called i
   CHECK(clock.now() == at(5500ms));
 }
 
-TEST_CASE("set tells nobody; only a clock that is not steady goes back") {
+TEST_CASE("set notifies no thread; only a clock that is not steady goes back") {
   manual_clock clock(manual_clock::time_point(10s));
   alarms a(clock);
   a.due = {manual_clock::time_point(11s)};

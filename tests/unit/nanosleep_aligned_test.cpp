@@ -7,7 +7,7 @@
 #include <iterator>
 #include <limits>
 #include <takt/testing/fake_os.hpp>
-#include <takt/timer/nanosleep_aligned.hpp>
+#include <takt/sleep/nanosleep_aligned.hpp>
 
 #include "support/numbers.hpp"
 
@@ -103,7 +103,7 @@ TEST_CASE("every timespec that is none is refused and not slept") {
   takt_test::numbers n(1);
   for (int i = 0; i < 10'000; ++i) {
     const timespec ts{n.any_signed<time_t>(), n.any_signed<long>()};
-    if (ts.tv_sec < 0 || !takt::is_canonical(ts)) {
+    if (ts.tv_sec < 0 || !takt::detail::is_canonical(ts)) {
       CHECK(takt::nanosleep_aligned<os>(ts, takt::SLACK_VALUE_1MS) == -1);
     }
   }
@@ -159,21 +159,32 @@ TEST_CASE("a signal ends only the form that asks for it, which tells what was le
   CHECK(takt::nanosleep_aligned<os>({0, 9'000'000}, takt::SLACK_VALUE_10MS, takt::interruptible) == 0);
 }
 
-TEST_CASE("an origin that is not known is an error of the grid, not of the exact sleep") {
+TEST_CASE("an origin that is not known is an error of the grid, not of the exact sleep, and no sleep that is left out") {
   using blind = takt::testing::fake_os<struct blind_nanosleep_test>;
   blind::reset();
   blind::now.clocks[CLOCK_MONOTONIC].value = {1000, 0};
   CHECK(takt::nanosleep_aligned<blind>({0, 1}, takt::SLACK_VALUE_1MS) == -1);
   CHECK(errno == ENOENT);
-  CHECK(blind::now.sleeps.empty());
+  REQUIRE(blind::now.sleeps.size() == 1);
+  CHECK(blind::now.sleeps[0].deadline == 1000s + 1ms);
   CHECK(takt::nanosleep_aligned<blind>({0, 1}, takt::SLACK_VALUE_EXACT) == 0);
-  CHECK(blind::now.sleeps.size() == 1);
-  blind::now.links[takt::own_time_namespace_path].value = "time:[1]";
-  blind::now.links[takt::childrens_time_namespace_path].value = "time:[2]";
+  CHECK(blind::now.sleeps.size() == 2);
+  timespec left{}, deadline{7, 7};
+  CHECK(takt::nanosleep_aligned<blind>({0, 1}, takt::SLACK_VALUE_1MS, takt::interruptible, &left) == -1);
+  CHECK(errno == ENOENT);
+  CHECK(blind::now.sleeps.size() == 3);
+  blind::now.early_ends = {{1ns}};
+  CHECK(takt::nanosleep_aligned<blind>({0, 1}, takt::SLACK_VALUE_1MS, takt::interruptible, &left) == -1);
+  CHECK(errno == EINTR);
+  CHECK(takt::nanosleep_deadline<blind>({0, 1}, takt::SLACK_VALUE_1MS, deadline) == ENOENT);
+  CHECK(deadline.tv_sec == 1000); // set all the same: a loop that ignores the error waits until it
+  CHECK(deadline.tv_nsec == 3'000'000); // the sleeps before have advanced the clock to 1000.002 s
+  blind::now.links[takt::detail::own_time_namespace_path].value = "time:[1]";
+  blind::now.links[takt::detail::childrens_time_namespace_path].value = "time:[2]";
   CHECK(takt::nanosleep_aligned<blind>({0, 1}, takt::SLACK_VALUE_1MS) == -1);
   CHECK(errno == ENOTSUP);
-  blind::now.links[takt::childrens_time_namespace_path].value = "time:[1]";
-  blind::now.files[takt::time_offsets_path].value = "monotonic";
+  blind::now.links[takt::detail::childrens_time_namespace_path].value = "time:[1]";
+  blind::now.files[takt::detail::time_offsets_path].value = "monotonic";
   CHECK(takt::nanosleep_aligned<blind>({0, 1}, takt::SLACK_VALUE_1MS) == -1);
   CHECK(errno == EIO);
 }

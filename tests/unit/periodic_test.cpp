@@ -6,7 +6,7 @@
 #include <stop_token>
 #include <system_error>
 #include <takt/testing/fake_os.hpp>
-#include <takt/timer/periodic.hpp>
+#include <takt/sleep/periodic.hpp>
 
 namespace {
 
@@ -16,7 +16,7 @@ using os = takt::testing::fake_os<struct periodic_test>;
 using mono = takt::posix_clock<CLOCK_MONOTONIC, takt::access::syscall, os>;
 using takt::grid;
 using takt::overrun;
-template <class Ender = takt::uninterrupted_t> using periodic = takt::periodic<mono, Ender, os>;
+template <class Stop = takt::detail::uninterrupted_t> using periodic = takt::periodic<mono, Stop, os>;
 
 void start(nanoseconds origin = 0ns) {
   os::reset();
@@ -184,7 +184,7 @@ TEST_CASE("a spun wait is ended by what ends the others, and its deadline is kep
   start();
   os::now.reading = 25ns;
   takt::spin_tail<os> tail;
-  periodic<takt::interruptible_t> beat(grid(10ms));
+  periodic<takt::detail::interruptible_t> beat(grid(10ms));
   std::error_code ec;
   os::now.early_ends = {{1ms}};
   CHECK_FALSE(beat.wait(tail, ec));
@@ -202,7 +202,7 @@ TEST_CASE("a spun wait is ended by what ends the others, and its deadline is kep
 
 TEST_CASE("a signal ends a wait that asks for it, and its deadline is kept") {
   start();
-  periodic<takt::interruptible_t> beat(grid(10ms));
+  periodic<takt::detail::interruptible_t> beat(grid(10ms));
   std::error_code ec;
   static_cast<void>(beat.wait(ec)); // 10
   work(15ms);
@@ -245,11 +245,11 @@ TEST_CASE("with a spun end the lateness is a reading of the clock") {
   CHECK(ec == std::errc::operation_not_permitted);
 }
 
-TEST_CASE("errors are told, and end the range") {
+TEST_CASE("errors are reported, and end the range") {
   using blind = takt::testing::fake_os<struct blind_periodic_test>;
   blind::reset();
   blind::now.clocks[CLOCK_MONOTONIC].value = {1000, 1};
-  takt::periodic<std::chrono::steady_clock, takt::uninterrupted_t, blind> beat(grid(10ms));
+  takt::periodic<std::chrono::steady_clock, takt::detail::uninterrupted_t, blind> beat(grid(10ms));
   std::error_code ec;
   CHECK_FALSE(beat.wait(ec));
   CHECK(ec == std::errc::no_such_file_or_directory);

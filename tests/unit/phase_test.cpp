@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 #include <string>
 #include <takt/testing/fake_os.hpp>
-#include <takt/timer/phase.hpp>
+#include <takt/sleep/phase.hpp>
 
 #include "support/hostile_text.hpp"
 
@@ -19,9 +19,9 @@ const std::string boot_id = "d784f92e-6aa8-4f28-99b6-348a4c4f5396\n";
 
 TEST_CASE("the phase is the first 8 bytes, big endian, modulo the period") {
   os::reset();
-  os::now.files[takt::boot_id_path].value = boot_id;
+  os::now.files[takt::detail::boot_id_path].value = boot_id;
   std::error_code ec;
-  CHECK(takt::parse_boot_id(boot_id, ec) == 0xd784f92e6aa84f28);
+  CHECK(takt::detail::parse_boot_id(boot_id, ec) == 0xd784f92e6aa84f28);
   CHECK_FALSE(ec);
   CHECK(takt::phase_from_boot_id<os>(1s, ec) == 0xd784f92e6aa84f28 % 1'000'000'000 * 1ns);
   CHECK(takt::phase_from_boot_id<os>(7ns, ec) == 0xd784f92e6aa84f28 % 7 * 1ns);
@@ -35,7 +35,7 @@ TEST_CASE("what is no boot id is refused") {
   std::error_code ec;
   const auto refused = [&](std::string_view text) {
     CAPTURE(text.substr(0, 60));
-    CHECK(takt::parse_boot_id(text, ec) == 0);
+    CHECK(takt::detail::parse_boot_id(text, ec) == 0);
     CHECK(ec == takt::errc::malformed_text);
   };
   test::for_each_cut(boot_id, refused);
@@ -54,7 +54,7 @@ TEST_CASE("a period that is not positive and a file that is not there are errors
   std::error_code ec;
   CHECK(takt::phase_from_boot_id<os>(1s, ec) == 0ns);
   CHECK(ec == std::errc::no_such_file_or_directory);
-  os::now.files[takt::boot_id_path].value = boot_id;
+  os::now.files[takt::detail::boot_id_path].value = boot_id;
   for (const auto period : {0ns, -1ns, std::chrono::nanoseconds::min()}) {
     CHECK(takt::phase_from_boot_id<os>(period, ec) == 0ns);
     CHECK(ec == std::errc::invalid_argument);

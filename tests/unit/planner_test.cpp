@@ -1,6 +1,6 @@
-// examples/takt/planner.hpp: what `takt align` and `takt simulate` compare with is the fewest wake-ups there can be,
+// examples/takt/model/simulation/planner.hpp: what `takt align` and `takt simulate` compare with is the fewest wake-ups there can be,
 // and their counts are those of what happened.
-#include "../examples/takt/planner.hpp"
+#include "../examples/takt/model/simulation/planner.hpp"
 #include <algorithm>
 #include <chrono>
 #include <doctest/doctest.h>
@@ -21,15 +21,15 @@ bool served(const std::vector<window>& windows, const std::vector<nanoseconds>& 
 
 // The fewest of the candidate points 0..11 that serve all windows, by trying every set of them.
 int fewest(const std::vector<window>& windows) {
-  int least = 12;
+  int min = 12;
   for (unsigned set = 0; set < 1U << 12; ++set) {
     std::vector<nanoseconds> points;
     for (int i = 0; i < 12; ++i) {
       if ((set >> i & 1) != 0) points.emplace_back(i);
     }
-    if (static_cast<int>(points.size()) < least && served(windows, points)) least = static_cast<int>(points.size());
+    if (static_cast<int>(points.size()) < min && served(windows, points)) min = static_cast<int>(points.size());
   }
-  return least;
+  return min;
 }
 
 } // namespace
@@ -44,7 +44,7 @@ TEST_CASE("no plan has fewer points: every set of them, tried") {
       const int earliest = below(12), latest = earliest + below(12 - earliest);
       windows.push_back({nanoseconds(earliest), nanoseconds(latest)});
     }
-    const auto points = tool::plan(windows);
+    const auto points = takt::fewest_wakeups(windows);
     CHECK(served(windows, points));
     CHECK(static_cast<int>(points.size()) == fewest(windows));
     CHECK(std::is_sorted(points.begin(), points.end()));
@@ -63,9 +63,9 @@ TEST_CASE("the windows of a time are those that close in it") {
 }
 
 TEST_CASE("windows that touch share a point") {
-  CHECK(tool::plan({{0ns, 5ns}, {5ns, 9ns}}).size() == 1);
-  CHECK(tool::plan({{0ns, 5ns}, {6ns, 9ns}}).size() == 2);
-  CHECK(tool::plan({}).empty());
+  CHECK(takt::fewest_wakeups({{0ns, 5ns}, {5ns, 9ns}}).size() == 1);
+  CHECK(takt::fewest_wakeups({{0ns, 5ns}, {6ns, 9ns}}).size() == 2);
+  CHECK(takt::fewest_wakeups({}).empty());
 }
 
 TEST_CASE("a cluster reaches as far from its first as it is wide, however dense it is") {

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 #include <cerrno>
+#include <concepts>
 #include <limits>
 #include <ostream>
 #include <type_traits>
@@ -36,6 +37,17 @@ template <clockid_t Id> constexpr bool is_a_clock() {
 template <clockid_t... Ids> constexpr bool are_clocks(ids<Ids...>) { return (is_a_clock<Ids>() && ...); }
 static_assert(are_clocks(all_clocks()));
 
+// A clock that a kernel may be without is read with an error code alone: there would be no number to return.
+template <class Clock>
+concept read_without_error = requires { Clock::now(); };
+template <class Clock>
+concept read_with_error = requires(std::error_code& ec) {
+  { Clock::now(ec) } noexcept -> std::same_as<typename Clock::time_point>;
+};
+using aux = posix_clock<takt::aux_clock<0>>;
+static_assert(read_with_error<aux> && !read_without_error<aux> && !std::chrono::is_clock_v<aux> && !aux::is_steady);
+static_assert(read_with_error<posix_clock<CLOCK_TAI>> && read_without_error<posix_clock<CLOCK_TAI>>);
+
 static_assert(posix_clock<CLOCK_MONOTONIC>::is_steady);
 static_assert(posix_clock<CLOCK_MONOTONIC_RAW>::is_steady);
 static_assert(posix_clock<CLOCK_MONOTONIC_COARSE>::is_steady);
@@ -48,7 +60,7 @@ static_assert(!posix_clock<CLOCK_THREAD_CPUTIME_ID>::is_steady);
 // Readings of different clocks have different types.
 static_assert(!std::is_same_v<posix_clock<CLOCK_MONOTONIC>::time_point, posix_clock<CLOCK_BOOTTIME>::time_point>);
 
-TEST_CASE("without a vDSO both roads make the system call, on the first call and on every later one") {
+TEST_CASE("without a vDSO both paths make the system call, on the first call and on every later one") {
   using os = fake_os<struct no_vdso>;
   os::now.clocks[CLOCK_MONOTONIC] = {{12, 345}, 0};
   for (int calls = 1; calls <= 3; ++calls) {
@@ -117,6 +129,52 @@ TEST_CASE("every timespec becomes the nearest number of nanoseconds") {
   }
 }
 
+TEST_CASE("an auxiliary clock is read where the kernel has it, and is an error where not") {
+  using os = fake_os<struct auxiliary>;
+  using by_vdso = posix_clock<takt::aux_clock<3>, access::vdso, os>;
+  using by_call = posix_clock<takt::aux_clock<3>, access::syscall, os>;
+  static_assert(by_vdso::id == 19);
+  // Linux before 6.17, or without CONFIG_POSIX_AUX_CLOCKS: EINVAL. One that is not enabled: ENODEV.
+  for (const int error : {EINVAL, ENODEV}) {
+    CAPTURE(error);
+    if (error != EINVAL) os::now.clocks[19] = {{7, 8}, error};
+    std::error_code ec;
+    CHECK(by_vdso::now(ec) == by_vdso::time_point());
+    CHECK(ec == std::error_code(error, std::system_category()));
+    ec.clear();
+    CHECK(by_call::now(ec) == by_call::time_point());
+    CHECK(ec == std::error_code(error, std::system_category()));
+    CHECK((takt::read_clock<access::vdso, os>(19, ec)) == 0ns);
+    CHECK(ec == std::error_code(error, std::system_category()));
+    CHECK_FALSE(takt::vdso::answers<os>(19, ec));
+    CHECK(ec == std::error_code(error, std::system_category()));
+#if TAKT_EXCEPTIONS
+    const char* const why = error == EINVAL ? "CLOCK_AUX3 is not known to this kernel" : "CLOCK_AUX3 is not enabled";
+    CHECK_THROWS_WITH_AS((void)(takt::read_clock<access::vdso, os>(19)), doctest::Contains(why), std::system_error);
+    CHECK_THROWS_WITH_AS((void)takt::vdso::answers<os>(19), doctest::Contains(why), std::system_error);
+#endif
+  }
+  os::now.clocks[19] = {{1'700'000'000, 5}, 0};
+  std::error_code ec = std::make_error_code(std::errc::io_error);
+  CHECK(by_vdso::now(ec).time_since_epoch() == 1'700'000'000s + 5ns);
+  CHECK_FALSE(ec);
+  ec = std::make_error_code(std::errc::io_error);
+  CHECK(by_call::now(ec).time_since_epoch() == 1'700'000'000s + 5ns);
+  CHECK_FALSE(ec);
+}
+
+TEST_CASE("any clock can be read with an error code instead of ending the program") {
+  using os = fake_os<struct with_error_code>;
+  using tai = posix_clock<CLOCK_TAI, access::vdso, os>;
+  os::now.clocks[CLOCK_TAI] = {{3, 4}, EPERM};
+  std::error_code ec;
+  CHECK(tai::now(ec) == tai::time_point());
+  CHECK(ec == std::errc::operation_not_permitted);
+  os::now.clocks[CLOCK_TAI].error = 0;
+  CHECK(tai::now(ec).time_since_epoch() == 3s + 4ns);
+  CHECK_FALSE(ec);
+}
+
 TEST_CASE("read_clock and clock_resolution report what the kernel says, and zero") {
   using os = fake_os<struct refusals>;
   std::error_code ec;
@@ -180,6 +238,10 @@ TEST_CASE("real time converts to and from system_clock, monotonic time to and fr
   constexpr monotonic::time_point m(123s);
   static_assert(monotonic::to_steady(m).time_since_epoch() == 123s);
   static_assert(monotonic::from_steady(monotonic::to_steady(m)) == m);
+  // The unit is kept.
+  constexpr std::chrono::time_point<monotonic, std::chrono::duration<double>> d(1.5s);
+  static_assert(monotonic::to_steady(d).time_since_epoch() == 1.5s);
+  static_assert(std::is_same_v<decltype(monotonic::from_steady(monotonic::to_steady(d))), std::remove_const_t<decltype(d)>>);
 #if defined(__cpp_lib_chrono) && __cpp_lib_chrono >= 201907L && defined(_GLIBCXX_RELEASE) && _GLIBCXX_RELEASE >= 14
   CHECK(std::chrono::clock_cast<std::chrono::system_clock>(r) == realtime::to_sys(r));
 #endif

@@ -1,6 +1,6 @@
 // Protects the estimator: that its error is as small as promised and its error bar honest, on counters of every kind, with
 // outliers, bends and preemption; and that clocks that are none end in the error that says so.
-#include <takt/clock/rate_estimate.hpp>
+#include <takt/clock/detail/rate_estimate.hpp>
 
 #include <doctest/doctest.h>
 #include <support/simulated_samples.hpp>
@@ -24,7 +24,7 @@ outcome try_often(const simulated_machine& machine, double window_ns, int runs) 
   outcome o{};
   for (int seed = 1; seed <= runs; ++seed) {
     std::error_code ec;
-    const auto e = takt::estimate_rate(machine.take(window_ns, static_cast<std::uint64_t>(seed)), ec);
+    const auto e = takt::detail::estimate_rate(machine.take(window_ns, static_cast<std::uint64_t>(seed)), ec);
     if (ec) {
       ++o.failed;
       continue;
@@ -44,16 +44,16 @@ outcome try_often(const simulated_machine& machine, double window_ns, int runs) 
   return o;
 }
 
-std::error_code error_of(const std::vector<takt::clock_sample>& samples) {
+std::error_code error_of(const std::vector<takt::detail::bracketed_reading>& samples) {
   std::error_code ec;
-  const auto e = takt::estimate_rate(samples, ec);
+  const auto e = takt::detail::estimate_rate(samples, ec);
   if (ec) CHECK(!e.rate.known());
   return ec;
 }
 
 } // namespace
 
-TEST_CASE("a counter that advances by 10 ns: the modes are told apart") {
+TEST_CASE("a counter that advances by 10 ns: the modes are distinguished") {
   const auto o = try_often({}, 1e6, 300);
   CHECK(o.p90_ppm < 0.05); // 3 ns of noise over 1 ms, without the modes, is 0.15 and more
   CHECK(o.median_stated_ppm < 10 * o.p90_ppm);
@@ -132,7 +132,7 @@ TEST_CASE("the point lies on the line") {
   for (std::uint64_t seed = 1; seed < 20; ++seed) {
     const simulated_machine machine;
     std::error_code ec;
-    const auto e = takt::estimate_rate(machine.take(1e6, seed), ec);
+    const auto e = takt::detail::estimate_rate(machine.take(1e6, seed), ec);
     REQUIRE(!ec);
     const double truth = static_cast<double>(e.point.at.count()) / machine.hertz * 1e9;
     CHECK(std::abs(static_cast<double>(e.point.reference.count()) - truth) <= static_cast<double>(e.point.half_width.count()));
@@ -149,11 +149,11 @@ TEST_CASE("a counter that passes its end in the middle, a reference before its e
   const simulated_machine machine;
   auto samples = machine.take(1e5, 7);
   std::error_code ec;
-  const auto expected = takt::estimate_rate(samples, ec);
-  const takt::ticks shift = takt::ticks(~std::uint64_t{0}) - samples[samples.size() / 2].before;
+  const auto expected = takt::detail::estimate_rate(samples, ec);
+  const takt::ticks shift = takt::tick_point(~std::uint64_t{0}) - samples[samples.size() / 2].before;
   const nanoseconds back = samples[samples.size() / 2].reference;
   for (auto& s : samples) s.before += shift, s.after += shift, s.reference -= back;
-  const auto e = takt::estimate_rate(samples, ec);
+  const auto e = takt::detail::estimate_rate(samples, ec);
   REQUIRE(!ec);
   CHECK(e.rate == expected.rate);
   CHECK(e.uncertainty_ppm == expected.uncertainty_ppm);
@@ -168,7 +168,7 @@ TEST_CASE("clocks that are none") {
   REQUIRE(!error_of(good));
 
   CHECK(error_of({}) == takt::errc::too_few_samples);
-  CHECK(error_of({good.begin(), good.begin() + takt::least_narrow_samples - 1}) == takt::errc::too_few_samples);
+  CHECK(error_of({good.begin(), good.begin() + takt::detail::min_narrow_samples - 1}) == takt::errc::too_few_samples);
 
   auto bad = good;
   for (auto& s : bad) s.reference = good[0].reference;
@@ -212,14 +212,14 @@ TEST_CASE("clocks that are none") {
   }
 }
 
-TEST_CASE("a step too small to be told from noise is covered by the error bar") {
+TEST_CASE("a step too small to be distinguished from noise is covered by the error bar") {
   const simulated_machine machine;
   int missed = 0;
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     auto samples = machine.take(1e6, seed);
     for (std::size_t i = samples.size() / 2; i < samples.size(); ++i) samples[i].reference += nanoseconds(15);
     std::error_code ec;
-    const auto e = takt::estimate_rate(samples, ec);
+    const auto e = takt::detail::estimate_rate(samples, ec);
     if (!ec) missed += std::abs(e.rate.hertz() / (machine.hertz / (1 + 15e-6)) - 1) * 1e6 > e.uncertainty_ppm;
   }
   CHECK(missed == 0);
@@ -231,7 +231,7 @@ TEST_CASE("locate: where the clocks stand, by the narrow brackets") {
   for (std::uint64_t seed = 1; seed < 50; ++seed) {
     auto samples = machine.take(15e3, seed);
     std::error_code ec;
-    const auto p = takt::locate(samples, rate, ec);
+    const auto p = takt::detail::locate(samples, rate, ec);
     REQUIRE(!ec);
     const double truth = static_cast<double>(p.at.count()) / machine.hertz * 1e9;
     CHECK(std::abs(static_cast<double>(p.reference.count()) - truth) < 8);
@@ -239,11 +239,11 @@ TEST_CASE("locate: where the clocks stand, by the narrow brackets") {
     CHECK(p.half_width.count() < 40);
   }
   std::error_code ec;
-  CHECK(takt::locate(std::vector<takt::clock_sample>(), rate, ec).half_width == nanoseconds(0));
+  CHECK(takt::detail::locate(std::vector<takt::detail::bracketed_reading>(), rate, ec).half_width == nanoseconds(0));
   CHECK(ec == takt::errc::too_few_samples);
   const auto one = machine.take(50, 3);
   REQUIRE(one.size() == 1);
-  const auto p = takt::locate(one, rate, ec);
+  const auto p = takt::detail::locate(one, rate, ec);
   CHECK(!ec);
   CHECK(p.at >= one[0].before);
   CHECK(p.at <= one[0].after);

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <system_error>
 #include <takt/testing/fake_os.hpp>
-#include <takt/timer/realtime.hpp>
+#include <takt/kernel/realtime.hpp>
 
 namespace {
 

@@ -16,7 +16,7 @@ using os = takt::testing::fake_os<struct run_guard_test>;
 using guard = takt::basic_run_guard<os>;
 
 void migrations(int n) {
-  os::now.files[takt::thread_statistics_path].value =
+  os::now.files[takt::detail::thread_statistics_path].value =
       "worker (77, #threads: 3)\n-----\nse.exec_start : 1.5\nse.nr_migrations    :      " + std::to_string(n) + "\n";
 }
 
@@ -24,7 +24,7 @@ void machine() {
   os::reset();
   for (const clockid_t id : {CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME, CLOCK_REALTIME, CLOCK_TAI})
     os::now.clocks[id] = {timespec{1000, 0}, 0};
-  os::now.files[takt::clocksource::current_path].value = "tsc\n";
+  os::now.files[takt::detail::current_clocksource_path].value = "tsc\n";
   os::now.reading = 20ns;
   migrations(5);
 }
@@ -47,7 +47,7 @@ TEST_CASE("run_guard: a run in which nothing happened is trusted") {
   CHECK(r.length >= 2s);
   CHECK(r.length < 2s + 1us);
   CHECK(r.migrations == 0);
-  CHECK(to_string(r) == "trusted (tsc, 2.000 s)");
+  CHECK(to_string(r) == "trusted (tsc, 2.000000020 s)");
   CHECK(r.uncertainty > 0ns);
   CHECK(r.uncertainty < 1us);
 }
@@ -55,7 +55,7 @@ TEST_CASE("run_guard: a run in which nothing happened is trusted") {
 TEST_CASE("run_guard: another clock source spoils it") {
   machine();
   guard g;
-  os::now.files[takt::clocksource::current_path].value = "hpet\n";
+  os::now.files[takt::detail::current_clocksource_path].value = "hpet\n";
   const takt::run_report r = g.finish();
   CHECK(r.switched());
   CHECK_FALSE(r.trusted());
@@ -64,7 +64,7 @@ TEST_CASE("run_guard: another clock source spoils it") {
 
 TEST_CASE("run_guard: a clock source that cannot be read is not called the same") {
   machine();
-  os::now.files.erase(takt::clocksource::current_path);
+  os::now.files.erase(takt::detail::current_clocksource_path);
   guard g;
   const takt::run_report r = g.finish();
   CHECK_FALSE(r.switched());
@@ -72,7 +72,7 @@ TEST_CASE("run_guard: a clock source that cannot be read is not called the same"
   CHECK(says(r, "cannot be read"));
 }
 
-TEST_CASE("run_guard: a step spoils it, forward and back, and its size is told") {
+TEST_CASE("run_guard: a step makes it untrusted, forward and back, and its size is reported") {
   using std::chrono::nanoseconds;
   for (const nanoseconds by : {nanoseconds(3600s), nanoseconds(-1s), nanoseconds(50us)}) {
     machine();
@@ -104,15 +104,15 @@ TEST_CASE("run_guard: a step that was taken back is known from the kernel, one w
   CHECK(g.finish().was_stepped());
 }
 
-TEST_CASE("run_guard: suspend is told from a step") {
+TEST_CASE("run_guard: suspend is distinguished from a step") {
   machine();
   guard g;
   move(CLOCK_BOOTTIME, 30s), move(CLOCK_REALTIME, 30s);
-  for (auto& t : os::now.timers) t.set = true; // Linux tells of a resume as of a step
+  for (auto& t : os::now.timers) t.set = true; // Linux notifies of a resume as of a step
   const takt::run_report r = g.finish();
   CHECK(r.suspended());
   CHECK_FALSE(r.was_stepped());
-  CHECK(says(r, "suspended for 29.999 s") != says(r, "suspended for 30.000 s"));
+  CHECK(says(r, "suspended for 29.99") != says(r, "suspended for 30.000"));
   CHECK_FALSE(r.trusted());
 }
 
@@ -133,20 +133,36 @@ TEST_CASE("run_guard: a thread that was moved spoils it, also one that came back
     CHECK(says(r, "moved to another CPU 2 times"));
   }
   machine();
-  os::now.files.erase(takt::thread_statistics_path);
+  os::now.files.erase(takt::detail::thread_statistics_path);
   guard g;
   CHECK_FALSE(g.finish().migrations);
   CHECK(g.finish().trusted());
 }
 
 TEST_CASE("run_guard: the count of migrations is found where it stands, and nowhere else") {
-  CHECK(takt::parse_migrations("x\nse.nr_migrations : 12\n") == 12);
-  CHECK_FALSE(takt::parse_migrations("se.nr_migrations : 12\n")); // a thread may be called that
-  CHECK_FALSE(takt::parse_migrations("x\nse.nr_migrations : 12"));
-  CHECK_FALSE(takt::parse_migrations("x\nse.nr_migrations : 1.2\n"));
-  CHECK_FALSE(takt::parse_migrations("x\nse.nr_migrations : -1\n"));
-  CHECK_FALSE(takt::parse_migrations("x\nse.nr_migrations_cold : 1\n"));
-  for (const std::string& text : test::hostile_texts()) CHECK_FALSE(takt::parse_migrations(text));
+  CHECK(takt::detail::parse_migrations("x\nse.nr_migrations : 12\n") == 12);
+  CHECK_FALSE(takt::detail::parse_migrations("se.nr_migrations : 12\n")); // a thread may be called that
+  CHECK_FALSE(takt::detail::parse_migrations("x\nse.nr_migrations : 12"));
+  CHECK_FALSE(takt::detail::parse_migrations("x\nse.nr_migrations : 1.2\n"));
+  CHECK_FALSE(takt::detail::parse_migrations("x\nse.nr_migrations : -1\n"));
+  CHECK_FALSE(takt::detail::parse_migrations("x\nse.nr_migrations_cold : 1\n"));
+  for (const std::string& text : test::hostile_texts()) CHECK_FALSE(takt::detail::parse_migrations(text));
   test::for_each_cut("x\nse.nr_migrations : 12\n",
-                     [](std::string_view cut) { CHECK_FALSE(takt::parse_migrations(cut)); });
+                     [](std::string_view cut) { CHECK_FALSE(takt::detail::parse_migrations(cut)); });
+}
+
+TEST_CASE("run_guard: the report of a forked child is not about its run, and takes no notification from the parent") {
+  machine();
+  guard g;
+  os::step(1h), os::step(-1h);
+  os::now.forks.value = 1;
+  const takt::run_report child = g.finish();
+  CHECK(child.inherited);
+  CHECK_FALSE(child.trusted());
+  CHECK_FALSE(child.migrations);
+  CHECK(to_string(child).starts_with("not trusted: this process was forked"));
+  os::now.forks.value = 0;
+  const takt::run_report own = g.finish();
+  CHECK_FALSE(own.inherited);
+  CHECK(own.clock_was_set);
 }

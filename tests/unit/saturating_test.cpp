@@ -11,10 +11,10 @@
 #include <utility>
 
 using std::chrono::duration;
-using takt::integral_duration;
-using takt::saturating_add;
-using takt::saturating_cast;
-using takt::saturating_subtract;
+using takt::detail::integral_duration;
+using takt::detail::saturating_add;
+using takt::detail::saturating_cast;
+using takt::detail::saturating_subtract;
 using namespace std::chrono_literals;
 
 namespace {

@@ -1,6 +1,6 @@
 // Protects what one process believes of another's anchor: every text and every pair of readings that is wrong is refused for
 // the reason that it is wrong, and what is believed is as good as it says.
-#include <takt/clock/shared_anchor.hpp>
+#include <takt/clock/detail/shared_anchor.hpp>
 
 #include <doctest/doctest.h>
 
@@ -13,9 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
-using takt::anchor_finding;
-using takt::anchor_sighting;
-using takt::shared_anchor;
+using takt::detail::anchor_finding;
+using takt::detail::anchor_sighting;
+using takt::detail::shared_anchor;
 
 constexpr double hertz = 2.6e9;
 
@@ -23,7 +23,7 @@ shared_anchor anchor() {
   shared_anchor a;
   a.boot = "d784f92e-6aa8-4f28-99b6-348a4c4f5396";
   a.clocksource = "tsc";
-  a.counter = takt::ticks(123'456'789'012);
+  a.counter = takt::tick_point(123'456'789'012);
   a.monotonic = 5000s, a.raw = 4999s, a.boottime = 6000s;
   a.half_width = 15ns;
   a.rate = takt::tick_rate(takt::frequency(hertz));
@@ -49,15 +49,15 @@ anchor_sighting later(nanoseconds passed, double ppm = 0) {
 
 anchor_finding refused(const shared_anchor& a, const anchor_sighting& now) {
   anchor_finding f{};
-  CHECK(!takt::judge_anchor(a, now, 1us, f).rate().known());
+  CHECK(!takt::detail::judge_anchor(a, now, 1us, f).rate().known());
   return f;
 }
 
 takt::tsc_calibration believed(const shared_anchor& a, const anchor_sighting& now) {
   anchor_finding f{};
-  const auto c = takt::judge_anchor(a, now, 1us, f);
+  const auto c = takt::detail::judge_anchor(a, now, 1us, f);
   CHECK_MESSAGE(f == anchor_finding::usable, takt::explain(f));
-  CHECK(c.origin() == takt::calibration_origin::shared_anchor);
+  CHECK(c.origin() == takt::tsc_calibration::origin_kind::shared_anchor);
   CHECK(c.time_spent() == 1us);
   return c;
 }
@@ -66,7 +66,7 @@ double off_ppm(const takt::tsc_calibration& c, double truth) { return std::abs(c
 
 anchor_finding reading(std::string_view text) {
   anchor_finding f{};
-  const shared_anchor a = takt::parse_anchor(text, f);
+  const shared_anchor a = takt::detail::parse_anchor(text, f);
   CHECK((a == shared_anchor{}) == (f != anchor_finding::usable));
   return f;
 }
@@ -110,7 +110,7 @@ TEST_CASE("an anchor whose writer knew too little is refused, and a leap of the 
       anchor_sighting now = later(100s);
       now.monotonic.at += takt::ticks(static_cast<std::uint64_t>(100 * hertz * part * writer_ppm * 1e-6));
       anchor_finding f{};
-      const auto c = takt::judge_anchor(a, now, 1us, f);
+      const auto c = takt::detail::judge_anchor(a, now, 1us, f);
       if (f == anchor_finding::too_uncertain) continue;
       REQUIRE(f == anchor_finding::usable);
       CHECK(off_ppm(c, hertz) <= c.uncertainty_ppm());
@@ -123,13 +123,13 @@ TEST_CASE("where counter and kernel have two crystals, these have wandered") {
   const double alone = believed(anchor(), now).uncertainty_ppm();
   now.foreign = true;
   const auto c = believed(anchor(), now);
-  CHECK(c.uncertainty_ppm() > alone + takt::shared_rule::wander_ppm);
+  CHECK(c.uncertainty_ppm() > alone + takt::detail::sharing_parameters::wander_ppm);
   CHECK(c.uncertainty_ppm() < 0.4);
   now = later(3600s);
   CHECK(believed(anchor(), now).uncertainty_ppm() < 0.01);
   now.foreign = true;
   CHECK(refused(anchor(), now) == anchor_finding::too_uncertain); // in an hour by more than a measurement is worth
-  // What a wandering crystal makes of the mean is no jump.
+  // The change of the mean by a wandering crystal is no jump.
   now = later(100s);
   now.foreign = true;
   now.monotonic.at += takt::ticks(static_cast<std::uint64_t>(100 * hertz * 0.25e-6));
@@ -139,7 +139,7 @@ TEST_CASE("where counter and kernel have two crystals, these have wandered") {
 TEST_CASE("an anchor survives its text, and the text is that of version 1 for ever") {
   anchor_finding f{};
   const std::string text = to_text(anchor());
-  CHECK(takt::parse_anchor(text, f) == anchor());
+  CHECK(takt::detail::parse_anchor(text, f) == anchor());
   CHECK(f == anchor_finding::usable);
   CHECK(text == "takt anchor 1\n"
                 "boot d784f92e-6aa8-4f28-99b6-348a4c4f5396\n"
@@ -154,9 +154,9 @@ TEST_CASE("an anchor survives its text, and the text is that of version 1 for ev
                 "checksum 7a9444956e1308ab\n");
   CHECK(takt::detail::fnv1a("a") == 0xaf63dc4c8601ec8c); // the authors' own test vector
   shared_anchor extreme = anchor();
-  extreme.counter = takt::ticks(~std::uint64_t{0});
+  extreme.counter = takt::tick_point(~std::uint64_t{0});
   extreme.monotonic = nanoseconds::max();
-  CHECK(takt::parse_anchor(to_text(extreme), f) == extreme);
+  CHECK(takt::detail::parse_anchor(to_text(extreme), f) == extreme);
 }
 
 TEST_CASE("a text that was cut anywhere is refused") {
@@ -244,7 +244,7 @@ TEST_CASE("bars are honest: brackets that err by all they may, in either directi
     a.rate = takt::tick_rate(takt::frequency(hertz * (1 + 0.05e-6 * (static_cast<double>(random() % 201) - 100) / 100)));
     now.monotonic.reference += wrong(), now.raw += wrong(), a.monotonic += wrong(), a.raw += wrong();
     anchor_finding f{};
-    const auto c = takt::judge_anchor(a, now, 1us, f);
+    const auto c = takt::detail::judge_anchor(a, now, 1us, f);
     if (f != anchor_finding::usable) continue; // too young for its brackets
     CHECK(off_ppm(c, hertz / (1 + ppm * 1e-6)) <= c.uncertainty_ppm());
   }
@@ -256,7 +256,7 @@ TEST_CASE("clocks that contradict the anchor") {
   CHECK(refused(anchor(), now) == anchor_finding::counter_went_back);
   now.monotonic.at = anchor().counter - takt::ticks(1);
   CHECK(refused(anchor(), now) == anchor_finding::counter_went_back);
-  now.monotonic.at = takt::ticks(5); // reset
+  now.monotonic.at = takt::tick_point(5); // reset
   CHECK(refused(anchor(), now) == anchor_finding::counter_went_back);
 
   now = later(10s), now.monotonic.reference = anchor().monotonic;
@@ -283,11 +283,11 @@ TEST_CASE("clocks that contradict the anchor") {
   CHECK(refused(anchor(), now) == anchor_finding::implausible_rate);
 }
 
-TEST_CASE("a kernel whose steering is not told, or changes while one looks") {
+TEST_CASE("a kernel whose steering is unknown, or changes during the readings") {
   auto now = later(10s);
   now.steered = {};
   CHECK(refused(anchor(), now) == anchor_finding::steering_unknown);
-  now.steered = takt::steered_rate{15, 15}; // a correction is being worked off
+  now.steered = takt::steered_rate{15, 15}; // a correction is still slewing
   CHECK(refused(anchor(), now) == anchor_finding::steering_unknown);
   now.steered = takt::steered_rate{0.1, 0.1};
   CHECK(believed(anchor(), now).uncertainty_ppm() >= 0.1);

@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <system_error>
 #include <takt/testing/fake_os.hpp>
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 
 #include "support/numbers.hpp"
 
@@ -37,7 +37,7 @@ void start(nanoseconds origin = 0ns) {
 template <class Clock> typename Clock::time_point at(nanoseconds t) { return typename Clock::time_point(t); }
 nanoseconds shown(clockid_t id) { return takt::to_nanoseconds(os::now.clocks[id].value); }
 
-// A clock of somebody else that lags behind CLOCK_MONOTONIC by `lag`, as that of a calibrated counter may.
+// A clock of another library that lags behind CLOCK_MONOTONIC by `lag`, as that of a calibrated counter may.
 struct lagging_clock {
   using duration = nanoseconds;
   using rep = duration::rep;
@@ -103,7 +103,7 @@ TEST_CASE("an error of the kernel is passed on") {
 #if TAKT_EXCEPTIONS
   os::now.early_ends = {{0ns, EPERM}};
   CHECK_THROWS_AS(takt::sleep_until<os>(at<mono>(1001s)), std::system_error);
-  CHECK(takt::sleep_until<os>(at<mono>(1001s), takt::uninterrupted));
+  CHECK(takt::sleep_until<os>(at<mono>(1001s), takt::detail::uninterrupted));
 #endif
 }
 
@@ -111,12 +111,12 @@ TEST_CASE("what is due already does not trouble the kernel, but a stop request h
   start();
   std::error_code ec;
   CHECK(takt::sleep_until<os>(at<mono>(1000s), takt::interruptible, ec));
-  CHECK(takt::sleep_until_within<os>(at<mono>(1000s), 50ms, takt::uninterrupted, ec)); // open already
+  CHECK(takt::sleep_until_within<os>(at<mono>(1000s), takt::slack(50ms), takt::detail::uninterrupted, ec)); // open already
   std::stop_source source;
   CHECK(takt::sleep_until<os>(at<mono>(1000s), source.get_token(), ec));
   source.request_stop();
   CHECK_FALSE(takt::sleep_until<os>(at<mono>(1000s), source.get_token(), ec));
-  CHECK_FALSE(takt::sleep_until_within<os>(at<mono>(1000s), 50ms, source.get_token(), ec));
+  CHECK_FALSE(takt::sleep_until_within<os>(at<mono>(1000s), takt::slack(50ms), source.get_token(), ec));
   CHECK_FALSE(ec);
   CHECK(os::now.sleeps.empty());
 }
@@ -213,13 +213,13 @@ TEST_CASE("inside a time namespace the points are those of the kernel's clock") 
   CHECK(os::now.sleeps.back().deadline == 3000s + 14ms + 6ns); // twice the offset, modulo the period
   takt::sleep_until_aligned<os>(std::chrono::sys_time<nanoseconds>(1'000'000'000s + 21ms), grid(10ms), ec);
   CHECK(os::now.sleeps.back().deadline == 1'000'000'000s + 30ms);
-  takt::sleep_until_within<os>(at<mono>(1001s), 50ms, ec);
+  takt::sleep_until_within<os>(at<mono>(1001s), takt::slack(50ms), ec);
   CHECK(os::now.sleeps.back().deadline == 1001s);
   CHECK(os::now.sleeps.back().slack == 7'000'003); // up to 1001 s of the kernel's clock
   CHECK_FALSE(ec);
 }
 
-TEST_CASE("no origin, no sleep on the grid") {
+TEST_CASE("without an origin it sleeps as long all the same, on the grid that this process sees, and reports it") {
   using blind = takt::testing::fake_os<struct blind_sleep_test>;
   blind::reset();
   blind::now.clocks[CLOCK_MONOTONIC].value = {1000, 1};
@@ -227,9 +227,16 @@ TEST_CASE("no origin, no sleep on the grid") {
   std::error_code ec;
   takt::sleep_aligned<std::chrono::steady_clock, blind>(9ms, grid(10ms), ec);
   CHECK(ec == std::errc::no_such_file_or_directory);
-  takt::sleep_until_within<blind>(std::chrono::steady_clock::time_point(1001s), 1s, ec);
+  takt::sleep_until_within<blind>(std::chrono::steady_clock::time_point(1001s + 1ms), takt::slack(1s), ec);
   CHECK(ec == std::errc::no_such_file_or_directory);
-  CHECK(blind::now.sleeps.empty());
+  REQUIRE(blind::now.sleeps.size() == 2);
+  CHECK(blind::now.sleeps[0].deadline == 1000s + 10ms);
+  CHECK(blind::now.sleeps[1].deadline == 1001s + 1ms);
+  CHECK(blind::now.sleeps[1].slack == 999'000'000); // up to 1002 s
+  blind::now.early_ends = {{1ms, EPERM}};
+  takt::sleep_aligned<std::chrono::steady_clock, blind>(9ms, grid(10ms), ec);
+  CHECK(ec == std::errc::operation_not_permitted); // what ended the sleep comes first
+  blind::now.sleeps.clear();
   takt::sleep_aligned<std::chrono::system_clock, blind>(9ms, grid(10ms), ec); // nothing shifts REALTIME
   CHECK_FALSE(ec);
   CHECK(blind::now.sleeps.size() == 1);
@@ -242,11 +249,11 @@ TEST_CASE("no origin, no sleep on the grid") {
 TEST_CASE("a window becomes softexpires and slack, so that the hard expiry is the roundest point") {
   start();
   std::error_code ec;
-  takt::sleep_until_within<os>(at<mono>(1000s + 1ms), 50ms, ec);
+  takt::sleep_until_within<os>(at<mono>(1000s + 1ms), takt::slack(50ms), ec);
   CHECK(os::now.sleeps.back().deadline == 1000s + 1ms);
   CHECK(os::now.sleeps.back().slack == 49'000'000); // until 1000.05 s
   CHECK(os::now.slack.value == 50'000);
-  takt::sleep_until_within<os>(at<mono>(1005s), 0s, ec); // a window of one point still asks for no more than that
+  takt::sleep_until_within<os>(at<mono>(1005s), takt::slack(0s), ec); // a window of one point still asks for no more than that
   CHECK(os::now.sleeps.back().deadline == 1005s);
   CHECK(os::now.sleeps.back().slack == 1);
   CHECK(os::now.slack.value == 50'000);
@@ -257,15 +264,15 @@ TEST_CASE("a real-time thread, and one that may not set its slack, sleeps to the
   std::error_code ec;
   start();
   os::now.policy.value = SCHED_FIFO;
-  takt::sleep_until_within<os>(at<mono>(1000s + 1ms), 50ms, ec);
+  takt::sleep_until_within<os>(at<mono>(1000s + 1ms), takt::slack(50ms), ec);
   CHECK_FALSE(ec);
   CHECK(os::now.sleeps.back().deadline == 1000s + 50ms);
-  takt::sleep_until_within<os>(at<mono>(1000s + 40ms), 1s, ec); // open already: no sleep to its roundest point
+  takt::sleep_until_within<os>(at<mono>(1000s + 40ms), takt::slack(1s), ec); // open already: no sleep to its roundest point
   CHECK_FALSE(ec);
   CHECK(os::now.sleeps.size() == 1);
   start();
   os::now.slack.error = EPERM;
-  takt::sleep_until_within<os>(at<mono>(1000s + 1ms), 50ms, ec);
+  takt::sleep_until_within<os>(at<mono>(1000s + 1ms), takt::slack(50ms), ec);
   CHECK_FALSE(ec);
   CHECK(os::now.sleeps.back().deadline == 1000s + 50ms);
 }
@@ -275,27 +282,66 @@ TEST_CASE("a window on BOOTTIME with a stop token, whose timer knows no slack, i
   std::error_code ec;
   std::stop_source source;
   const nanoseconds due = 3001s + 1ms;
-  CHECK(takt::sleep_until_within<os>(at<boot>(due), 50ms, source.get_token(), ec));
+  CHECK(takt::sleep_until_within<os>(at<boot>(due), takt::slack(50ms), source.get_token(), ec));
   CHECK_FALSE(ec);
   CHECK(os::now.sleeps.back().deadline == 3001s + 50ms);
   CHECK(os::now.slack.value == 50'000);
-  CHECK(takt::sleep_until_within<os>(at<boot>(due + 1s), 50ms, std::stop_token(), ec)); // which needs no timer
+  CHECK(takt::sleep_until_within<os>(at<boot>(due + 1s), takt::slack(50ms), std::stop_token(), ec)); // which needs no timer
   CHECK(os::now.sleeps.back().deadline == due + 1s);
   CHECK(os::now.sleeps.back().slack == 49'000'000);
+}
+
+TEST_CASE("slack is a length in whole nanoseconds, rounded down, and never negative") {
+  using takt::slack;
+  static_assert(!std::is_convertible_v<nanoseconds, slack> && !std::is_convertible_v<slack, nanoseconds>);
+  static_assert(slack(1ms).length() == 1'000'000ns && slack().length() == 0ns);
+  static_assert(slack(1ms) == slack(1000us) && slack(1ms) < slack(2ms));
+  CHECK(slack(std::chrono::duration<double, std::nano>(1.9)).length() == 1ns);
+  CHECK(slack(std::chrono::hours::max()).length() == nanoseconds::max());
+  CHECK(slack(0s).valid());
+  CHECK_FALSE(slack(-1ns).valid());
+  CHECK_FALSE(slack(std::chrono::duration<double>(-1e-12)).valid());
+  CHECK_FALSE(slack(std::chrono::duration<double>(std::nan(""))).valid());
+}
+
+TEST_CASE("sleep_within sleeps as sleep_until_within from now on") {
+  start();
+  std::error_code ec;
+  takt::sleep_within<mono, os>(1ms, takt::slack(50ms), ec);
+  CHECK(!ec);
+  const auto slept = os::now.sleeps;
+  start();
+  takt::sleep_until_within<os>(mono::now() + 1ms, takt::slack(50ms), ec);
+  REQUIRE(slept.size() == os::now.sleeps.size());
+  REQUIRE(slept.size() == 1);
+  CHECK(slept[0].deadline == os::now.sleeps[0].deadline);
+  CHECK(slept[0].slack == os::now.sleeps[0].slack);
+  start();
+  takt::sleep_within<mono, os>(-1h, takt::slack(0s), ec); // a negative time counts as none
+  CHECK(os::now.sleeps.empty());
+  takt::sleep_within<mono, os>(1h, takt::slack(-1ns), ec);
+  CHECK(ec == std::errc::invalid_argument);
+  std::stop_source source;
+  source.request_stop();
+  CHECK_FALSE(takt::sleep_within<mono, os>(1h, takt::slack(1s), source.get_token(), ec));
+  CHECK(os::now.sleeps.empty());
+#if TAKT_EXCEPTIONS
+  CHECK_THROWS_AS((takt::sleep_within<mono, os>(1h, takt::slack(-1ns))), std::system_error);
+#endif
 }
 
 TEST_CASE("a window that ends before it starts is an error, one that never ends is not") {
   start();
   std::error_code ec;
-  takt::sleep_until_within<os>(at<mono>(1001s), -1ns, ec);
+  takt::sleep_until_within<os>(at<mono>(1001s), takt::slack(-1ns), ec);
   CHECK(ec == std::errc::invalid_argument);
-  takt::sleep_until_within<os>(at<mono>(1001s), std::chrono::duration<double>(std::nan("")), ec);
+  takt::sleep_until_within<os>(at<mono>(1001s), takt::slack(std::chrono::duration<double>(std::nan(""))), ec);
   CHECK(ec == std::errc::invalid_argument);
   CHECK(os::now.sleeps.empty());
-  takt::sleep_until_within<os>(at<mono>(1001s), nanoseconds::max(), ec);
+  takt::sleep_until_within<os>(at<mono>(1001s), takt::slack(nanoseconds::max()), ec);
   CHECK_FALSE(ec);
   CHECK(os::now.sleeps.back().deadline == 1001s);
-  takt::sleep_until_within<os>(at<mono>(nanoseconds::max()), 1s, ec);
+  takt::sleep_until_within<os>(at<mono>(nanoseconds::max()), takt::slack(1s), ec);
   CHECK_FALSE(ec);
   CHECK(os::now.sleeps.back().deadline == nanoseconds::max());
   CHECK(os::now.sleeps.back().slack == 1);
@@ -314,7 +360,7 @@ TEST_CASE("a stop request ends a sleep, and one that was made before does not be
   CHECK(os::now.sleeps.size() == 1);
   CHECK_FALSE(takt::sleep_until<os>(at<mono>(1001s), source.get_token(), ec));
   CHECK_FALSE(takt::sleep_aligned<mono, os>(9ms, grid(10ms), source.get_token(), ec));
-  CHECK_FALSE(takt::sleep_until_within<os>(at<mono>(1001s), 1s, source.get_token(), ec));
+  CHECK_FALSE(takt::sleep_until_within<os>(at<mono>(1001s), takt::slack(1s), source.get_token(), ec));
   CHECK_FALSE(takt::sleep_until_aligned<os>(at<mono>(1001s), grid(10ms), source.get_token(), ec));
   CHECK_FALSE(ec);
   CHECK(os::now.sleeps.size() == 1);
@@ -328,7 +374,7 @@ TEST_CASE("without a stop request a sleep with a token goes on: through signals 
   os::now.early_ends = {{1ms, EINTR}, {1ms, 0}, {1ms, EAGAIN}};
   CHECK(takt::sleep_until<os>(at<mono>(1001s), source.get_token(), ec));
   CHECK(shown(CLOCK_MONOTONIC) == 1001s);
-  CHECK(takt::sleep_until<os>(at<mono>(1002s), std::stop_token(), ec)); // that nobody can stop
+  CHECK(takt::sleep_until<os>(at<mono>(1002s), std::stop_token(), ec)); // that cannot be stopped
   CHECK(shown(CLOCK_MONOTONIC) == 1002s);
 }
 
@@ -402,7 +448,7 @@ TEST_CASE("whatever the numbers, the roundest point lies in its window") {
   takt_test::numbers n(5);
   for (int i = 0; i < 20'000; ++i) {
     const nanoseconds earliest(n.any_signed()), origin(n.any_signed());
-    const nanoseconds latest = takt::saturating_add(earliest, nanoseconds(n.any_signed() & nanoseconds::max().count()));
+    const nanoseconds latest = takt::detail::saturating_add(earliest, nanoseconds(n.any_signed() & nanoseconds::max().count()));
     const nanoseconds point = takt::detail::roundest_from(origin, earliest, latest);
     CHECK(point >= earliest);
     CHECK(point <= latest);

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 #include <system_error>
 #include <takt/testing/fake_os.hpp>
-#include <takt/timer/spin_tail.hpp>
+#include <takt/sleep/spin_tail.hpp>
 
 namespace {
 
@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 using os = takt::testing::fake_os<struct spin_tail_test>;
 using mono = takt::posix_clock<CLOCK_MONOTONIC, takt::access::syscall, os>;
-using takt::wake_up_lead;
+using takt::detail::wake_up_lead;
 
 using real = takt::posix_clock<CLOCK_REALTIME, takt::access::syscall, os>;
 
@@ -23,7 +23,7 @@ void start(nanoseconds latency) {
   os::now.latency = latency;
   os::now.reading = 25ns;
 }
-// CLOCK_MONOTONIC, until somebody sets it back by an hour at the fifth reading, which is one of the spin.
+// CLOCK_MONOTONIC, until it is set back by an hour at the fifth reading, which is one of the spin.
 struct fickle_clock {
   using duration = nanoseconds;
   using rep = duration::rep;
@@ -62,15 +62,15 @@ TEST_CASE("the lead rises at once and falls slowly, inside its bounds") {
   CHECK(lead.value() >= 12us + 500ns);
   CHECK(lead.value() < 13us);
   for (int i = 0; i < 3000; ++i) lead.learn(0ns);
-  CHECK(lead.value() >= wake_up_lead::least);
-  CHECK(lead.value() < wake_up_lead::least + 1us);
-  lead.learn(wake_up_lead::most);
-  CHECK(lead.value() == wake_up_lead::most);
+  CHECK(lead.value() >= wake_up_lead::min);
+  CHECK(lead.value() < wake_up_lead::min + 1us);
+  lead.learn(wake_up_lead::max);
+  CHECK(lead.value() == wake_up_lead::max);
 }
 
 TEST_CASE("what says nothing of the machine teaches nothing") {
   wake_up_lead lead;
-  for (const nanoseconds late : {nanoseconds(-1h), -1ns, wake_up_lead::most + 1ns, nanoseconds(1h), nanoseconds::min(),
+  for (const nanoseconds late : {nanoseconds(-1h), -1ns, wake_up_lead::max + 1ns, nanoseconds(1h), nanoseconds::min(),
                                  nanoseconds::max()}) {
     lead.learn(late);
     CHECK(lead.value() == wake_up_lead::first);
@@ -83,13 +83,13 @@ TEST_CASE("time that was spun through lowers the lead, to what it was before any
   wake_up_lead lead;
   lead.forget(200us);
   CHECK(lead.value() == wake_up_lead::first);
-  lead.learn(wake_up_lead::most);
+  lead.learn(wake_up_lead::max);
   lead.forget(1024us);
-  CHECK(lead.value() == wake_up_lead::most - 1us);
+  CHECK(lead.value() == wake_up_lead::max - 1us);
   for (const nanoseconds none : {0ns, -1ns, nanoseconds::min(), 1023ns}) lead.forget(none);
-  CHECK(lead.value() == wake_up_lead::most - 1us);
+  CHECK(lead.value() == wake_up_lead::max - 1us);
   lead.forget(1ns); // short waits add up
-  CHECK(lead.value() == wake_up_lead::most - 1us - 1ns);
+  CHECK(lead.value() == wake_up_lead::max - 1us - 1ns);
   wake_up_lead other;
   other.learn(320us);
   other.forget(nanoseconds::max()); // of a thread that was preempted while it spun: no more than the lead
@@ -108,7 +108,7 @@ TEST_CASE("a lead that a busy machine raised is unlearnt, though every wait is s
   takt::spin_tail<os> tail;
   std::error_code ec;
   tail.sleep_until(mono::time_point(1001s), ec);
-  CHECK(tail.lead() == wake_up_lead::most);
+  CHECK(tail.lead() == wake_up_lead::max);
   os::now.latency = 60us; // the machine is quiet again
   int waits = 0, slept_after = 0;
   for (nanoseconds deadline = shown() + 1ms; waits < 3000; deadline = shown() + 1ms) {

@@ -1,9 +1,11 @@
 // Protects what adjtimex's numbers mean for the rate of CLOCK_MONOTONIC: frequency and tick add up, and what is being worked
-// off is told as far as it is known.
+// off is reported as far as it is known.
 #include <takt/kernel/steered_rate.hpp>
 #include <takt/testing/fake_os.hpp>
 
 #include <doctest/doctest.h>
+
+#include <limits>
 
 namespace {
 
@@ -12,8 +14,8 @@ timex steering(long freq, long tick = 10'000) {
   t.freq = freq, t.tick = tick;
   return t;
 }
-double ppm(const timex& t, long left = 0) { return takt::decode_steered_rate(t, left).ppm; }
-double unsure(const timex& t, long left = 0) { return takt::decode_steered_rate(t, left).unsure_ppm; }
+double ppm(const timex& t, long left = 0) { return takt::detail::decode_steered_rate(t, left).ppm; }
+double unsure(const timex& t, long left = 0) { return takt::detail::decode_steered_rate(t, left).unsure_ppm; }
 
 } // namespace
 
@@ -44,25 +46,45 @@ TEST_CASE("the kernel's own loop works an offset off by 2^-(2 + constant) of it 
   }
 }
 
-TEST_CASE("adjtime works off 500 us a second, and what is less than that in one") {
+TEST_CASE("a kernel that follows a pulse per second applies the whole offset in one") {
+  timex t = steering(1 << 16);
+  t.offset = 64'000, t.constant = 4, t.status = STA_PLL | STA_NANO | STA_PPSTIME | STA_PPSSIGNAL;
+  CHECK(ppm(t) == 65); // 64 us in a second, and the frequency
+  CHECK(unsure(t) > 64);
+  t.status = STA_PPSTIME | STA_PPSSIGNAL; // microseconds
+  t.offset = -64;
+  CHECK(ppm(t) == -63);
+  // The signal is lost, or not to be followed: the loop as without one.
+  for (const int status : {STA_PPSTIME, STA_PPSSIGNAL, STA_PPSFREQ | STA_PPSSIGNAL, STA_PPSTIME | STA_PPSJITTER}) {
+    t.status = status;
+    CHECK(ppm(t) == 0); // -64 us / 64, and the frequency
+  }
+  t.status = STA_PPSTIME | STA_PPSSIGNAL;
+  for (const long offset : {std::numeric_limits<long>::min(), std::numeric_limits<long>::max()}) {
+    t.offset = offset;
+    CHECK(unsure(t) > 9e18);
+  }
+}
+
+TEST_CASE("adjtime corrects 500 us a second, and a smaller rest in one second") {
   CHECK(ppm(steering(0), 1'000'000) == 500);
   CHECK(ppm(steering(65'536), -1'000'000) == -499);
   CHECK(ppm(steering(0), 30) == 30);
   CHECK(unsure(steering(0), -30) > 30);
 }
 
-TEST_CASE("read from the kernel, or not told") {
+TEST_CASE("read from the kernel, or unknown") {
   struct tag;
   using os = takt::testing::fake_os<tag>;
   os::reset();
   os::now.adjtimex = {steering(2 << 16), 0};
   os::now.adjtime = {100, 0};
   std::error_code ec;
-  CHECK(takt::read_steered_rate<os>(ec).ppm == 102);
+  CHECK(takt::steered_rate::read<os>(ec).ppm == 102);
   CHECK(!ec);
   os::now.adjtime.error = EPERM;
-  CHECK(takt::read_steered_rate<os>(ec).ppm == 0);
+  CHECK(takt::steered_rate::read<os>(ec).ppm == 0);
   CHECK(ec == std::errc::operation_not_permitted);
   os::now.adjtimex.error = EPERM;
-  CHECK_THROWS_AS(static_cast<void>(takt::read_steered_rate<os>()), std::system_error);
+  CHECK_THROWS_AS(static_cast<void>(takt::steered_rate::read<os>()), std::system_error);
 }

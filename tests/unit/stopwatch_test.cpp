@@ -12,9 +12,10 @@
 namespace {
 
 using namespace std::chrono_literals;
-using takt::lap;
+using lap = takt::stopwatch::lap;
+using takt::tick_point;
 using takt::ticks;
-using takt::ticks_and_cpu;
+using takt::counter_reading;
 
 /// A region on a manual counter. Every tag is a machine of its own, with an overhead that is measured once.
 template <class Tag> struct manual_region {
@@ -22,12 +23,12 @@ template <class Tag> struct manual_region {
   using machine = takt::testing::manual_machine<Tag>;
   inline static unsigned cpu = 0;
   inline static int reads = 0;
-  static ticks_and_cpu read() noexcept { return ++reads, ticks_and_cpu{counter::read(), cpu, 0}; }
-  ticks_and_cpu begin() const noexcept { return read(); }
-  ticks_and_cpu end() const noexcept { return read(); }
+  static counter_reading read() noexcept { return ++reads, counter_reading{counter::read(), cpu, 0}; }
+  counter_reading begin() const noexcept { return read(); }
+  counter_reading end() const noexcept { return read(); }
 };
 
-constexpr ticks_and_cpu at(std::uint64_t count, unsigned cpu = 0) { return {ticks(count), cpu, 0}; }
+constexpr counter_reading at(std::uint64_t count, unsigned cpu = 0) { return {tick_point(count), cpu, 0}; }
 
 } // namespace
 
@@ -41,13 +42,13 @@ TEST_CASE("a lap is what lies between its ends, less the overhead, and never bel
   static_assert(lap(at(100), at(90), ticks(20)).elapsed() == ticks(0));
   static_assert(lap(at(~std::uint64_t{0} - 9), at(30), ticks(20)).elapsed() == ticks(20)); // past the counter's end
   static_assert(lap().elapsed() == ticks(0));
-  static_assert(lap(at(100), at(150), ticks(20)).begin().count == ticks(100));
-  static_assert(lap(at(100), at(150), ticks(20)).end().count == ticks(150));
+  static_assert(lap(at(100), at(150), ticks(20)).begin().at == tick_point(100));
+  static_assert(lap(at(100), at(150), ticks(20)).end().at == tick_point(150));
   static_assert(lap(at(100), at(150), ticks(20)).overhead() == ticks(20));
 }
 
 TEST_CASE("it tells a change of CPU, and when it does not know") {
-  constexpr unsigned unknown = takt::stopwatch_rule::unknown_cpu;
+  constexpr unsigned unknown = lap::unknown_cpu;
   static_assert(lap(at(1, 3), at(2, 3), ticks()).moved() == false);
   static_assert(lap(at(1, 3), at(2, 4), ticks()).moved() == true);
   static_assert(!lap(at(1, unknown), at(2, 4), ticks()).moved());
@@ -73,7 +74,7 @@ TEST_CASE("the overhead is measured once, of empty regions") {
   takt::basic_stopwatch<region> watch;
   CHECK(watch.overhead() == ticks(50));
   const int reads = region::reads;
-  CHECK(reads == 2 * static_cast<int>(takt::stopwatch_rule::regions * takt::stopwatch_rule::medians));
+  CHECK(reads == 2 * static_cast<int>(takt::detail::stopwatch_parameters::regions * takt::detail::stopwatch_parameters::medians));
   takt::basic_stopwatch<region> another;
   CHECK(another.overhead() == ticks(50));
   CHECK(region::reads == reads);
@@ -87,7 +88,7 @@ TEST_CASE("the overhead is measured once, of empty regions") {
   CHECK(one.moved() == false);
   // stop() ends nothing: the lap goes on from the same begin.
   region::machine::advance(1us);
-  CHECK(watch.stop().begin().count == one.begin().count);
+  CHECK(watch.stop().begin().at == one.begin().at);
   CHECK(watch.stop().elapsed() > ticks(5000));
   region::cpu = 1;
   CHECK(watch.stop().moved() == true);
@@ -128,7 +129,7 @@ TEST_CASE("a counter that stands still, or is free, has no overhead") {
   CHECK(watch.stop().elapsed() == ticks(10));
 }
 
-TEST_CASE("time() goes by the clock's line, and is not told before there is one") {
+TEST_CASE("time() goes by the clock's line, and is unknown before there is one") {
   struct tag;
   using region = manual_region<tag>;
   using machine = region::machine;
@@ -152,7 +153,7 @@ TEST_CASE("time() goes by the clock's line, and is not told before there is one"
   // One from before the first line is extrapolated.
   REQUIRE(before.time<clock>());
   CHECK(before.time<clock>()->count() == doctest::Approx(1e6).epsilon(1e-5));
-  CHECK(lap(at(after.begin().count.count()), at(after.begin().count.count() - 100), ticks(0)).time<clock>() == 0ns);
+  CHECK(lap(at(after.begin().at.count()), at(after.begin().at.count() - 100), ticks(0)).time<clock>() == 0ns);
 }
 
 #if !defined(__x86_64__)
@@ -161,7 +162,7 @@ TEST_CASE("where no instruction tells the CPU the kernel is asked") {
   using os = takt::testing::fake_os<tag>;
   os::reset();
   os::now.cpu = {7, 0};
-  takt::basic_stopwatch<takt::counter_region<os>> watch;
+  takt::basic_stopwatch<takt::detail::counter_region<os>> watch;
   watch.start();
   const lap same = watch.stop();
   CHECK(same.moved() == false);

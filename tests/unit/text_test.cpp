@@ -1,6 +1,6 @@
 // Protects: the common ground of all parsers of the kernel room. A line without its newline is no line, a number is
 // decimal, whole and fits, and a CPU list is ascending and bounded however it is written.
-#include <takt/kernel/text.hpp>
+#include <takt/kernel/detail/text.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <support/hostile_text.hpp>
 #include <doctest/doctest.h>

@@ -16,8 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 using takt::frequency;
-using takt::kernel_hz_of;
-using takt::tick_mode;
+using takt::detail::kernel_hz_of;
+using tick_mode = takt::kernel_config::tick_mode;
 using os = takt::testing::fake_os<struct tick_test>;
 using cpus = std::vector<unsigned>;
 
@@ -54,7 +54,7 @@ constexpr std::string_view debian = "#\n"
 } // namespace
 
 TEST_CASE("tick: every HZ comes back from its tick") {
-  for (int hz = takt::kernel_hz_begin; hz < takt::kernel_hz_end; ++hz) {
+  for (int hz = takt::detail::kernel_hz_begin; hz < takt::detail::kernel_hz_end; ++hz) {
     const nanoseconds tick((1'000'000'000 + hz / 2) / hz); // TICK_NSEC of include/linux/jiffies.h
     REQUIRE(kernel_hz_of(tick) == frequency(hz));
   }
@@ -77,45 +77,57 @@ TEST_CASE("tick: HZ by the coarse clock") {
 }
 
 TEST_CASE("tick: a configuration") {
-  const auto config = takt::parse_kernel_config(debian);
+  const auto config = takt::kernel_config::parse(debian);
   CHECK(config.tick == tick_mode::full);
   CHECK(config.hz == frequency(250));
   CHECK(config.high_resolution_timers == true);
-  CHECK(takt::parse_kernel_config("CONFIG_HZ_PERIODIC=y\n").tick == tick_mode::periodic);
-  CHECK(takt::parse_kernel_config("CONFIG_NO_HZ_IDLE=y\n").tick == tick_mode::idle);
-  CHECK(takt::parse_kernel_config("# CONFIG_HIGH_RES_TIMERS is not set\n").high_resolution_timers == false);
+  CHECK(takt::kernel_config::parse("CONFIG_HZ_PERIODIC=y\n").tick == tick_mode::periodic);
+  CHECK(takt::kernel_config::parse("CONFIG_NO_HZ_IDLE=y\n").tick == tick_mode::idle);
+  CHECK(takt::kernel_config::parse("# CONFIG_HIGH_RES_TIMERS is not set\n").high_resolution_timers == false);
+}
+
+TEST_CASE("tick: a configuration says how CPU time is accounted") {
+  using cpu_accounting = takt::kernel_config::cpu_accounting;
+  const auto of = [](std::string_view text) { return takt::kernel_config::parse(text).accounting; };
+  CHECK(of("CONFIG_TICK_CPU_ACCOUNTING=y\n# CONFIG_VIRT_CPU_ACCOUNTING_GEN is not set\n") == cpu_accounting::tick);
+  CHECK(of("# CONFIG_TICK_CPU_ACCOUNTING is not set\nCONFIG_VIRT_CPU_ACCOUNTING=y\nCONFIG_VIRT_CPU_ACCOUNTING_GEN=y\n") ==
+        cpu_accounting::nohz_full);
+  CHECK(of("CONFIG_VIRT_CPU_ACCOUNTING=y\nCONFIG_VIRT_CPU_ACCOUNTING_NATIVE=y\n") == cpu_accounting::exact);
+  CHECK(of("CONFIG_TICK_CPU_ACCOUNTING=y\nCONFIG_VIRT_CPU_ACCOUNTING_GEN=y\n") == cpu_accounting::unknown);
+  CHECK(of("CONFIG_TICK_CPU_ACCOUNTING=m\nCONFIG_HZ=250\n") == cpu_accounting::unknown);
+  CHECK(of("CONFIG_TICK_CPU_ACCOUNTING=y") == cpu_accounting::unknown); // cut
 }
 
 TEST_CASE("tick: what a configuration does not say stays empty") {
-  const auto config = takt::parse_kernel_config("CONFIG_TICK_ONESHOT=y\n# CONFIG_NO_HZ_IDLE is not set\n");
-  CHECK(config.tick == tick_mode::not_told);
+  const auto config = takt::kernel_config::parse("CONFIG_TICK_ONESHOT=y\n# CONFIG_NO_HZ_IDLE is not set\n");
+  CHECK(config.tick == tick_mode::unknown);
   CHECK_FALSE(config.hz);
   CHECK_FALSE(config.high_resolution_timers);
 }
 
 TEST_CASE("tick: contradictions and nonsense say nothing") {
-  CHECK(takt::parse_kernel_config("CONFIG_NO_HZ_IDLE=y\nCONFIG_NO_HZ_FULL=y\n").tick == tick_mode::not_told);
-  CHECK_FALSE(takt::parse_kernel_config("CONFIG_HZ=250\nCONFIG_HZ=1000\n").hz);
-  CHECK_FALSE(takt::parse_kernel_config("CONFIG_HZ=250\nCONFIG_HZ=1000\nCONFIG_HZ=1000\n").hz);
-  CHECK(takt::parse_kernel_config("CONFIG_HZ=250\nCONFIG_HZ=250\n").hz == frequency(250));
+  CHECK(takt::kernel_config::parse("CONFIG_NO_HZ_IDLE=y\nCONFIG_NO_HZ_FULL=y\n").tick == tick_mode::unknown);
+  CHECK_FALSE(takt::kernel_config::parse("CONFIG_HZ=250\nCONFIG_HZ=1000\n").hz);
+  CHECK_FALSE(takt::kernel_config::parse("CONFIG_HZ=250\nCONFIG_HZ=1000\nCONFIG_HZ=1000\n").hz);
+  CHECK(takt::kernel_config::parse("CONFIG_HZ=250\nCONFIG_HZ=250\n").hz == frequency(250));
   for (const char* text :
        {"CONFIG_HZ=\n", "CONFIG_HZ=0\n", "CONFIG_HZ=11\n", "CONFIG_HZ=12288\n", "CONFIG_HZ=-250\n", "CONFIG_HZ=250 \n",
         "CONFIG_HZ=0x10\n", "CONFIG_HZ=99999999999\n", " CONFIG_HZ=250\n", "#CONFIG_HZ=250\n", "CONFIG_HZ_250=250\n"}) {
     CAPTURE(text);
-    CHECK_FALSE(takt::parse_kernel_config(text).hz);
+    CHECK_FALSE(takt::kernel_config::parse(text).hz);
   }
   for (const std::string& text : test::hostile_texts()) {
-    const auto config = takt::parse_kernel_config(text);
+    const auto config = takt::kernel_config::parse(text);
     CHECK_FALSE(config.hz);
-    CHECK(config.tick == tick_mode::not_told);
+    CHECK(config.tick == tick_mode::unknown);
     CHECK_FALSE(config.high_resolution_timers);
   }
 }
 
 TEST_CASE("tick: a configuration that is cut anywhere is right or empty") {
   test::for_each_cut(debian, [](std::string_view cut) {
-    const auto config = takt::parse_kernel_config(cut);
-    CHECK((config.tick == tick_mode::not_told || config.tick == tick_mode::full));
+    const auto config = takt::kernel_config::parse(cut);
+    CHECK((config.tick == tick_mode::unknown || config.tick == tick_mode::full));
     CHECK((!config.hz || config.hz == frequency(250)));
     CHECK((!config.high_resolution_timers || config.high_resolution_timers == true));
   });
@@ -124,20 +136,20 @@ TEST_CASE("tick: a configuration that is cut anywhere is right or empty") {
 TEST_CASE("tick: the configuration is that of the running kernel's release") {
   os::reset();
   std::error_code ec;
-  CHECK_FALSE(takt::read_kernel_config<os>(ec).hz);
+  CHECK_FALSE(takt::kernel_config::read<os>(ec).hz);
   CHECK(ec == std::errc::no_such_file_or_directory);
   os::now.release.value = "6.1.0-18-amd64";
   os::now.files["/boot/config-6.1.0-18-amd64"].value = debian;
-  CHECK(takt::read_kernel_config<os>(ec).hz == frequency(250));
+  CHECK(takt::kernel_config::read<os>(ec).hz == frequency(250));
   CHECK_FALSE(ec);
   os::now.files["/boot/config-6.1.0-18-amd64"].error = EACCES;
-  CHECK_FALSE(takt::read_kernel_config<os>(ec).hz);
+  CHECK_FALSE(takt::kernel_config::read<os>(ec).hz);
   CHECK(ec == std::errc::permission_denied);
-  os::now.files["/boot/config-6.1.0-18-amd64"] = {std::string(takt::kernel_config_file_limit + 1, 'x'), 0};
-  CHECK_FALSE(takt::read_kernel_config<os>(ec).hz);
+  os::now.files["/boot/config-6.1.0-18-amd64"] = {std::string(takt::detail::kernel_config_file_limit + 1, 'x'), 0};
+  CHECK_FALSE(takt::kernel_config::read<os>(ec).hz);
   CHECK(ec == std::errc::file_too_large);
   os::now.release.error = EFAULT;
-  CHECK_FALSE(takt::read_kernel_config<os>(ec).hz);
+  CHECK_FALSE(takt::kernel_config::read<os>(ec).hz);
   CHECK(ec == std::errc::bad_address);
 }
 
@@ -146,27 +158,41 @@ TEST_CASE("tick: the nohz_full list") {
   std::error_code ec;
   CHECK(takt::nohz_full_cpus<os>(ec).empty()); // a kernel without the feature
   CHECK(ec == std::errc::no_such_file_or_directory);
-  for (const char* none : {"\n", "  (null)\n", "(null)\n"}) {
-    os::now.files[takt::nohz_full_path].value = none;
+  const std::string_view el7("\0\n", 2); // 3.10.0 of EL7
+  for (const std::string_view none :
+       {std::string_view("\n"), std::string_view("  (null)\n"), std::string_view("(null)\n"), el7}) {
+    os::now.files[takt::detail::nohz_full_path].value = none;
     CHECK(takt::nohz_full_cpus<os>(ec) == cpus{});
     CHECK_FALSE(ec);
   }
-  os::now.files[takt::nohz_full_path].value = "1-3,7\n";
+  os::now.files[takt::detail::nohz_full_path].value = "1-3,7\n";
   CHECK(takt::nohz_full_cpus<os>(ec) == cpus{1, 2, 3, 7});
   CHECK_FALSE(ec);
-  os::now.files[takt::nohz_full_path].error = EACCES;
+  os::now.files[takt::detail::nohz_full_path].error = EACCES;
   CHECK(takt::nohz_full_cpus<os>(ec).empty());
   CHECK(ec == std::errc::permission_denied);
-  os::now.files[takt::nohz_full_path] = {std::string(1 << 20, '1') + "\n", 0};
+  os::now.files[takt::detail::nohz_full_path] = {std::string(1 << 20, '1') + "\n", 0};
   CHECK(takt::nohz_full_cpus<os>(ec).empty());
   CHECK(ec == std::errc::file_too_large);
+}
+
+TEST_CASE("tick: a NUL stands at the end of the list or nowhere") {
+  std::error_code ec;
+  CHECK(takt::detail::parse_nohz_full(std::string_view("1-3\0\n", 5), ec) == cpus{1, 2, 3});
+  CHECK_FALSE(ec);
+  for (const std::string_view text :
+       {std::string_view("\0", 1), std::string_view("\0\0\n", 3), std::string_view("1\0,2\n", 5),
+        std::string_view("\0001\n", 3), std::string_view("\n\0", 2)}) {
+    CHECK(takt::detail::parse_nohz_full(text, ec).empty());
+    CHECK(ec == takt::errc::malformed_text);
+  }
 }
 
 TEST_CASE("tick: a nohz_full list that is cut anywhere is refused") {
   std::error_code ec;
   for (const std::string_view text : {"1-3,7\n", "  (null)\n"}) {
     test::for_each_cut(text, [&](std::string_view cut) {
-      CHECK(takt::parse_nohz_full(cut, ec).empty());
+      CHECK(takt::detail::parse_nohz_full(cut, ec).empty());
       CHECK(ec == takt::errc::malformed_text);
     });
   }
@@ -176,13 +202,13 @@ TEST_CASE("tick: a nohz_full list that is cut anywhere is refused") {
 TEST_CASE("tick: the throwing forms name what was asked") {
   os::reset();
   os::now.release.value = "6.1.0-18-amd64";
-  CHECK_THROWS_WITH_AS(static_cast<void>(takt::read_kernel_config<os>()),
+  CHECK_THROWS_WITH_AS(static_cast<void>(takt::kernel_config::read<os>()),
                        doctest::Contains("/boot/config-6.1.0-18-amd64"), std::system_error);
   CHECK_THROWS_WITH_AS(static_cast<void>(takt::kernel_hz<os>()), doctest::Contains("clock_getres"), std::system_error);
-  CHECK_THROWS_WITH_AS(static_cast<void>(takt::nohz_full_cpus<os>()), doctest::Contains(takt::nohz_full_path),
+  CHECK_THROWS_WITH_AS(static_cast<void>(takt::nohz_full_cpus<os>()), doctest::Contains(takt::detail::nohz_full_path),
                        std::system_error);
-  os::now.files[takt::nohz_full_path].value = "1-";
-  CHECK_THROWS_WITH_AS(static_cast<void>(takt::nohz_full_cpus<os>()), doctest::Contains(takt::nohz_full_path),
+  os::now.files[takt::detail::nohz_full_path].value = "1-";
+  CHECK_THROWS_WITH_AS(static_cast<void>(takt::nohz_full_cpus<os>()), doctest::Contains(takt::detail::nohz_full_path),
                        std::system_error);
 }
 #endif

@@ -138,6 +138,22 @@ TEST_CASE("units other than nanoseconds") {
   CHECK(rate(4).from(249ms) == ticks(0));
 }
 
+TEST_CASE("a reading is a moment, the distance of two readings is a span") {
+  using takt::tick_point;
+  constexpr tick_point a(1000), b(1600);
+  static_assert(b - a == ticks(600) && (a - b).signed_count() == -600);
+  static_assert(a + ticks(600) == b && ticks(600) + a == b && b - ticks(600) == a);
+  static_assert(tick_point(2) - tick_point(~std::uint64_t{0} - 2) == ticks(5)); // past the counter's end
+  static_assert(tick_point(~std::uint64_t{0}) + ticks(3) == tick_point(2));
+  static_assert(a < b && a != b && tick_point().count() == 0);
+  static_assert(!std::is_convertible_v<tick_point, ticks> && !std::is_convertible_v<ticks, tick_point>);
+  static_assert(!std::is_convertible_v<std::uint64_t, tick_point> && sizeof(tick_point) == 8);
+  tick_point moving = a;
+  moving += ticks(5);
+  moving -= ticks(2);
+  CHECK(moving.count() == 1003);
+}
+
 TEST_CASE("floating-point durations") {
   using limits = std::numeric_limits<double>;
   CHECK(rate(3e9).to<duration<double>>(ticks(3'000'000'000)).count() == 1.0);

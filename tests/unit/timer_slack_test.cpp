@@ -176,21 +176,21 @@ TEST_CASE("timer_slack: no thread has an id of zero or below") {
 
 TEST_CASE("timer_slack: texts") {
   std::error_code ec = std::make_error_code(std::errc::io_error);
-  CHECK(takt::parse_timer_slack("0\n", ec) == 0ns);
+  CHECK(takt::detail::parse_timer_slack("0\n", ec) == 0ns);
   CHECK_FALSE(ec);
-  CHECK(takt::parse_timer_slack("18446744073709551615\n", ec) == nanoseconds::max());
+  CHECK(takt::detail::parse_timer_slack("18446744073709551615\n", ec) == nanoseconds::max());
   CHECK_FALSE(ec);
   for (const char* text : {"", "\n", "50000", "50000 ns\n", "-1\n", "5e4\n", "18446744073709551616\n", "1\n2\n"}) {
     CAPTURE(text);
-    CHECK(takt::parse_timer_slack(text, ec) == 0ns);
+    CHECK(takt::detail::parse_timer_slack(text, ec) == 0ns);
     CHECK(ec == takt::errc::malformed_text);
   }
   test::for_each_cut("50000\n", [&](std::string_view cut) {
-    CHECK(takt::parse_timer_slack(cut, ec) == 0ns);
+    CHECK(takt::detail::parse_timer_slack(cut, ec) == 0ns);
     CHECK(ec == takt::errc::malformed_text);
   });
   for (const std::string& text : test::hostile_texts()) {
-    CHECK(takt::parse_timer_slack(text, ec) == 0ns);
+    CHECK(takt::detail::parse_timer_slack(text, ec) == 0ns);
     CHECK((!ec) == (text.size() > 1 && text.find_first_not_of('0') == text.size() - 1 && text.back() == '\n'));
   }
   os::reset();

@@ -10,7 +10,7 @@
 
 using std::chrono::duration;
 using std::chrono::nanoseconds;
-using takt::is_canonical;
+using takt::detail::is_canonical;
 using takt::to_nanoseconds;
 using takt::to_timespec;
 using namespace std::chrono_literals;

@@ -24,21 +24,21 @@ struct mapped {
 
 elf_builder::image vdso_like(std::uint64_t bias = 0, elf_builder::symbol changes = {}) {
   elf_builder::options o;
-  o.versions = {std::string(takt::vdso::clock_gettime_version)};
+  o.versions = {takt::detail::arch::vdso_version};
   o.bias = bias;
-  changes.name = takt::vdso::clock_gettime_name;
+  changes.name = takt::detail::arch::vdso_clock_gettime;
   changes.value = 16;
   return elf_builder::build({{.name = "other"}, changes}, o);
 }
 
-template <class Os> bool has_clock() { return takt::vdso::clock_gettime_function<Os>() != nullptr; }
+template <class Os> bool has_clock() { return takt::detail::vdso_clock_gettime_function<Os>() != nullptr; }
 
 TEST_CASE("no vDSO: the empty image, no error, no function") {
   using os = takt::testing::fake_os<struct without_vdso>;
   std::error_code ec = std::make_error_code(std::errc::io_error);
   CHECK(takt::vdso::current<os>(ec).bytes().empty());
   CHECK_FALSE(ec);
-  CHECK(takt::vdso::try_current<os>().symbols().empty());
+  CHECK(takt::detail::find_vdso<os>().symbols().empty());
   CHECK_FALSE(has_clock<os>());
 }
 
@@ -55,7 +55,7 @@ TEST_CASE("the image of the process is as long as its segments, in whole pages")
     CHECK(image.bytes().size() == page);
     CHECK(image.symbols().size() == 2);
     const void* const expected = m.block.get() + built.at.at("text") + 16;
-    CHECK(reinterpret_cast<const void*>(takt::vdso::clock_gettime_function<os>()) == expected);
+    CHECK(reinterpret_cast<const void*>(takt::detail::vdso_clock_gettime_function<os>()) == expected);
   }
   std::vector<elf_builder::symbol> many;
   for (int n = 0; n < 200; ++n) many.push_back({.name = "symbol_" + std::to_string(n)});
@@ -64,8 +64,8 @@ TEST_CASE("the image of the process is as long as its segments, in whole pages")
   REQUIRE(pages > 1);
   const mapped m(large, pages);
   os::now.vdso = m.block.get();
-  CHECK(takt::vdso::try_current<os>().bytes().size() == pages * page);
-  CHECK(takt::vdso::try_current<os>().symbols().size() == 200);
+  CHECK(takt::detail::find_vdso<os>().bytes().size() == pages * page);
+  CHECK(takt::detail::find_vdso<os>().symbols().size() == 200);
 }
 
 TEST_CASE("headers that do not tell where the image ends are malformed, and nothing beyond its first page is read") {
@@ -109,7 +109,7 @@ TEST_CASE("clock_gettime must have this machine's name and version, and be code"
   CHECK_FALSE(found(vdso_like(0, {.section = SHN_UNDEF})));
   CHECK_FALSE(found(vdso_like(0, {.version = VER_NDX_GLOBAL})));
   auto outside = vdso_like();
-  outside.put<std::uint64_t>(outside.entry(std::string(takt::vdso::clock_gettime_name)) + offsetof(Elf64_Sym, st_value),
+  outside.put<std::uint64_t>(outside.entry(takt::detail::arch::vdso_clock_gettime) + offsetof(Elf64_Sym, st_value),
                              outside.bytes.size());
   CHECK_FALSE(found(outside));
 }

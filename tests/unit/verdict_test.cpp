@@ -7,17 +7,19 @@
 
 namespace {
 
-using takt::counter_facts;
-using takt::finding;
-using takt::road;
+using takt::clock_path;
+using takt::verdict;
+using finding = takt::verdict::finding;
 using sources = std::vector<std::string>;
 
-const std::string counter_source(takt::counter_clocksource);
+const std::string counter_source(verdict::counter_source);
 
 // A machine on which everything speaks for the counter.
-counter_facts sound() { return {true, true, true, true, true, sources{counter_source, "hpet"}, counter_source, true, {}, {}}; }
+verdict::facts sound() {
+  return {true, true, true, true, true, sources{counter_source, "hpet"}, counter_source, true, {}, {}};
+}
 
-bool found(const takt::verdict& v, finding f) {
+bool found(const verdict& v, finding f) {
   return std::find(v.findings.begin(), v.findings.end(), f) != v.findings.end();
 }
 
@@ -26,45 +28,58 @@ bool found(const takt::verdict& v, finding f) {
 TEST_CASE("a sound counter is trusted") {
   const auto v = takt::judge(sound());
   CHECK(v.counter_trusted);
-  CHECK(v.recommended == road::counter);
-  CHECK(v.findings == std::vector{finding::invariant_by_processor, finding::invariant_by_linux, finding::kernel_keeps_time_by_it,
-                                  finding::vdso_answers});
+  CHECK(v.recommended == clock_path::counter);
+  CHECK(v.findings == std::vector{finding::invariant_by_processor, finding::invariant_by_linux,
+                                  finding::kernel_keeps_time_by_it, finding::vdso_answers});
 }
 
 TEST_CASE("each fact that speaks against the counter is enough alone, and is named") {
   struct change {
-    void (*make)(counter_facts&);
+    void (*make)(verdict::facts&);
     finding named;
   };
   const change changes[] = {
-      {[](counter_facts& f) { f.exists = false; }, finding::no_counter},
-      {[](counter_facts& f) { f.invariant = false; }, finding::variant_by_processor},
-      {[](counter_facts& f) { f.constant_tsc = false; }, finding::variant_by_linux},
-      {[](counter_facts& f) { f.nonstop_tsc = false; }, finding::variant_by_linux},
-      {[](counter_facts& f) { f.allowed = false; }, finding::forbidden},
-      {[](counter_facts& f) { f.current_source = "hpet", f.available_sources = sources{"hpet", "acpi_pm"}; },
+      {[](verdict::facts& f) { f.exists = false; }, finding::no_counter},
+      {[](verdict::facts& f) { f.invariant = false; }, finding::variant_by_processor},
+      {[](verdict::facts& f) { f.constant_tsc = false; }, finding::variant_by_linux},
+      {[](verdict::facts& f) { f.nonstop_tsc = false; }, finding::variant_by_linux},
+      {[](verdict::facts& f) { f.allowed = false; }, finding::forbidden},
+      {[](verdict::facts& f) {
+         f.current_source = "hpet", f.available_sources = sources{"hpet", "acpi_pm"};
+       },
        finding::kernel_does_not_offer_it},
-      {[](counter_facts& f) { f.current_source = "tsc-early", f.available_sources = sources{"tsc-early", "hpet"}; },
+      {[](verdict::facts& f) {
+         f.current_source = "tsc-early", f.available_sources = sources{"tsc-early", "hpet"};
+       },
        finding::kernel_tries_it},
-      {[](counter_facts& f) { f.marked_unstable = true; }, finding::marked_unstable},
-      {[](counter_facts& f) { f.current_source.clear(), f.available_sources.clear(); }, finding::kernel_view_not_told},
-      {[](counter_facts& f) { f.cpus_agree = false; }, finding::cpus_differ},
-      {[](counter_facts& f) { f.invariant.reset(), f.constant_tsc.reset(), f.nonstop_tsc.reset(); }, finding::invariance_not_told},
+      {[](verdict::facts& f) { f.marked_unstable = true; }, finding::marked_unstable},
+      {[](verdict::facts& f) { f.current_source.clear(), f.available_sources.reset(), f.vdso_answers.reset(); },
+       finding::kernel_view_unknown},
+      {[](verdict::facts& f) { f.current_source.clear(), f.available_sources.reset(), f.vdso_answers = false; },
+       finding::kernel_view_unknown},
+      {[](verdict::facts& f) { f.current_source = "hpet", f.available_sources.reset(); }, finding::kernel_view_unknown},
+      {[](verdict::facts& f) {
+         f.current_source.clear(), f.available_sources = sources{};
+       }, // an empty list is an answer
+       finding::kernel_does_not_offer_it},
+      {[](verdict::facts& f) { f.cpus_agree = false; }, finding::cpus_differ},
+      {[](verdict::facts& f) { f.invariant.reset(), f.constant_tsc.reset(), f.nonstop_tsc.reset(); },
+       finding::invariance_unknown},
   };
   for (const change& c : changes) {
-    counter_facts facts = sound();
+    verdict::facts facts = sound();
     c.make(facts);
     const auto v = takt::judge(facts);
     CAPTURE(takt::explain(c.named));
     CHECK_FALSE(v.counter_trusted);
-    CHECK(v.recommended != road::counter);
+    CHECK(v.recommended != clock_path::counter);
     CHECK(found(v, c.named));
-    CHECK(takt::speaks_against_counter(c.named));
+    CHECK(verdict::speaks_against(c.named));
   }
 }
 
 TEST_CASE("either witness of invariance will do, Linux only with both of its flags") {
-  counter_facts facts = sound();
+  verdict::facts facts = sound();
   facts.constant_tsc.reset(), facts.nonstop_tsc.reset();
   CHECK(takt::judge(facts).counter_trusted);
   facts = sound();
@@ -75,7 +90,7 @@ TEST_CASE("either witness of invariance will do, Linux only with both of its fla
 }
 
 TEST_CASE("a counter that the kernel offers and does not use is trusted") {
-  counter_facts facts = sound();
+  verdict::facts facts = sound();
   facts.current_source = "kvm-clock";
   const auto v = takt::judge(facts);
   CHECK(v.counter_trusted);
@@ -83,9 +98,9 @@ TEST_CASE("a counter that the kernel offers and does not use is trusted") {
 }
 
 // With highres=off nohz=off the watchdog leaves what it threw out in the list, with the rating 0.
-TEST_CASE("a counter that is listed behind jiffies was thrown out, even where somebody selected it") {
+TEST_CASE("a counter that is listed behind jiffies was thrown out, even where it was selected") {
   for (const char* const now : {"hpet", counter_source.c_str()}) {
-    counter_facts facts = sound();
+    verdict::facts facts = sound();
     facts.current_source = now;
     facts.available_sources = sources{"hpet", "acpi_pm", "refined-jiffies", "jiffies", counter_source};
     const auto v = takt::judge(facts);
@@ -99,50 +114,80 @@ TEST_CASE("a counter that is listed behind jiffies was thrown out, even where so
   }
 }
 
-TEST_CASE("the kernel's clock is read by the road that works") {
-  counter_facts facts = sound();
+TEST_CASE("the kernel's clock is read by the path that works") {
+  verdict::facts facts = sound();
   facts.invariant = false;
-  CHECK(takt::judge(facts).recommended == road::vdso);
+  CHECK(takt::judge(facts).recommended == clock_path::vdso);
   facts.vdso_answers = false;
-  CHECK(takt::judge(facts).recommended == road::system_call);
-  facts.vdso_answers.reset(); // not told: the vDSO falls back by itself
-  CHECK(takt::judge(facts).recommended == road::vdso);
+  CHECK(takt::judge(facts).recommended == clock_path::system_call);
+  facts.vdso_answers.reset(); // unknown: the vDSO falls back by itself
+  CHECK(takt::judge(facts).recommended == clock_path::vdso);
   facts = sound();
   facts.allowed = false; // the vDSO would read the counter and be killed
-  CHECK(takt::judge(facts).recommended == road::system_call);
+  CHECK(takt::judge(facts).recommended == clock_path::system_call);
 }
 
-TEST_CASE("nothing told is no reason to trust") {
+TEST_CASE("without the kernel's clock sources the vDSO stands in for them, and only for them") {
+  verdict::facts facts = sound();
+  facts.current_source.clear(), facts.available_sources.reset();
+  const auto v = takt::judge(facts);
+  CHECK(v.counter_trusted);
+  CHECK(found(v, finding::kernel_view_by_vdso)); // what is missing is named
+  CHECK(takt::explain(finding::kernel_view_by_vdso).find("/sys") != std::string_view::npos);
+  facts.constant_tsc.reset(), facts.nonstop_tsc.reset(); // without /proc too
+  CHECK(takt::judge(facts).counter_trusted);
+  facts.marked_unstable = true;
+  CHECK_FALSE(takt::judge(facts).counter_trusted);
+  facts.marked_unstable.reset(), facts.invariant = false;
+  CHECK_FALSE(takt::judge(facts).counter_trusted);
+  facts.invariant.reset();
+  CHECK_FALSE(takt::judge(facts).counter_trusted);
+}
+
+TEST_CASE("nothing known is no reason to trust") {
   const auto v = takt::judge({});
   CHECK_FALSE(v.counter_trusted);
-  CHECK(v.recommended == road::vdso);
+  CHECK(v.recommended == clock_path::vdso);
 }
 
 TEST_CASE("every finding has words of its own") {
   std::set<std::string_view> texts;
-  for (int i = 0; i <= static_cast<int>(finding::cpus_differ); ++i) texts.insert(takt::explain(static_cast<finding>(i)));
+  for (int i = 0; i <= static_cast<int>(finding::cpus_differ); ++i)
+    texts.insert(takt::explain(static_cast<finding>(i)));
   CHECK(texts.size() == static_cast<std::size_t>(finding::cpus_differ) + 1);
   CHECK(texts.count(takt::explain(static_cast<finding>(1000))) == 0);
 }
 
-TEST_CASE("facts are gathered from the operating system, and what is missing is not told") {
+TEST_CASE("facts are gathered from the operating system, and what is missing is unknown") {
   using os = takt::testing::fake_os<struct verdict_facts>;
   os::reset();
   os::now.counter.error = EINVAL;
-  auto facts = takt::gather_counter_facts<os>();
+  auto facts = verdict::facts::gather<os>();
   CHECK_FALSE(facts.constant_tsc);
   CHECK_FALSE(facts.nonstop_tsc);
   CHECK_FALSE(facts.allowed);
-  CHECK(facts.available_sources.empty());
+  CHECK_FALSE(facts.available_sources);
   CHECK(facts.current_source.empty());
+  CHECK_FALSE(facts.vdso_answers); // the experiment failed, as did the reading of the log
+  CHECK_FALSE(facts.marked_unstable);
+
+  // Only where no clock source can be read it is worth its time.
+  os::now.clocks[CLOCK_MONOTONIC] = {};
+  os::now.log = {"<5>[ 0.0] Linux version 6.1.0\n<4>[ 9.0] tsc: Marking TSC unstable due to a test\n", 0};
+  facts = verdict::facts::gather<os>();
+  CHECK(facts.vdso_answers == false); // there is none
+  CHECK(facts.marked_unstable == true);
+  os::now.files[takt::detail::current_clocksource_path].value = "hpet\n";
+  facts = verdict::facts::gather<os>();
   CHECK_FALSE(facts.vdso_answers);
+  CHECK_FALSE(facts.marked_unstable);
 
   os::now.counter = {false, 0};
   os::now.files["/proc/cpuinfo"].value = "processor\t: 0\nflags\t\t: fpu constant_tsc nonstop_tsc\n\n"
                                          "processor\t: 1\nflags\t\t: fpu constant_tsc\n\n";
-  os::now.files[takt::clocksource::current_path].value = "hpet\n";
-  os::now.files[takt::clocksource::available_path].value = "hpet acpi_pm \n";
-  facts = takt::gather_counter_facts<os>();
+  os::now.files[takt::detail::current_clocksource_path].value = "hpet\n";
+  os::now.files[takt::detail::available_clocksources_path].value = "hpet acpi_pm \n";
+  facts = verdict::facts::gather<os>();
   CHECK(facts.constant_tsc == true);
   CHECK(facts.nonstop_tsc == false); // one processor without the flag is enough
   CHECK(facts.allowed == false);

@@ -127,7 +127,7 @@ TEST_CASE("wall_timer: ends that come early again and again neither fire nor spi
   const auto tick = t.wait(ec);
   REQUIRE(tick);
   CHECK(tick->lateness >= 0ns);
-  CHECK(tick->lateness <= takt::early_end_rule::longest_pause);
+  CHECK(tick->lateness <= takt::detail::early_end_backoff::longest_pause);
   CHECK(real() >= start + 1s);
   CHECK(t.early_ends() >= 100); // a hundred a second when they have become long
   CHECK(t.early_ends() <= 110);

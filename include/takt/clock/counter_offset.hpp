@@ -1,16 +1,20 @@
-/// counter_offset.hpp - how far the counters of two CPUs may be apart, by messages between two threads.
+/// counter_offset.hpp - bounds how far the counters of two CPUs are apart, by messages between two threads.
 ///
 /// A thread on one CPU sends what its counter shows; a thread on the other reads its own when the message has come. The
-/// message was not received before it was sent: the receiver's counter, less the offset between the two, is not below the
-/// sender's. So each message one way bounds the offset from above, each the other way from below, and of thousands the
-/// fastest of either way bound it best: to what a cache line takes there and back.
+/// message was not received before it was sent: the receiver's counter, less the offset between the two, is not below
+/// the sender's. So each message in one direction bounds the offset from above, and each in the other direction from
+/// below. Of thousands of messages, the fastest in each direction give the tightest bounds: they are as far apart as a
+/// cache line takes for a round trip.
 ///
-/// A bound that excludes zero is a step back that was *seen*: a stamp from one CPU that was greater than one taken later on
-/// the other. Where the bounds include zero, no message between these CPUs was fast enough to show a difference.
+/// A bound that excludes zero is a step back that was *seen*: a stamp from one CPU that was greater than one taken
+/// later on the other. Where the bounds include zero, no message between these CPUs was fast enough to show a
+/// difference.
 ///
-/// Does not promise: anything about an offset later; counters whose rates differ drift apart, and then the bounds of one
-/// measurement contradict each other or those of the next. A hypervisor may move virtual CPUs between the messages.
-/// Sources: D. L. Mills, RFC 5905, 8 (the bounds of a round trip); Linux 6.12 arch/x86/kernel/tsc_sync.c, which warps.
+/// Does not promise: that the offset stays the same later: counters whose rates differ drift apart. Then the bounds of
+/// one measurement contradict each other, or those of the next. A hypervisor may move virtual CPUs between the
+/// messages.
+/// Sources: D. L. Mills, RFC 5905, 8 (the bounds of a round trip); Linux 6.12 arch/x86/kernel/tsc_sync.c, which calls a
+/// step back a warp.
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
@@ -31,47 +35,56 @@
 namespace takt::inline TAKT_ABI {
 
 // synopsis
-namespace exchange_rule {
-/// Round trips that are enough for the fastest to be among them: after a few thousand the bounds move no more.
+namespace detail::exchange_parameters {
+/// The round trips of a measurement. After a few thousand the bounds no longer move, so the fastest messages are among
+/// these.
 inline constexpr std::uint64_t rounds = 20'000;
 /// Two threads that do not get their CPUs give up after this, with what they have.
 inline constexpr std::chrono::nanoseconds patience = std::chrono::seconds(2);
-/// The first ones find their code and the line in no cache, and do not count against anybody.
-inline constexpr std::uint64_t fewest_rounds = 16;
-} // namespace exchange_rule
+/// A measurement has at least so many round trips. The first ones run with cold caches, so a measurement with fewer
+/// shows nothing.
+inline constexpr std::uint64_t min_rounds = 16;
+} // namespace detail::exchange_parameters
 
-/// What is known of the counter of CPU `other`, less that of CPU `cpu` at the same instant.
+/// The bounds of the counter of CPU `other`, less that of CPU `cpu` at the same instant.
 struct counter_offset {
-  unsigned cpu = 0, other = 0;
-  ticks least, most;        ///< the offset is in [least, most]; differences, to be read by signed_count()
+  /// The bounds of an offset in nanoseconds, rounded outwards.
+  struct bounds {
+    std::chrono::nanoseconds min{}; ///< the offset is not less
+    std::chrono::nanoseconds max{}; ///< the offset is not more
+  };
+
+  /// The round trips of a measurement that is given no number.
+  static constexpr std::uint64_t default_rounds = detail::exchange_parameters::rounds;
+
+  unsigned cpu = 0;         ///< the CPU that is compared with
+  unsigned other = 0;       ///< the CPU whose counter is compared
+  ticks min;                ///< the offset is not less; to be read by signed_count()
+  ticks max;                ///< the offset is not more; to be read by signed_count()
   std::uint64_t rounds = 0; ///< round trips
 
-  /// Whether no step back was seen: zero is within the bounds.
-  [[nodiscard]] constexpr bool agrees() const noexcept { return least.signed_count() <= 0 && most.signed_count() >= 0; }
-  /// Whether the bounds contradict each other: the offset changed meanwhile.
-  [[nodiscard]] constexpr bool moved() const noexcept { return least.signed_count() > most.signed_count(); }
-};
+  /// Returns: the bounds in nanoseconds, rounded outwards; zeros for an unknown rate.
+  [[nodiscard]] constexpr bounds in_nanoseconds(tick_rate rate) const noexcept;
+  /// Returns: whether no step back was seen: zero is within the bounds.
+  [[nodiscard]] constexpr bool agrees() const noexcept { return min.signed_count() <= 0 && max.signed_count() >= 0; }
+  /// Returns: whether the bounds contradict each other: the offset changed meanwhile.
+  [[nodiscard]] constexpr bool moved() const noexcept { return min.signed_count() > max.signed_count(); }
 
-/// In nanoseconds, rounded outwards.
-struct offset_bounds {
-  std::chrono::nanoseconds least{}, most{};
-};
-[[nodiscard]] constexpr offset_bounds in_nanoseconds(const counter_offset& o, tick_rate rate) noexcept;
+  /// Returns: whether all pairs agree, for verdict::facts::cpus_agree; nullopt where no pair was measured.
+  /// Pairs: a vector, a span ... of counter_offset.
+  template <class Pairs> [[nodiscard]] static constexpr std::optional<bool> all_agree(const Pairs& pairs) noexcept;
 
-/// Whether all pairs agree: what counter_facts::cpus_agree wants. Nothing where no pair was measured.
-/// Pairs: a vector, a span ... of counter_offset.
-template <class Pairs> [[nodiscard]] constexpr std::optional<bool> counters_agree(const Pairs& pairs) noexcept;
-
-template <class Counter = ordered_counter, class Os = linux_os>
-[[nodiscard]] counter_offset measure_offset(unsigned cpu, unsigned other, std::uint64_t rounds, std::error_code& ec) noexcept;
+  template <class Counter = ordered_counter, class Os = linux_os> [[nodiscard]] static counter_offset
+  measure(unsigned cpu, unsigned other, std::uint64_t rounds, std::error_code& ec) noexcept;
 #if TAKT_EXCEPTIONS
-template <class Counter = ordered_counter, class Os = linux_os>
-[[nodiscard]] counter_offset measure_offset(unsigned cpu, unsigned other, std::uint64_t rounds = exchange_rule::rounds);
+  template <class Counter = ordered_counter, class Os = linux_os> [[nodiscard]] static counter_offset
+  measure(unsigned cpu, unsigned other, std::uint64_t rounds = default_rounds);
 #endif
+};
 
 // definitions
 
-constexpr offset_bounds in_nanoseconds(const counter_offset& o, tick_rate rate) noexcept {
+constexpr counter_offset::bounds counter_offset::in_nanoseconds(tick_rate rate) const noexcept {
   if (!rate.known()) return {};
   const auto outwards = [&](ticks t, int direction) {
     const double ns = static_cast<double>(t.signed_count()) / rate.hertz() * 1e9;
@@ -80,10 +93,10 @@ constexpr offset_bounds in_nanoseconds(const counter_offset& o, tick_rate rate) 
     const bool outside = direction < 0 ? static_cast<double>(whole) > ns : static_cast<double>(whole) < ns;
     return std::chrono::nanoseconds(outside ? whole + direction : whole);
   };
-  return {outwards(o.least, -1), outwards(o.most, 1)};
+  return {outwards(min, -1), outwards(max, 1)};
 }
 
-template <class Pairs> constexpr std::optional<bool> counters_agree(const Pairs& pairs) noexcept {
+template <class Pairs> constexpr std::optional<bool> counter_offset::all_agree(const Pairs& pairs) noexcept {
   if (pairs.empty()) return std::nullopt;
   for (const counter_offset& p : pairs)
     if (!p.agrees()) return false;
@@ -92,7 +105,7 @@ template <class Pairs> constexpr std::optional<bool> counters_agree(const Pairs&
 
 namespace detail {
 
-/// The exchange of one pair: thread 0 asks, thread 1 answers, each on its CPU.
+/// The exchange of messages between one pair of CPUs. Thread 0 asks and thread 1 answers, each on its CPU.
 template <class Counter, class Os> class counter_exchange {
 public:
   counter_exchange(unsigned cpu, unsigned other, std::uint64_t rounds) noexcept : cpus_{cpu, other}, rounds_(rounds) {}
@@ -102,15 +115,17 @@ public:
     side sides[2] = {{this, 0}, {this, 1}};
     int started = 0;
     int error = 0;
-    for (; started < 2 && error == 0; ++started) error = Os::thread_start(threads[started], &counter_exchange::body, &sides[started]);
+    for (; started < 2 && error == 0; ++started)
+      error = Os::thread_start(threads[started], &counter_exchange::body, &sides[started]);
     if (error != 0) --started, abandoned_.store(true);
     for (int i = 0; i < started; ++i) Os::thread_join(threads[i]);
     for (const int refused : errors_)
       if (error == 0) error = refused;
     ec = error != 0 ? errno_code(error) : std::error_code();
-    if (!ec && done_ < exchange_rule::fewest_rounds) ec = errc::too_few_samples;
+    if (!ec && done_ < exchange_parameters::min_rounds) ec = errc::too_few_samples;
     if (ec) return {};
-    return {cpus_[0], cpus_[1], ticks(static_cast<std::uint64_t>(least_)), ticks(static_cast<std::uint64_t>(most_)), done_};
+    return {cpus_[0], cpus_[1], ticks(static_cast<std::uint64_t>(min_)), ticks(static_cast<std::uint64_t>(max_)),
+            done_};
   }
 
 private:
@@ -118,7 +133,8 @@ private:
     counter_exchange* exchange;
     int which;
   };
-  /// A message: what the sender's counter showed, vouched for by the number. One cache line, so one transfer.
+  /// A message: what the sender's counter showed, and a number, stored after it, which says that it is complete. Both
+  /// are in one cache line, so there is one transfer.
   struct alignas(64) message {
     std::atomic<std::uint64_t> number{0};
     std::atomic<std::uint64_t> sent{0};
@@ -134,18 +150,20 @@ private:
     return Os::clock_gettime(CLOCK_MONOTONIC, now) != 0 ? 0 : (to_nanoseconds(now) - to_nanoseconds(start)).count();
   }
   void send(message& m, std::uint64_t number) noexcept {
-    m.sent.store(Counter::read().count(), std::memory_order_relaxed); // the value depends on the read: it cannot come first
+    m.sent.store(Counter::read().count(), std::memory_order_relaxed); // depends on the read
     m.number.store(number, std::memory_order_release);
   }
-  /// Waits for message `number`. Returns: whether it came; `ahead` is what the receiver's counter, read as soon as that was
-  /// seen and not before (Counter is ordered), is ahead of the sender's stamp. If it did not, the exchange is over.
-  [[nodiscard]] bool receive(const message& m, std::uint64_t number, const timespec& start, std::int64_t& ahead) noexcept {
+  /// Effects: waits for message `number`, then sets `ahead` to how far the receiver's counter is ahead of the sender's
+  /// stamp, in ticks. The counter is read after the number was seen, never before, because Counter is ordered.
+  /// Returns: whether the message came. If it did not, the exchange is over.
+  [[nodiscard]] bool receive(const message& m, std::uint64_t number, const timespec& start,
+                             std::int64_t& ahead) noexcept {
     for (std::uint64_t spins = 1; m.number.load(std::memory_order_acquire) != number; ++spins) {
       if (abandoned_.load(std::memory_order_relaxed)) return false;
-      if (spins % 4096 == 0 && since_start(start) > exchange_rule::patience.count()) return false;
+      if (spins % 4096 == 0 && since_start(start) > exchange_parameters::patience.count()) return false;
     }
-    const ticks received = Counter::read();
-    ahead = (received - ticks(m.sent.load(std::memory_order_relaxed))).signed_count();
+    const tick_point received = Counter::read();
+    ahead = (received - tick_point(m.sent.load(std::memory_order_relaxed))).signed_count();
     return true;
   }
   void take_part(int which) noexcept {
@@ -165,8 +183,8 @@ private:
       if (which == 1) send(answer_, number);
     }
     if (number <= rounds_) abandoned_.store(true);
-    if (which == 1) most_ = best; // the answerer received: its counter, less the offset, is not below the asker's
-    else least_ = -best, done_ = number - 1;
+    if (which == 1) max_ = best; // the answerer received: its counter, less the offset, is not below the asker's
+    else min_ = -best, done_ = number - 1;
   }
 
   message ask_, answer_;
@@ -174,33 +192,39 @@ private:
   unsigned cpus_[2];
   std::uint64_t rounds_;
   int errors_[2]{};
-  std::int64_t least_ = 0, most_ = 0; ///< each written by one thread, read after both have ended
+  std::int64_t min_ = 0, max_ = 0; ///< each written by one thread, read after both have ended
   std::uint64_t done_ = 0;
 };
 
 } // namespace detail
 
-/// Effects: exchanges messages between two threads of its own, each kept on one of the CPUs, for `rounds` round trips (some
-/// 0.2 us each, exchange_rule::rounds are 5 ms) or exchange_rule::patience. The caller sleeps meanwhile.
+/// Effects: exchanges messages between two threads of its own, each kept on one of the CPUs, for `rounds` round trips,
+/// at least 16, or two seconds at most. A round trip takes some 0.2 us, so counter_offset::default_rounds take 5 ms.
+/// The caller sleeps meanwhile.
 /// Returns: the bounds; on error an empty offset.
 /// Errors: EINVAL when the CPUs are the same, one of them is offline or forbidden, or rounds is 0; counter_forbidden;
 /// too_few_samples when the threads did not get their CPUs; what the starting of a thread reports.
 template <class Counter, class Os>
-counter_offset measure_offset(unsigned cpu, unsigned other, std::uint64_t rounds, std::error_code& ec) noexcept {
+counter_offset counter_offset::measure(unsigned cpu, unsigned other, std::uint64_t rounds,
+                                       std::error_code& ec) noexcept {
   ec = detail::errno_code(EINVAL);
   if (cpu == other || rounds == 0) return {};
-  if (bool allowed = true; Os::counter_allowed(allowed) == 0 && !allowed) return ec = errc::counter_forbidden, counter_offset{};
-  // A bare read may come before the message that it answers, and then show a step back that never was.
+  if (bool allowed = true; Os::counter_allowed(allowed) == 0 && !allowed)
+    return ec = errc::counter_forbidden, counter_offset{};
+  // A bare read of the counter may take place before the message has come, and would show a step back that did not
+  // happen.
   using measuring = typename detail::measuring_counter<Counter>::type;
-  const std::uint64_t enough = rounds < exchange_rule::fewest_rounds ? exchange_rule::fewest_rounds : rounds;
+  using detail::exchange_parameters::min_rounds;
+  const std::uint64_t enough = rounds < min_rounds ? min_rounds : rounds;
   detail::counter_exchange<measuring, Os> exchange(cpu, other, enough);
   return exchange.run(ec);
 }
 
 #if TAKT_EXCEPTIONS
-template <class Counter, class Os> counter_offset measure_offset(unsigned cpu, unsigned other, std::uint64_t rounds) {
+template <class Counter, class Os>
+counter_offset counter_offset::measure(unsigned cpu, unsigned other, std::uint64_t rounds) {
   return detail::or_throw(
-      [&](std::error_code& ec) { return measure_offset<Counter, Os>(cpu, other, rounds, ec); },
+      [&](std::error_code& ec) { return measure<Counter, Os>(cpu, other, rounds, ec); },
       [&] {
         return "comparing the counters of CPUs " + std::to_string(cpu) + " and " + std::to_string(other) +
                ": needs two CPUs that are online, allowed to this process and not taken up by real-time threads";

@@ -1,25 +1,27 @@
-/// ladder.hpp - the roundest point of a window: where strangers with overlapping windows are likely to meet.
+/// ladder.hpp - the roundest point of a window: where independent processes with overlapping windows probably meet.
 ///
-/// A ladder is a row of grids ("rungs") through the epoch, of which each divides the next. The roundest point of a
-/// window [earliest, latest], both ends included, lies on the coarsest rung that has a point in it. Whoever picks the
-/// roundest point needs no agreement with others beyond the ladder: if two windows overlap and the roundest point of
-/// one lies in the other, it is mostly the roundest there too.
+/// A ladder is a sequence of grids ("rungs") through the epoch; the period of each rung divides the period of the next.
+/// The roundest point of a window [earliest, latest], both ends included, lies on the coarsest rung that has a point in
+/// the window. Processes that use the roundest point need to agree on nothing but the ladder. If two windows overlap
+/// and the roundest point of one lies in the other, it is usually the roundest point of the other too.
 ///
-/// If several points of the coarsest rung lie in the window, none of them is on the next rung, so all are between two
-/// neighbours on that. The gap between these is halved, and the half that holds the window is halved again, until a
-/// half-way point (on the rung; of two equally near, the one farther from the epoch) lies in the window: that is the
-/// point. On the decimal ladder it means: of 1, 2, 3, 4 between 0 and 5 times a power of ten, 3 if it is in the window,
-/// else the one nearest to 3. Above the last rung the gap goes on for ever, and the binary ladder goes on instead.
-/// (The decimal ladder is what halving makes of the powers of ten: 5, then 3 and 8, then 2, 4, 7, 9, then 1 and 6.) So
-/// the point depends on the window alone, the epoch is the roundest point of all, and mirrored windows have mirrored
-/// points.
+/// If several points of the coarsest rung lie in the window, none of them is on the next rung, so all lie between two
+/// neighbouring points of that rung. The gap between these two is halved, and the half that holds the window is halved
+/// again, until a half-way point lies in the window: that is the roundest point. A half-way point is rounded to the
+/// rung; of two equally near points it is the one farther from the epoch. An example on the decimal ladder: between 0
+/// and 5 times a power of ten lie 1, 2, 3 and 4 times that power. The roundest of these is 3 if it is in the window,
+/// otherwise the one that is nearest to 3. Above the last rung the gap has no end, and the rule of the binary ladder
+/// applies to multiples of the last rung.
+/// (Halving the gaps between powers of ten gives 5, then 3 and 8, then 2, 4, 7 and 9, then 1 and 6: this is the decimal
+/// ladder.) So the point depends on the window alone, the epoch is the roundest point of all, and mirrored windows have
+/// mirrored points.
 ///
-/// Why not the earliest or the latest of several: two windows that share three such points would choose different ones.
-/// Wake-ups of a machine whose processes know nothing of each other, relative to the fewest that any planner needs,
-/// mean and worst case (`takt simulate`): earliest 1.43, 2.04; latest 1.42, 2.04; half-way 1.38, 1.62. The binary ladder
-/// has 1.38, 1.65.
+/// Why the half-way point and not the earliest or the latest: with these, two windows that share three points of a rung
+/// would choose different points. `takt simulate` counts the wake-ups of a machine with independent processes and
+/// divides them by the fewest that any planner needs. The mean and the worst case are: earliest 1.43 and 2.04, latest
+/// 1.42 and 2.04, half-way 1.38 and 1.62, binary ladder 1.38 and 1.65.
 ///
-/// Does not promise: that points of different ladders meet. They do not; takt itself uses the decimal one throughout.
+/// Does not promise: that points of different ladders meet. They do not; takt itself uses only `shared_ladder`.
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
@@ -35,36 +37,50 @@
 namespace takt::inline TAKT_ABI {
 
 // synopsis
+namespace detail {
+/// The type of ladder::decimal.
+struct decimal_ladder {};
+/// The type of ladder::binary.
+struct binary_ladder {};
+} // namespace detail
+
 namespace ladder {
 
-/// 1 ns, 5 ns, 10 ns, 50 ns, ... 5e18 ns.
-struct decimal_type {};
-inline constexpr decimal_type decimal{};
-
-/// 1 ns, 2 ns, 4 ns, ... 2^62 ns. For a closed system that agrees on it: as few wake-ups, and quicker to compute.
-struct binary_type {};
-inline constexpr binary_type binary{};
+/// 1 ns, 5 ns, 10 ns, 50 ns, ... 5e18 ns: the ladder that takt uses by default.
+inline constexpr detail::decimal_ladder decimal{};
+/// 1 ns, 2 ns, 4 ns, ... 2^62 ns. For a closed system in which all parts use this ladder: its points are found faster,
+/// and it causes as few wake-ups as the decimal ladder.
+inline constexpr detail::binary_ladder binary{};
 
 class custom;
 
 } // namespace ladder
 
+/// The ladder of all of takt: sleeps in a window and schedulers choose their points on it, so that they meet.
+using shared_ladder = detail::decimal_ladder;
+
+namespace detail {
+
+/// One of the types of ladder.
 template <class L>
 concept any_ladder =
-    std::same_as<L, ladder::decimal_type> || std::same_as<L, ladder::binary_type> || std::same_as<L, ladder::custom>;
+    std::same_as<L, decimal_ladder> || std::same_as<L, binary_ladder> || std::same_as<L, ladder::custom>;
 
 /// Both ends of one window: time points of the same clock, or durations.
 template <class T, class U>
 concept same_clock = instant<T> && instant<U> && std::same_as<nanosecond_instant<T>, nanosecond_instant<U>>;
 
-template <instant T, instant U, any_ladder Ladder = ladder::decimal_type>
-  requires same_clock<T, U>
-[[nodiscard]] constexpr std::optional<nanosecond_instant<T>> roundest_point(T earliest, U latest,
-                                                                            const Ladder& = {}) noexcept;
+} // namespace detail
+
+template <detail::instant T, detail::instant U, detail::any_ladder Ladder = shared_ladder>
+  requires detail::same_clock<T, U>
+[[nodiscard]] constexpr std::optional<detail::nanosecond_instant<T>> roundest_point(T earliest, U latest,
+                                                                                    const Ladder& = {}) noexcept;
 
 // definitions
 namespace detail {
 
+/// A range whose elements convert to std::chrono::nanoseconds.
 template <class R>
 concept rung_list = requires(const R& rungs) {
   { *rungs.begin() } -> std::convertible_to<std::chrono::nanoseconds>;
@@ -74,17 +90,18 @@ concept rung_list = requires(const R& rungs) {
 #if TAKT_EXCEPTIONS
 [[noreturn, gnu::cold, gnu::noinline]] inline void each_rung_must_divide_the_next() {
   throw_error(std::make_error_code(std::errc::invalid_argument),
-              "takt::ladder::custom: rungs must be positive and each divide the next (make tells without throwing)");
+              "takt::ladder::custom: rungs must be positive and each divide the next (make checks without throwing)");
 }
 #else
-void each_rung_must_divide_the_next(); // not there: unusable rungs end the constant evaluation
+void each_rung_must_divide_the_next(); // not defined: calling it ends the constant evaluation with an error
 #endif
 
 } // namespace detail
 
-/// A ladder of the caller's. 1 ns is its lowest rung whether named or not, so that every window has a point.
+/// A ladder that the caller defines. Its lowest rung is always 1 ns, even if the caller does not name it. So every
+/// window contains a point.
 class ladder::custom {
-  // Before its callers: clang 14 evaluates them with what stands above alone.
+  // Defined before its callers: clang 14 evaluates a caller only with functions that are already defined.
   template <class Rungs> constexpr bool assign(const Rungs& rungs) noexcept {
     bool first = true;
     for (const std::chrono::nanoseconds rung : rungs) {
@@ -100,26 +117,28 @@ class ladder::custom {
   }
 
 public:
-  /// Errors: std::system_error with errc::invalid_argument unless each rung is positive, divides the next and is less;
-  /// ill-formed in a constant expression. Without exceptions it is for constant expressions alone.
+  /// Errors: std::system_error with std::errc::invalid_argument unless each rung is positive, divides the next and is
+  /// less than it; then ill-formed in a constant expression. Without exceptions the constructor can be used in constant
+  /// expressions only.
   TAKT_CHECKED custom(std::initializer_list<std::chrono::nanoseconds> rungs) {
     if (!assign(rungs)) detail::each_rung_must_divide_the_next();
   }
-  /// The same for a vector, a span and whatever else holds std::chrono::nanoseconds.
+  /// Makes a ladder from a vector, a span or any other range of std::chrono::nanoseconds. Errors: those of the
+  /// constructor from a list.
   template <detail::rung_list Rungs> TAKT_CHECKED explicit custom(const Rungs& rungs) {
     if (!assign(rungs)) detail::each_rung_must_divide_the_next();
   }
 
-  /// Returns: the ladder, empty unless each rung is positive, divides the next and is less. Ladder is for compile time
-  /// alone: see when_called.
-  template <detail::rung_list Rungs = std::initializer_list<std::chrono::nanoseconds>, class Ladder = custom>
-  [[nodiscard]] static constexpr std::optional<Ladder> make(const Rungs& rungs) noexcept {
-    Ladder result;
+  /// Returns: the ladder, or nullopt unless each rung is positive, divides the next and is less than it.
+  template <detail::rung_list Rungs = std::initializer_list<std::chrono::nanoseconds>>
+  [[nodiscard]] static constexpr std::optional<custom> make(const Rungs& rungs) noexcept {
+    custom result;
     return result.assign(rungs) ? std::optional(result) : std::nullopt;
   }
 
-  /// Returns: how many rungs it has; each in nanoseconds, ascending from 1.
+  /// Returns: the number of rungs.
   [[nodiscard]] constexpr std::size_t size() const noexcept { return count_; }
+  /// Returns: the period of a rung in nanoseconds, ascending from 1. Precondition: i < size().
   [[nodiscard]] constexpr std::uint64_t operator[](std::size_t i) const noexcept { return rungs_[i]; }
 
 private:
@@ -131,25 +150,27 @@ private:
 
 namespace detail {
 
-// What follows works on windows after the epoch, 0 < earliest <= latest <= 2^(W-1) in W bits of U.
+// The following functions work on windows after the epoch: 0 < earliest <= latest <= 2^(W-1) in W bits of U.
 
-/// Returns: the point of the window that the highest power of two divides. In binary, that is the highest bit in which
-/// `latest` and the number before `earliest` differ, with all that is above it.
+/// Returns: the point of the window that is divisible by the highest power of two. It is `latest` with all bits cleared
+/// below the highest bit in which `latest` and `earliest - 1` differ.
 template <std::unsigned_integral U> constexpr U roundest_binary(U earliest, U latest) noexcept {
   const int bit = highest_bit(static_cast<U>(static_cast<U>(earliest - 1) ^ latest));
   return static_cast<U>(latest >> bit << bit);
 }
 
+/// A rung of the decimal ladder, and what finds its points without a division.
 template <std::unsigned_integral U> struct decimal_rung {
-  U size = 0; // 0 above the last rung, where every product is 0 and in no window
+  U size = 0; // 0 above the last rung: then every product is 0, which is in no window
   divisor<U> by{};
 
   /// Returns: the last point before `end`.
   [[nodiscard]] constexpr U before(U end) const noexcept { return times(by.before(end), size); }
 };
 
-/// [b]: the last rung of at most 2^b and the two above it. A table of a row for each b, four kilobytes for 64 bits of
-/// which a window looks at one or two cache lines, is quicker than looking up first the number of a rung and then that.
+/// Row b holds the last rung of at most 2^b and the two rungs above it. The table has four kilobytes for 64 bits, and
+/// finding a point reads one or two cache lines of it. This is faster than looking up the number of a rung and then the
+/// rung.
 template <std::unsigned_integral U> struct decimal_table {
   decimal_rung<U> rows[std::numeric_limits<U>::digits][3];
 
@@ -169,10 +190,11 @@ template <std::unsigned_integral U> struct decimal_table {
 };
 template <std::unsigned_integral U> inline constexpr decimal_table<U> decimal_rungs;
 
-/// A window of n numbers, 2^b <= n < 2^(b+1), surely has a point of the last rung of at most 2^b. The second rung is
-/// the one above that, more than 2^b; the third at least twice the second, hence more than n: of the third at most one
-/// point is in the window, and if so it is on whatever coarser rung has a point there. So three rungs decide, without
-/// a search: the coarsest of them whose last point before the end of the window is in the window.
+/// Why three rungs suffice. Let the window have n numbers, 2^b <= n < 2^(b+1). The first rung is the last one of at
+/// most 2^b, so the window contains a point of it. The second rung is the next one, which exceeds 2^b. The third rung
+/// is at least twice the second, so it is more than n and has at most one point in the window. If a coarser rung has a
+/// point in the window, that is the same point. So the result lies on the coarsest of the three rungs whose last point
+/// before the end of the window is in the window, and no search is needed.
 template <std::unsigned_integral U> constexpr U roundest_decimal(U earliest, U latest) noexcept {
   const U end = static_cast<U>(latest + 1), count = static_cast<U>(end - earliest);
   const auto& rung = decimal_rungs<U>.rows[static_cast<std::size_t>(highest_bit(count))];
@@ -180,15 +202,17 @@ template <std::unsigned_integral U> constexpr U roundest_decimal(U earliest, U l
   const bool on_second = second >= earliest;
   const U point = on_second ? second : first, below = on_second ? third : second;
   const U size = on_second ? rung[1].size : rung[0].size;
-  // `below` is on the rung above that of `point`. If `point` is 4 of 5 steps from there, 3 is the half-way point; of 3,
-  // 2 and 1 the last is the half-way point or nearest to it; and 1 of 2 steps is alone.
+  // `below` is on the rung above the rung of `point`. If `point` is 4 of 5 steps above `below`, the half-way point is
+  // 3 steps above. If it is 3, 2 or 1 of 5 steps above, it is the half-way point or the nearest to it. If it is 1 of 2
+  // steps above, it is the only one.
   const U half_way = static_cast<U>(point - size);
   const bool step_back = (static_cast<U>(point - below) == static_cast<U>(4U * size)) & (half_way >= earliest);
   const U best = step_back ? half_way : point;
   return third >= earliest ? third : best;
 }
 
-/// The same for any rungs, ascending from 1 and dividing each other; with a search.
+/// Returns: the roundest point of the window for any rungs that ascend from 1 and each divide the next. Searches the
+/// rungs from the coarsest down, and then halves the gap.
 template <class Rungs, std::unsigned_integral U>
 constexpr U roundest_on(const Rungs& rungs, U earliest, U latest) noexcept {
   std::size_t n = rungs.size() - 1;
@@ -206,18 +230,21 @@ constexpr U roundest_on(const Rungs& rungs, U earliest, U latest) noexcept {
   }
 }
 
-template <std::unsigned_integral U> constexpr U roundest(const ladder::decimal_type&, U earliest, U latest) noexcept {
+/// Returns: the roundest point of a window after the epoch, on any of the three types of ladder.
+template <std::unsigned_integral U> constexpr U roundest(const decimal_ladder&, U earliest, U latest) noexcept {
   return roundest_decimal(earliest, latest);
 }
-template <std::unsigned_integral U> constexpr U roundest(const ladder::binary_type&, U earliest, U latest) noexcept {
+template <std::unsigned_integral U> constexpr U roundest(const binary_ladder&, U earliest, U latest) noexcept {
   return roundest_binary(earliest, latest);
 }
-constexpr std::uint64_t roundest(const ladder::custom& own, std::uint64_t earliest, std::uint64_t latest) noexcept {
+template <std::same_as<std::uint64_t> U>
+constexpr U roundest(const ladder::custom& own, U earliest, U latest) noexcept {
   return roundest_on(own, earliest, latest);
 }
 
-/// Not all after the epoch: the epoch is on every rung, and what is before it is the mirror image of what is after it.
-/// Out of line, so that the usual case is short enough to be inlined.
+/// Returns: the roundest point of a window that is not entirely after the epoch. The epoch is on every rung, and the
+/// times before it mirror the times after it. This is a separate function so that the usual case is short enough to be
+/// inlined.
 template <std::signed_integral Int, class Ladder>
 [[gnu::cold, gnu::noinline]] constexpr Int roundest_mirrored(const Ladder& ladder, Int earliest, Int latest) noexcept {
   using U = std::make_unsigned_t<Int>;
@@ -226,7 +253,7 @@ template <std::signed_integral Int, class Ladder>
   return static_cast<Int>(static_cast<U>(0 - roundest(ladder, nearest, farthest)));
 }
 
-/// Precondition: earliest <= latest.
+/// Returns: the roundest point of [earliest, latest]. Precondition: earliest <= latest.
 template <std::signed_integral Int, class Ladder>
 constexpr Int roundest_of(const Ladder& ladder, Int earliest, Int latest) noexcept {
   using U = std::make_unsigned_t<Int>;
@@ -236,15 +263,16 @@ constexpr Int roundest_of(const Ladder& ladder, Int earliest, Int latest) noexce
 
 } // namespace detail
 
-/// Returns: the roundest point of [earliest, latest] in nanoseconds; empty if latest < earliest.
-/// Total; an end of the window beyond 64 bits of nanoseconds counts as the end of time it passed. Constant time on the
-/// decimal and the binary ladder, a search with divisions on the caller's own.
-template <instant T, instant U, any_ladder Ladder>
-  requires same_clock<T, U>
-constexpr std::optional<nanosecond_instant<T>> roundest_point(T earliest, U latest, const Ladder& ladder) noexcept {
+/// Returns: the roundest point of [earliest, latest] in nanoseconds, or nullopt if latest < earliest.
+/// Total: an end of the window beyond 64 bits of nanoseconds counts as the end of that range. Takes constant time on
+/// the decimal and the binary ladder, and a search with divisions on a custom ladder.
+template <detail::instant T, detail::instant U, detail::any_ladder Ladder>
+  requires detail::same_clock<T, U>
+constexpr std::optional<detail::nanosecond_instant<T>> roundest_point(T earliest, U latest,
+                                                                      const Ladder& ladder) noexcept {
   const std::int64_t first = detail::nanosecond_count(earliest), last = detail::nanosecond_count(latest);
   if (last < first) return std::nullopt;
-  return nanosecond_instant<T>(std::chrono::nanoseconds(detail::roundest_of(ladder, first, last)));
+  return detail::nanosecond_instant<T>(std::chrono::nanoseconds(detail::roundest_of(ladder, first, last)));
 }
 
 } // namespace takt::inline TAKT_ABI

@@ -11,7 +11,7 @@
 #include <limits>
 #include <type_traits>
 
-namespace takt::inline TAKT_ABI {
+namespace takt::inline TAKT_ABI::detail {
 
 // synopsis
 
@@ -26,8 +26,6 @@ template <integral_duration D> [[nodiscard]] constexpr D saturating_add(D a, D b
 template <integral_duration D> [[nodiscard]] constexpr D saturating_subtract(D a, D b) noexcept;
 
 // definitions
-namespace detail {
-
 // <algorithm> and <numeric> would cost every user more time to compile than this header.
 
 [[nodiscard]] constexpr std::chrono::nanoseconds earlier(std::chrono::nanoseconds a,
@@ -38,18 +36,18 @@ namespace detail {
                                                        std::chrono::nanoseconds b) noexcept {
   return a < b ? b : a;
 }
-/// Precondition: least <= most.
+/// Returns: the duration in [min, max] that is nearest to `d`. Precondition: min <= max.
 [[nodiscard]] constexpr std::chrono::nanoseconds
-clamped(std::chrono::nanoseconds d, std::chrono::nanoseconds least, std::chrono::nanoseconds most) noexcept {
-  return earlier(later(d, least), most);
+clamped(std::chrono::nanoseconds d, std::chrono::nanoseconds min, std::chrono::nanoseconds max) noexcept {
+  return earlier(later(d, min), max);
 }
-/// Precondition: both positive.
+/// Returns: the greatest common divisor. Precondition: a > 0 and b >= 0.
 [[nodiscard]] constexpr std::intmax_t common_divisor(std::intmax_t a, std::intmax_t b) noexcept {
   return b == 0 ? a : common_divisor(b, a % b);
 }
 
-/// Returns: whether the count of `d`, of any floating-point type, is a NaN. Seen in its bits, those of the whole object:
-/// -ffast-math lets the compiler take it for granted that comparisons, parameters and results meet none.
+/// Returns: whether the count of `d`, of any floating-point type, is a NaN. It examines the bits of the whole object:
+/// under -ffast-math the compiler assumes that comparisons, parameters and results are never a NaN.
 template <class Rep, class Period> [[nodiscard]] constexpr bool is_nan(std::chrono::duration<Rep, Period> d) noexcept {
   using duration = std::chrono::duration<Rep, Period>;
   static_assert(sizeof(duration) == sizeof(Rep));
@@ -71,54 +69,52 @@ template <class Rep, class Period> [[nodiscard]] constexpr bool is_nan(std::chro
   }
 }
 
-/// One From is num / den of a To, in lowest terms. Both are below 2^126; std::ratio_divide stops at 2^63 and already
-/// refuses hours in attoseconds.
+/// One unit of From is num / den units of To, in lowest terms. Both numbers are below 2^126. std::ratio_divide is no
+/// substitute: it is limited to 2^63, and hours in attoseconds exceed that.
 template <class From, class To> struct unit_ratio {
   static constexpr auto nums = common_divisor(From::num, To::num), dens = common_divisor(From::den, To::den);
   static constexpr uint128 num = static_cast<uint128>(From::num / nums) * static_cast<uint128>(To::den / dens);
   static constexpr uint128 den = static_cast<uint128>(From::den / dens) * static_cast<uint128>(To::num / nums);
 };
 
-} // namespace detail
-
 /// Returns: `d` in the unit of `To`, rounded down (towards negative infinity), stopping at To::min() and To::max();
 /// a NaN becomes zero. A floating-point count is first scaled in long double, which rounds to nearest.
 template <integral_duration To, class Rep, class Period>
 constexpr To saturating_cast(std::chrono::duration<Rep, Period> d) noexcept {
   using to_rep = typename To::rep;
-  using ratio = detail::unit_ratio<Period, typename To::period>;
-  constexpr to_rep least = std::numeric_limits<to_rep>::min(), most = std::numeric_limits<to_rep>::max();
+  using ratio = unit_ratio<Period, typename To::period>;
+  constexpr to_rep min = std::numeric_limits<to_rep>::min(), max = std::numeric_limits<to_rep>::max();
   if constexpr (std::floating_point<Rep>) {
     constexpr auto num = static_cast<long double>(ratio::num), den = static_cast<long double>(ratio::den);
-    if (detail::is_nan(d)) return To::zero();
+    if (is_nan(d)) return To::zero();
     const long double units = static_cast<long double>(d.count()) * num / den;
-    if (units < static_cast<long double>(least)) return To(least);
-    if (units >= static_cast<long double>(most)) return To(most); // exact, or rounded up to the power of two above
+    if (units < static_cast<long double>(min)) return To(min);
+    if (units >= static_cast<long double>(max)) return To(max); // `max` is exact, or rounded up to a power of two
     const auto towards_zero = static_cast<to_rep>(units);
     return To(static_cast<long double>(towards_zero) > units ? static_cast<to_rep>(towards_zero - 1) : towards_zero);
   } else if constexpr (std::same_as<Rep, to_rep> && ratio::num == ratio::den) {
     return To(d.count());
   } else {
     static_assert(integral_duration<std::chrono::duration<Rep, Period>>, "a representation of at most 64 bits");
-    constexpr auto limit = static_cast<detail::uint128>(~std::uint64_t{0});
-    constexpr detail::uint128 whole = ratio::num / ratio::den, part = ratio::num % ratio::den;
+    constexpr auto limit = static_cast<uint128>(~std::uint64_t{0});
+    constexpr uint128 whole = ratio::num / ratio::den, part = ratio::num % ratio::den;
     static_assert(part <= limit, "a ratio of units that even 128 bits cannot work with");
     const bool negative = d.count() < Rep{};
     const auto bits = static_cast<std::uint64_t>(d.count());
     const std::uint64_t magnitude = negative ? 0 - bits : bits;
-    if (whole > limit && magnitude != 0) return To(negative ? least : most); // more than 2^64 of To in one unit of d
+    if (whole > limit && magnitude != 0) return To(negative ? min : max); // more than 2^64 of To in one unit of d
     // magnitude * (whole + part / den), away from zero if negative. Each product is below 2^128 - 2^64.
-    detail::uint128 units = magnitude * whole;
-    if constexpr (part == 1 && ratio::den <= limit) { // from fine to coarse units: 64 bits do
+    uint128 units = magnitude * whole;
+    if constexpr (part == 1 && ratio::den <= limit) { // from fine to coarse units: 64 bits suffice
       constexpr auto den = static_cast<std::uint64_t>(ratio::den);
       units += magnitude / den + (negative && magnitude % den != 0);
     } else if constexpr (part != 0) {
-      const detail::uint128 rest = magnitude * part;
+      const uint128 rest = magnitude * part;
       units += rest / ratio::den + (negative && rest % ratio::den != 0);
     }
-    if (!negative) return To(units > static_cast<detail::uint128>(most) ? most : static_cast<to_rep>(units));
-    const std::uint64_t depth = 0 - static_cast<std::uint64_t>(least); // |least|
-    return To(units >= depth ? least : static_cast<to_rep>(0 - static_cast<std::uint64_t>(units)));
+    if (!negative) return To(units > static_cast<uint128>(max) ? max : static_cast<to_rep>(units));
+    const std::uint64_t depth = 0 - static_cast<std::uint64_t>(min); // |min|
+    return To(units >= depth ? min : static_cast<to_rep>(0 - static_cast<std::uint64_t>(units)));
   }
 }
 
@@ -136,4 +132,4 @@ template <integral_duration D> constexpr D saturating_subtract(D a, D b) noexcep
   return b < D::zero() ? D::max() : D::min();
 }
 
-} // namespace takt::inline TAKT_ABI
+} // namespace takt::inline TAKT_ABI::detail

@@ -1,95 +1,108 @@
 /// clock_event.hpp - the devices that wake the CPUs when a timer is due.
 ///
-/// Each CPU has one; the broadcast device wakes CPUs whose own device stops in a deep idle state. Whether that matters
-/// is for cpu/features.hpp to say (ARAT).
+/// Each CPU has its own device. The broadcast device wakes CPUs whose own device stops in a deep idle state;
+/// cpu/features.hpp reports whether it stops (arat).
 ///
-/// Does not promise: a list of one instant; a CPU may go offline while it is read, and is then left out.
+/// Does not promise: a list of one instant. A CPU that goes offline while the list is read is left out.
 /// Sources: Linux 6.12 kernel/time/clockevents.c current_device_show, clockevents_init_sysfs.
 #pragma once
 #include <takt/core/error.hpp>
 #include <takt/kernel/os.hpp>
-#include <takt/kernel/text.hpp>
+#include <takt/kernel/detail/text.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace takt::inline TAKT_ABI::clock_event {
 
 // synopsis
-inline constexpr char directory[] = "/sys/devices/system/clockevents";
-
+/// A clock event device in use.
 struct device {
-  std::optional<unsigned> cpu; ///< the CPU it wakes; empty: the broadcast device
-  std::string name;            ///< "lapic-deadline", "hpet", "arch_sys_timer"
+  std::optional<unsigned> cpu; ///< the number of the CPU that it wakes; nullopt for the broadcast device
+  std::string name;            ///< the kernel's name for it: "lapic-deadline", "hpet", "arch_sys_timer"
   friend bool operator==(const device&, const device&) = default;
 };
 
-// Device is for compile time alone: see when_called.
-template <class Os = linux_os, class Device = device> [[nodiscard]] std::vector<Device> devices(std::error_code& ec);
+template <class Os = linux_os> [[nodiscard]] std::vector<device> devices(std::error_code& ec);
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os, class Device = device> [[nodiscard]] std::vector<Device> devices();
+template <class Os = linux_os> [[nodiscard]] std::vector<device> devices();
 #endif
 
-/// Returns: the name in the text of a current_device; empty where the CPU has none at the moment, and on
-/// malformed_text.
-template <class = when_called>
-[[nodiscard]] std::string parse_current_device(std::string_view text, std::error_code& ec);
+} // namespace takt::inline TAKT_ABI::clock_event
+
+namespace takt::inline TAKT_ABI::detail {
 
 // definitions
 
-template <class> std::string parse_current_device(std::string_view text, std::error_code& ec) {
+/// The directory of sysfs that names the clock event devices.
+inline constexpr char clock_event_directory[] = "/sys/devices/system/clockevents";
+
+/// Returns: the name in the text of a current_device. It is empty if the CPU has no device at the moment, and on
+/// malformed_text.
+template <class = for_callers>
+[[nodiscard]] std::string parse_current_device(std::string_view text, std::error_code& ec) {
   ec.clear();
   if (text.empty()) return {};
   std::string_view name;
-  static_cast<void>(detail::only_line(text, name));
-  name = detail::trimmed(name);
-  if (detail::is_name(name)) return std::string(name);
+  static_cast<void>(only_line(text, name));
+  name = trimmed(name);
+  if (is_name(name)) return std::string(name);
   ec = errc::malformed_text;
   return {};
 }
 
-/// Returns: the device of each CPU in ascending order, then the broadcast device if there is one; on error none. A CPU
-/// without a device, as one that is offline, is left out.
-/// Errors: those of reading the directory and the files; malformed_text. Reads one small file a CPU.
-template <class Os, class Device> std::vector<Device> devices(std::error_code& ec) {
-  static_assert(std::is_same_v<Device, device>);
+} // namespace takt::inline TAKT_ABI::detail
+
+namespace takt::inline TAKT_ABI::clock_event {
+
+/// Returns: the device of each CPU in ascending order, then the broadcast device if there is one; on error an empty
+/// list. A CPU without a device is left out, for example one that is offline.
+/// Errors: those of reading the directory and the files; malformed_text. Reads one small file for each CPU.
+template <class Os> std::vector<device> devices(std::error_code& ec) {
   ec.clear();
-  std::vector<std::string> entries;
-  if (const int error = Os::list_directory(directory, entries); error != 0) {
+  std::vector<detail::dependent<Os, std::string>> entries;
+  if (const int error = Os::list_directory(detail::clock_event_directory, entries); error != 0) {
     ec = detail::errno_code(error);
     return {};
   }
-  std::vector<Device> all;
-  for (const std::string& entry : entries) {
+  // A directory is listed in no order. So the CPUs are marked first and then read in ascending order, and the broadcast
+  // device last.
+  std::string present; // one character for each CPU number: '+' if it is in the directory
+  bool broadcast = false;
+  for (const std::string& entry : entries) { // among them power/ and uevent
     constexpr std::string_view prefix = "clockevent";
-    std::optional<unsigned> cpu;
-    if (entry.compare(0, prefix.size(), prefix) == 0) {
-      cpu = detail::parse_number<unsigned>(std::string_view(entry).substr(prefix.size()));
-    }
-    if (!cpu && entry != "broadcast") continue; // the directory holds power/ and uevent too
-    const std::string path = std::string(directory) + "/" + entry + "/current_device";
+    broadcast = broadcast || entry == "broadcast";
+    if (entry.compare(0, prefix.size(), prefix) != 0) continue;
+    const auto cpu = detail::parse_number<unsigned>(std::string_view(entry).substr(prefix.size()));
+    if (!cpu || *cpu >= detail::cpu_number_end) continue;
+    if (*cpu >= present.size()) present.resize(*cpu + 1, '-');
+    present[*cpu] = '+';
+  }
+  std::vector<detail::dependent<Os, device>> all;
+  for (std::size_t cpu = 0; cpu <= present.size(); ++cpu) {
+    const bool last = cpu == present.size();
+    if (last ? !broadcast : present[cpu] == '-') continue;
+    const std::string entry = last ? "broadcast" : "clockevent" + std::to_string(cpu);
+    const std::string path = std::string(detail::clock_event_directory) + "/" + entry + "/current_device";
     const std::string text = detail::read_text<Os>(path, detail::sysfs_file_limit, ec);
     if (ec == std::errc::no_such_file_or_directory) continue; // gone since the directory was read
-    std::string name = ec ? std::string() : parse_current_device(text, ec);
+    std::string name = ec ? std::string() : detail::parse_current_device(text, ec);
     if (ec) return {};
     if (name.empty()) continue;
-    // A directory is listed in no order, but hardly ever backwards.
-    const auto before = [](const device& a, const device& b) { return a.cpu && (!b.cpu || *a.cpu < *b.cpu); };
-    all.push_back({cpu, std::move(name)});
-    for (std::size_t i = all.size() - 1; i > 0 && before(all[i], all[i - 1]); --i) std::swap(all[i], all[i - 1]);
+    all.push_back({std::nullopt, std::move(name)});
+    if (!last) all.back().cpu = static_cast<unsigned>(cpu);
   }
   ec.clear();
   return all;
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os, class Device> std::vector<Device> devices() {
-  return detail::or_throw([](std::error_code& ec) { return devices<Os, Device>(ec); },
-                          [](std::error_code ec) { return detail::file_hint(directory, ec); });
+template <class Os> std::vector<device> devices() {
+  return detail::or_throw([](std::error_code& ec) { return devices<Os>(ec); },
+                          [](std::error_code ec) { return detail::file_hint(detail::clock_event_directory, ec); });
 }
 #endif
 

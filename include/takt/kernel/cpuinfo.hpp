@@ -1,16 +1,20 @@
-/// cpuinfo.hpp - what Linux says of the processors: their flags, and which are online.
+/// cpuinfo.hpp - what Linux says about the processors: their flags, and which processors are online.
 ///
 /// The flags are those of x86: constant_tsc, nonstop_tsc, tsc_known_freq, tsc_reliable, arat, ... They are the kernel's
-/// view and can differ from CPUID's, as the kernel adds and clears some. Arm and RISC-V have no such line.
+/// view and can differ from CPUID, because the kernel adds and clears some. Arm and RISC-V have no line of flags.
 ///
 /// Does not promise: that a missing flag is missing in the hardware; that all processors are listed: offline ones are
 /// not.
-/// Sources: Linux 6.12 arch/x86/kernel/cpu/proc.c show_cpuinfo; drivers/base/cpu.c (online).
+/// Sources: Linux 6.12 arch/x86/kernel/cpu/proc.c show_cpuinfo; drivers/base/cpu.c (online). tsc_freq_khz is no part of
+/// Linux: the module of github.com/trailofbits/tsc_freq_khz and the kernels of some vendors have it.
 #pragma once
 #include <takt/core/error.hpp>
+#include <takt/core/ticks.hpp>
 #include <takt/kernel/os.hpp>
-#include <takt/kernel/text.hpp>
+#include <takt/kernel/detail/text.hpp>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,51 +24,54 @@
 namespace takt::inline TAKT_ABI {
 
 // synopsis
-inline constexpr char cpuinfo_path[] = "/proc/cpuinfo";
-inline constexpr char online_cpus_path[] = "/sys/devices/system/cpu/online";
-/// 4096 processors of 2 KiB each need 8 MiB.
-inline constexpr std::size_t cpuinfo_file_limit = std::size_t{64} << 20;
-/// The kernel knows some 700 flags; more than this are taken for nonsense.
-inline constexpr std::size_t cpu_flags_end = 4096;
-
+/// The flags of the processors.
 struct cpuinfo {
-  std::vector<std::string> flags; ///< of the first processor, in the kernel's order; empty where there is no such line
-  std::vector<std::string> differing; ///< flags that some processors have and others have not, in alphabetical order
+  std::vector<std::string> flags; ///< the first processor's flags in the kernel's order; empty if there is no such line
+  std::vector<std::string> differing; ///< the flags that some processors have and others lack, in alphabetical order
 
-  /// Returns: whether the first processor has the flag; nothing where /proc/cpuinfo has no flags.
+  /// Returns: whether the first processor has the flag; nullopt if /proc/cpuinfo has no flags.
   [[nodiscard]] std::optional<bool> has(std::string_view flag) const noexcept;
-  /// Returns: whether all processors agree on the flag.
-  [[nodiscard]] bool agree_on(std::string_view flag) const noexcept;
+  /// Returns: whether all processors agree on the flag; nullopt if /proc/cpuinfo has no flags.
+  [[nodiscard]] std::optional<bool> agree_on(std::string_view flag) const noexcept;
+
+  template <class Os = linux_os> [[nodiscard]] static cpuinfo read(std::error_code& ec);
+#if TAKT_EXCEPTIONS
+  template <class Os = linux_os> [[nodiscard]] static cpuinfo read();
+#endif
+  /// Returns: the flags in the text of /proc/cpuinfo. There are none if the text has no line of flags, and on
+  /// malformed_text. Errors: malformed_text for an empty or cut text.
+  template <std::convertible_to<std::string_view> Text>
+  [[nodiscard]] static cpuinfo parse(const Text& text, std::error_code& ec);
 };
 
-template <class Os = linux_os> [[nodiscard]] cpuinfo read_cpuinfo(std::error_code& ec);
 template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> online_cpus(std::error_code& ec);
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os> [[nodiscard]] cpuinfo read_cpuinfo();
 template <class Os = linux_os> [[nodiscard]] std::vector<unsigned> online_cpus();
 #endif
-
-namespace detail {
-struct seen_flag;
-}
-// Seen is for compile time alone: see when_called.
-template <class Seen = detail::seen_flag> [[nodiscard]] cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec);
-template <class = when_called>
-[[nodiscard]] std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec);
 
 // definitions
 namespace detail {
 
-/// The flags of all processors in alphabetical order.
+/// The file that describes each processor.
+inline constexpr char cpuinfo_path[] = "/proc/cpuinfo";
+/// The largest /proc/cpuinfo that takt reads, 64 MiB. 4096 processors of 2 KiB each need 8 MiB.
+inline constexpr std::size_t cpuinfo_file_limit = std::size_t{64} << 20;
+/// The file of sysfs that lists the CPUs that are online.
+inline constexpr char online_cpus_path[] = "/sys/devices/system/cpu/online";
+/// The file in which a module offers the rate of the TSC.
+inline constexpr char tsc_freq_khz_path[] = "/sys/devices/system/cpu/cpu0/tsc_freq_khz";
+/// A text with this many different flags or more counts as malformed. The kernel knows some 700.
+inline constexpr std::size_t cpu_flags_end = 4096;
+
+/// A flag, and which processors had it.
 struct seen_flag {
-  std::string_view flag;
-  unsigned last = 0;      ///< the last processor that had it
-  bool differing = false; ///< not all had it
+  std::string_view flag;  ///< its name
+  unsigned last = 0;      ///< the last processor that had it, counted from 1
+  bool differing = false; ///< whether some processor lacked it
 };
 
-/// Returns: where `flag` is in `all`, or has to be.
-template <class Flags>
-[[nodiscard]] std::size_t place_of(std::string_view flag, const Flags& all) noexcept {
+/// Returns: the index of `flag` in `all`, which is in alphabetical order, or the index at which to insert it.
+template <class Flags> [[nodiscard]] std::size_t place_of(std::string_view flag, const Flags& all) noexcept {
   std::size_t begin = 0, end = all.size();
   while (begin < end) {
     const std::size_t middle = begin + (end - begin) / 2;
@@ -74,6 +81,32 @@ template <class Flags>
   return begin;
 }
 
+/// Returns: the CPUs in the text of the list, ascending; on malformed_text an empty list.
+template <class = for_callers>
+[[nodiscard]] std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec) {
+  return parse_cpu_list(text, ec);
+}
+
+/// Returns: the rate in the text of tsc_freq_khz, a number of kHz; on malformed_text 0 Hz.
+template <class = for_callers>
+[[nodiscard]] frequency parse_tsc_freq_khz(std::string_view text, std::error_code& ec) noexcept {
+  constexpr std::uint64_t end = 1'000'000'000; // no counter has a terahertz
+  ec.clear();
+  std::string_view line;
+  static_cast<void>(only_line(text, line));
+  const auto kilohertz = parse_number_to(end, trimmed(line));
+  if (kilohertz && *kilohertz != 0) return frequency(static_cast<double>(*kilohertz) * 1e3);
+  ec = errc::malformed_text;
+  return {};
+}
+
+/// Returns: the rate by which Linux keeps time with the TSC, in whole kHz; on error 0 Hz.
+/// Errors: those of reading the file, ENOENT on almost every machine; malformed_text. Reads one file of sysfs.
+template <class Os = linux_os> [[nodiscard]] frequency tsc_freq_khz(std::error_code& ec) {
+  const std::string text = read_text<Os>(tsc_freq_khz_path, sysfs_file_limit, ec);
+  return ec ? frequency() : parse_tsc_freq_khz(text, ec);
+}
+
 } // namespace detail
 
 inline std::optional<bool> cpuinfo::has(std::string_view flag) const noexcept {
@@ -81,13 +114,18 @@ inline std::optional<bool> cpuinfo::has(std::string_view flag) const noexcept {
   return detail::contains(flags, flag);
 }
 
-inline bool cpuinfo::agree_on(std::string_view flag) const noexcept { return !detail::contains(differing, flag); }
+inline std::optional<bool> cpuinfo::agree_on(std::string_view flag) const noexcept {
+  if (flags.empty()) return std::nullopt;
+  return !detail::contains(differing, flag);
+}
 
-/// Returns: the flags in the text of /proc/cpuinfo; none where there is no such line, and on malformed_text.
-template <class Seen> cpuinfo parse_cpuinfo(std::string_view text, std::error_code& ec) {
+namespace detail {
+
+/// The body of cpuinfo::parse().
+template <class T> cpuinfo cpuinfo_of(std::string_view text, std::error_code& ec) {
   ec.clear();
-  cpuinfo found;
-  std::vector<Seen> all;
+  dependent<T, cpuinfo> found;
+  std::vector<dependent<T, seen_flag>> all;
   std::string_view first_line;
   unsigned processors = 0; // those with a line of flags
   bool in_processor = false;
@@ -100,18 +138,18 @@ template <class Seen> cpuinfo parse_cpuinfo(std::string_view text, std::error_co
     ++processors;
     sound = processors <= detail::cpu_number_end;
     if (processors == 1) first_line = rest;
-    else if (rest == first_line) continue; // the rule, and what keeps this fast
+    else if (rest == first_line) continue; // the usual case; to skip it keeps the parser fast
     for (auto flag = detail::next_word(rest); sound && !flag.empty(); flag = detail::next_word(rest)) {
       const std::size_t place = detail::place_of(flag, all);
       if (place == all.size() || all[place].flag != flag) {
         if (processors == 1) found.flags.emplace_back(flag);
         all.insert(all.begin() + static_cast<std::ptrdiff_t>(place), {flag, 0, processors > 1});
-        sound = all.size() < cpu_flags_end;
+        sound = all.size() < detail::cpu_flags_end;
       }
       all[place].last = processors;
     }
     if (processors == 1) continue;
-    for (Seen& s : all) {
+    for (detail::seen_flag& s : all) {
       if (s.last != processors) s.differing = true;
     }
   }
@@ -120,40 +158,43 @@ template <class Seen> cpuinfo parse_cpuinfo(std::string_view text, std::error_co
     ec = errc::malformed_text;
     return {};
   }
-  for (const Seen& s : all) {
+  for (const detail::seen_flag& s : all) {
     if (s.differing) found.differing.emplace_back(s.flag);
   }
   return found;
 }
 
-template <class> std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec) {
-  return detail::parse_cpu_list(text, ec);
+} // namespace detail
+
+template <std::convertible_to<std::string_view> Text>
+cpuinfo cpuinfo::parse(const Text& text, std::error_code& ec) {
+  return detail::cpuinfo_of<detail::for_callers>(text, ec);
 }
 
 /// Returns: what /proc/cpuinfo says; on error no flags.
-/// Errors: those of reading the file; malformed_text. The kernel prints some 1.5 KiB a processor, and some versions
-/// first measure the frequency of each, for 20 ms.
-template <class Os> cpuinfo read_cpuinfo(std::error_code& ec) {
-  const std::string text = detail::read_text<Os>(cpuinfo_path, cpuinfo_file_limit, ec);
-  return ec ? cpuinfo() : parse_cpuinfo(text, ec);
+/// Errors: those of reading the file; malformed_text. Reads one file of /proc: the kernel prints some 1.5 KiB for each
+/// processor. Some versions first measure the frequency of each processor, which takes 20 ms for each.
+template <class Os> cpuinfo cpuinfo::read(std::error_code& ec) {
+  const std::string text = detail::read_text<Os>(detail::cpuinfo_path, detail::cpuinfo_file_limit, ec);
+  return ec ? detail::dependent<Os, cpuinfo>() : parse(text, ec);
 }
 
-/// Returns: the CPUs that are online, ascending; on error none.
+/// Returns: the CPUs that are online, ascending; on error an empty list.
 /// Errors: those of reading the file; malformed_text. Reads one file of sysfs.
 template <class Os> std::vector<unsigned> online_cpus(std::error_code& ec) {
-  const std::string text = detail::read_text<Os>(online_cpus_path, detail::sysfs_file_limit, ec);
-  return ec ? std::vector<unsigned>() : parse_online_cpus(text, ec);
+  const std::string text = detail::read_text<Os>(detail::online_cpus_path, detail::sysfs_file_limit, ec);
+  return ec ? std::vector<detail::dependent<Os, unsigned>>() : detail::parse_online_cpus(text, ec);
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os> cpuinfo read_cpuinfo() {
-  return detail::or_throw([](std::error_code& ec) { return read_cpuinfo<Os>(ec); },
-                          [](std::error_code ec) { return detail::file_hint(cpuinfo_path, ec); });
+template <class Os> cpuinfo cpuinfo::read() {
+  return detail::or_throw([](std::error_code& ec) { return cpuinfo::read<Os>(ec); },
+                          [](std::error_code ec) { return detail::file_hint(detail::cpuinfo_path, ec); });
 }
 
 template <class Os> std::vector<unsigned> online_cpus() {
   return detail::or_throw([](std::error_code& ec) { return online_cpus<Os>(ec); },
-                          [](std::error_code ec) { return detail::file_hint(online_cpus_path, ec); });
+                          [](std::error_code ec) { return detail::file_hint(detail::online_cpus_path, ec); });
 }
 #endif
 

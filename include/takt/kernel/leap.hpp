@@ -1,13 +1,16 @@
-/// leap.hpp - what the kernel knows of leap seconds, of TAI, and of how good its CLOCK_REALTIME is.
+/// leap.hpp - what the kernel knows about leap seconds, about TAI, and about the error of CLOCK_REALTIME.
 ///
-/// A leap second takes effect at the end of a day of UTC; the time daemon announces it to the kernel up to a day
-/// before. The last one was inserted at the end of 2016, none was ever deleted.
+/// A leap second takes effect at the end of a day of UTC. The time daemon announces it to the kernel up to a day
+/// before. The last one was inserted at the end of 2016; none was ever deleted.
+///
+/// Does not promise: that the offset of TAI is right. The time daemon sets it, and many daemons set none.
 /// Sources: adjtimex(2); Linux 6.12 kernel/time/ntp.c second_overflow, __do_adjtimex; include/uapi/linux/timex.h.
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
 #include <takt/kernel/os.hpp>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -16,85 +19,101 @@ namespace takt::inline TAKT_ABI {
 
 // synopsis
 
-/// Where a leap second stands. The kernel keeps `applied` until the daemon withdraws the announcement.
-enum class leap_phase {
-  none,
-  insertion_pending, ///< today's last second will be 23:59:60
-  deletion_pending,  ///< today's last second will be 23:59:58
-  in_progress,       ///< it is 23:59:60: CLOCK_REALTIME shows 23:59:59 for the second time
-  applied,
-};
-[[nodiscard]] constexpr std::string_view name(leap_phase phase) noexcept;
-
+/// What the kernel knows about UTC and TAI.
 struct leap_facts {
-  leap_phase phase = leap_phase::none;
-  std::chrono::seconds tai_minus_utc{};      ///< what CLOCK_TAI is ahead of CLOCK_REALTIME; 0 until somebody sets it
-  bool synchronised = false;                 ///< somebody steers the clock and vouches for it
-  std::chrono::microseconds maximum_error{}; ///< of CLOCK_REALTIME, grows by 500 ppm between corrections
-  std::chrono::microseconds estimated_error{};
-};
+  /// The kernel's state between the announcement of a leap second and its end.
+  enum class phase_kind {
+    none,              ///< no leap second is announced
+    insertion_pending, ///< today's last second will be 23:59:60
+    deletion_pending,  ///< today's last second will be 23:59:58
+    in_progress,       ///< it is 23:59:60: CLOCK_REALTIME shows 23:59:59 for the second time
+    applied,           ///< the leap second is over, and the daemon has not yet withdrawn the announcement
+  };
 
-/// What adjtimex(2) answered.
-struct adjtimex_answer {
-  timex values{};
-  int state = TIME_ERROR; ///< TIME_OK, TIME_INS, ...
-};
-[[nodiscard]] constexpr leap_facts decode_leap(const adjtimex_answer& a) noexcept;
+  phase_kind phase = phase_kind::none; ///< whether a leap second is announced, in progress or over
+  /// How far CLOCK_TAI is ahead of CLOCK_REALTIME. The kernel reports 0 until a daemon sets the offset, so 0 counts as
+  /// unknown: UTC and TAI have been equal at no time since 1961.
+  std::optional<std::chrono::nanoseconds> tai_minus_utc;
+  bool synchronised = false; ///< whether a time daemon steers CLOCK_REALTIME and says that it is synchronised
+  /// The largest error of CLOCK_REALTIME. The kernel lets it grow by 500 ppm between corrections. It is unknown while
+  /// the clock is not synchronised; the kernel then reports 16 s, the end of its scale.
+  std::optional<std::chrono::nanoseconds> maximum_error;
+  /// The daemon's estimate of the error of CLOCK_REALTIME. It is unknown while the clock is not synchronised.
+  std::optional<std::chrono::nanoseconds> estimated_error;
 
-template <class Os = linux_os> [[nodiscard]] leap_facts leap_state(std::error_code& ec) noexcept;
+  template <class Os = linux_os> [[nodiscard]] static leap_facts read(std::error_code& ec) noexcept;
 #if TAKT_EXCEPTIONS
-template <class Os = linux_os> [[nodiscard]] leap_facts leap_state();
+  template <class Os = linux_os> [[nodiscard]] static leap_facts read();
 #endif
+};
+
+[[nodiscard]] constexpr std::string_view to_string(leap_facts::phase_kind phase) noexcept;
 
 // definitions
 
-constexpr std::string_view name(leap_phase phase) noexcept {
+/// Returns: the name of a phase in words: "insertion pending".
+constexpr std::string_view to_string(leap_facts::phase_kind phase) noexcept {
+  using enum leap_facts::phase_kind;
   switch (phase) {
-  case leap_phase::none: return "none";
-  case leap_phase::insertion_pending: return "insertion pending";
-  case leap_phase::deletion_pending: return "deletion pending";
-  case leap_phase::in_progress: return "in progress";
-  case leap_phase::applied: return "applied";
+  case none: return "none";
+  case insertion_pending: return "insertion pending";
+  case deletion_pending: return "deletion pending";
+  case in_progress: return "in progress";
+  case applied: return "applied";
   }
   return "unknown";
 }
 
-/// Returns: the facts in an answer of the kernel. A clock that is not synchronised answers TIME_ERROR whatever else
-/// there is to say, but the announcement stands in its status and will be obeyed.
-constexpr leap_facts decode_leap(const adjtimex_answer& a) noexcept {
+namespace detail {
+
+/// An answer of adjtimex(2).
+struct adjtimex_answer {
+  timex values{};         ///< the structure that it filled
+  int state = TIME_ERROR; ///< the number that it returned: TIME_OK, TIME_INS, ...
+};
+
+/// Returns: the facts in an answer of the kernel. While the clock is not synchronised, the state is always TIME_ERROR.
+/// Then the announcement of a leap second is taken from the status bits, because the kernel will obey it all the same.
+template <class = for_callers>
+[[nodiscard]] constexpr leap_facts decode_leap(const adjtimex_answer& a) noexcept {
+  using phase_kind = leap_facts::phase_kind;
   leap_facts f;
   const timex& t = a.values;
   const auto announced = [&] {
-    if ((t.status & STA_INS) != 0) return leap_phase::insertion_pending;
-    return (t.status & STA_DEL) != 0 ? leap_phase::deletion_pending : leap_phase::none;
+    if ((t.status & STA_INS) != 0) return phase_kind::insertion_pending;
+    return (t.status & STA_DEL) != 0 ? phase_kind::deletion_pending : phase_kind::none;
   };
   switch (a.state) {
-  case TIME_INS: f.phase = leap_phase::insertion_pending; break;
-  case TIME_DEL: f.phase = leap_phase::deletion_pending; break;
-  case TIME_OOP: f.phase = leap_phase::in_progress; break;
-  case TIME_WAIT: f.phase = leap_phase::applied; break;
-  default: f.phase = announced(); break; // TIME_OK: the kernel takes it up at its next second
+  case TIME_INS: f.phase = phase_kind::insertion_pending; break;
+  case TIME_DEL: f.phase = phase_kind::deletion_pending; break;
+  case TIME_OOP: f.phase = phase_kind::in_progress; break;
+  case TIME_WAIT: f.phase = phase_kind::applied; break;
+  default: f.phase = announced(); break; // under TIME_OK the kernel takes up an announcement at its next second
   }
-  f.tai_minus_utc = std::chrono::seconds(t.tai);
+  if (t.tai != 0) f.tai_minus_utc = std::chrono::seconds(t.tai);
   f.synchronised = a.state != TIME_ERROR && (t.status & STA_UNSYNC) == 0;
-  f.maximum_error = std::chrono::microseconds(t.maxerror);
-  f.estimated_error = std::chrono::microseconds(t.esterror);
+  if (f.synchronised) {
+    f.maximum_error = std::chrono::microseconds(t.maxerror);
+    f.estimated_error = std::chrono::microseconds(t.esterror);
+  }
   return f;
 }
 
-/// Returns: what the kernel knows now; on error nothing. Needs no privileges.
-/// Errors: EPERM under a filter (some containers). One system call; does not block.
-template <class Os> leap_facts leap_state(std::error_code& ec) noexcept {
-  adjtimex_answer a;
+} // namespace detail
+
+/// Returns: what the kernel knows now; on error a default-constructed leap_facts. Needs no privileges.
+/// Errors: EPERM under a seccomp filter (some containers). One system call; does not block.
+template <class Os> leap_facts leap_facts::read(std::error_code& ec) noexcept {
+  detail::adjtimex_answer a;
   const int error = Os::read_adjtimex(a.values, a.state);
   ec = error != 0 ? detail::errno_code(error) : std::error_code();
-  return error != 0 ? leap_facts() : decode_leap(a);
+  return error != 0 ? leap_facts() : detail::decode_leap(a);
 }
 
 #if TAKT_EXCEPTIONS
-template <class Os> leap_facts leap_state() {
-  return detail::or_throw([](std::error_code& ec) { return leap_state<Os>(ec); },
-                          [] { return "adjtimex: the clock's state is not told (a filter, as in containers?)"; });
+template <class Os> leap_facts leap_facts::read() {
+  return detail::or_throw([](std::error_code& ec) { return leap_facts::read<Os>(ec); },
+                          [] { return "adjtimex: the clock's state is unavailable (a filter, as in containers?)"; });
 }
 #endif
 

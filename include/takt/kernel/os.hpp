@@ -1,31 +1,33 @@
-/// os.hpp - the one place where takt touches Linux: a policy of static functions.
+/// os.hpp - the one place where takt calls Linux: a policy of static functions.
 ///
-/// Everything above takes the policy as a template parameter, `class Os = linux_os`, so that a test can put
-/// testing::fake_os in its place. A function here is one system call or the few that belong together; it judges nothing.
-/// Its one state is the count of forks, which no system call tells.
-/// Unless said otherwise it returns 0 or a value of errno (never -1), leaves its output untouched on failure, but for a
-/// buffer of characters, which may then hold anything, and retries after a signal. Clocks, auxiliary vector and
-/// scheduling are async-signal-safe; what takes a std::string allocates. What is noexcept is no cancellation point, or a
-/// thread cancelled in it would end the program: where libc's function is one, the system call is made without it.
+/// All other code of takt takes the policy as its last template parameter, `class Os = linux_os`, so that a test can
+/// use testing::fake_os instead. A function of the policy makes one system call, or a few that belong together, and
+/// does not interpret the result. The only state of the policy is the count of forks, because no system call tells a
+/// forked child from its parent: their process ids may be equal, in two namespaces. os_files.hpp has the functions that
+/// read and write files and texts, os_perf.hpp those of perf_event_open(2).
 ///
-/// This is also the only header of takt that includes more than the C++ standard library and <time.h>.
-/// Sources: syscalls(2), prctl(2), getauxval(3), syslog(2), seccomp(2), vdso(7), clock_nanosleep(2), futex(2),
-/// sched_setattr(2), adjtimex(2), timerfd_create(2), ppoll(2), perf_event_open(2).
+/// Unless the comment of a function says otherwise: it returns 0 or a value of errno (never -1). It repeats a system
+/// call that a signal interrupted. On failure it leaves its output unchanged, but a buffer of characters may then hold
+/// anything. The functions for clocks, auxiliary vector and scheduling are async-signal-safe. A noexcept function is no
+/// cancellation point, because the cancellation of a thread in one would end the program. If libc's function is a
+/// cancellation point, takt makes the system call itself.
+///
+/// os.hpp, os_files.hpp and os_perf.hpp are the only headers of takt that include more than the C++ standard library
+/// and <time.h>.
+/// Sources: syscalls(2), prctl(2), getauxval(3), seccomp(2), vdso(7), clock_nanosleep(2), futex(2), sched_setattr(2),
+/// adjtimex(2), times(2), timerfd_create(2), ppoll(2), madvise(2) MADV_WIPEONFORK.
 #pragma once
 #include <takt/core/config.hpp>
+#include <takt/cpu/arch.hpp>
+#include <takt/kernel/os_files.hpp>
+#include <takt/kernel/os_perf.hpp>
 
 #include <atomic>
 #include <cerrno>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
@@ -33,28 +35,33 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/auxv.h>
-#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/timex.h>
 #include <sys/types.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 namespace takt::inline TAKT_ABI {
 
-/// A class template for compile time alone: its functions are compiled for who calls them.
-template <class = when_called> struct [[gnu::visibility("default")]] basic_linux_os {
-  /// The type of the vDSO's clock_gettime: 0, or a negative errno as a system call returns it inside the kernel.
+namespace detail {
+
+/// The count of forks, alone on its pages, which the kernel fills with zeros in each child.
+struct alignas(arch::max_page_size) fork_page {
+  std::atomic<unsigned> count{0};
+};
+
+} // namespace detail
+
+/// The running system: the policy that programs use.
+struct [[gnu::visibility("default")]] linux_os : detail::os_files, detail::os_perf {
+  /// The type of the vDSO's clock_gettime. It returns 0 or a negative value of errno, as system calls do in the kernel.
   using clock_gettime_function = int (*)(clockid_t, timespec*);
 
-  // clocks, always by system call
+  // Clocks. These always make the system call.
   [[nodiscard]] static int clock_gettime(clockid_t id, timespec& out) noexcept {
     return ::syscall(SYS_clock_gettime, id, &out) == 0 ? 0 : errno;
   }
@@ -62,7 +69,18 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
     return ::syscall(SYS_clock_getres, id, &out) == 0 ? 0 : errno;
   }
 
-  /// Returns: 0 with all that adjtimex(2) tells and the state of the clock, TIME_OK and so on. Changes nothing.
+  /// Returns: 0; `out` receives the nanoseconds for which the kernel has counted its ticks, from an arbitrary moment,
+  /// in steps of 10 ms. The count stops in suspend, as MONOTONIC does, and no time namespace shifts it.
+  [[nodiscard]] static int counted_ticks(std::uint64_t& out) noexcept {
+    const unsigned long per_second = ::getauxval(AT_CLKTCK);
+    const long ticks = ::syscall(SYS_times, nullptr);
+    if (ticks == -1) return errno;
+    out = static_cast<std::uint64_t>(ticks) * (1'000'000'000 / (per_second != 0 ? per_second : 100));
+    return 0;
+  }
+
+  /// Returns: 0; `out` receives all that adjtimex(2) reports, and `state` the state of the clock, such as TIME_OK.
+  /// Changes nothing.
   [[nodiscard]] static int read_adjtimex(timex& out, int& state) noexcept {
     timex t{};
     const long answer = ::syscall(SYS_adjtimex, &t);
@@ -71,7 +89,8 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
     return 0;
   }
 
-  /// Returns: 0 with what is left of a correction by adjtime(3), in us. Changes nothing.
+  /// Returns: 0; `out` receives the part of a correction by adjtime(3) that is still to be applied, in microseconds.
+  /// Changes nothing.
   [[nodiscard]] static int adjtime_left(long& out) noexcept {
     timex t{};
     t.modes = ADJ_OFFSET_SS_READ;
@@ -80,22 +99,34 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
     return 0;
   }
 
-  /// Returns: the address of the vDSO's ELF header, null if the kernel gave this process none.
+  /// Returns: the address of the vDSO's ELF header; null if the kernel gave this process no vDSO.
   [[nodiscard]] static const void* vdso_base() noexcept {
     return reinterpret_cast<const void*>(::getauxval(AT_SYSINFO_EHDR)); // NOLINT: an address by contract of getauxval
   }
 
-  /// Calls `f(id)` in a thread of its own that may not make the system call clock_gettime (seccomp answers EPERM).
-  /// Returns: 0 with `answered` telling whether f succeeded nevertheless, or why the experiment could not be made.
+  /// Returns: 0 if the memory at `address`, a multiple of 8, can be read. EFAULT if it cannot, also where reading it
+  /// would raise SIGBUS; another error if that cannot be found out. The kernel reads a set of signals from there, and
+  /// then refuses the request as unknown.
+  [[nodiscard]] static int can_read(const void* address) noexcept {
+    constexpr int no_such_request = -1;
+    if (::syscall(SYS_rt_sigprocmask, no_such_request, address, nullptr, _NSIG / 8) == 0) return ENOTSUP;
+    return errno == EINVAL ? 0 : errno;
+  }
+
+  /// Calls `f(id)` in a new thread in which seccomp refuses the system call clock_gettime with EPERM. Blocks until that
+  /// thread has ended.
+  /// Returns: 0, and `answered` tells whether f succeeded nevertheless; otherwise why the experiment failed.
   [[nodiscard]] static int without_system_call(clock_gettime_function f, clockid_t id, bool& answered) noexcept;
 
-  // sleeping
-  /// Sleeps until clock `id` shows `deadline`; EINTR when the handler of a signal ran before.
+  // Sleeping.
+  /// Sleeps until clock `id` shows `deadline`. Does not repeat the call: EINTR if a signal's handler ran before the
+  /// deadline.
   [[nodiscard]] static int sleep_until(clockid_t id, timespec deadline) noexcept {
     return ::syscall(SYS_clock_nanosleep, id, TIMER_ABSTIME, &deadline, nullptr) == 0 ? 0 : errno;
   }
-  /// Sleeps while `word` holds `expected`, at most until clock `id`, MONOTONIC or REALTIME, shows `deadline`: 0 when
-  /// woken (or for no reason), ETIMEDOUT, EAGAIN when the word holds something else, EINTR as above.
+  /// Sleeps while `word` holds `expected`, at most until clock `id`, MONOTONIC or REALTIME, shows `deadline`.
+  /// Returns: 0 if woken, also spuriously; ETIMEDOUT at the deadline; EAGAIN if the word holds something else; EINTR
+  /// after a signal's handler.
   [[nodiscard]] static int wait_until(const std::atomic<std::uint32_t>& word, std::uint32_t expected, clockid_t id,
                                       timespec deadline) noexcept {
     constexpr auto any = FUTEX_BITSET_MATCH_ANY;
@@ -109,59 +140,80 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
     errno = saved;
   }
 
-  // timers as file descriptors
-  /// Returns: 0 with a timer on clock `id`, not armed, that never blocks a read and is closed by exec.
+  // Timers as file descriptors.
+  /// Returns: 0; `fd` receives a timer on clock `id`. It is not armed, reading it never blocks, and exec closes it.
   [[nodiscard]] static int timer_open(clockid_t id, int& fd) noexcept {
     const int opened = ::timerfd_create(id, TFD_NONBLOCK | TFD_CLOEXEC);
     if (opened < 0) return errno;
     fd = opened;
     return 0;
   }
+  /// Closes the timer. Reports no error, because nothing can be done about one; keeps errno.
   static void timer_close(int fd) noexcept {
     const int saved = errno;
     ::syscall(SYS_close, fd);
     errno = saved;
   }
-  /// Arms it for when its clock shows `deadline`, {0, 0} disarms it. `told`: it also becomes readable, with ECANCELED,
-  /// when somebody sets CLOCK_REALTIME.
-  [[nodiscard]] static int timer_arm(int fd, timespec deadline, bool told) noexcept {
+  /// Arms the timer for the moment when its clock shows `deadline`; {0, 0} disarms it. With `notify_set` it also
+  /// becomes readable, with ECANCELED, when CLOCK_REALTIME is set.
+  [[nodiscard]] static int timer_arm(int fd, timespec deadline, bool notify_set) noexcept {
     const itimerspec setting{{}, deadline};
-    const int flags = TFD_TIMER_ABSTIME | (told ? TFD_TIMER_CANCEL_ON_SET : 0);
+    const int flags = TFD_TIMER_ABSTIME | (notify_set ? TFD_TIMER_CANCEL_ON_SET : 0);
     return ::timerfd_settime(fd, flags, &setting, nullptr) == 0 ? 0 : errno;
   }
-  /// Returns: 0 when it has expired, EAGAIN when not, ECANCELED when the clock was set.
+  /// Returns: 0 if the timer has expired, EAGAIN if it has not, ECANCELED if the clock was set.
   [[nodiscard]] static int timer_take(int fd) noexcept {
     std::uint64_t expirations = 0;
     return ::syscall(SYS_read, fd, &expirations, sizeof(expirations)) >= 0 ? 0 : errno;
   }
-  /// Sleeps until `fd` is readable, or for as long as `most` says if it is not null: 0, ETIMEDOUT, or EINTR as above.
-  [[nodiscard]] static int wait_readable(int fd, const timespec* most) noexcept {
+  /// Sleeps until `fd` is readable, for the time `max` at most. If `max` is null there is no limit.
+  /// Returns: 0 if it is readable, ETIMEDOUT after `max`, or EINTR after a signal's handler.
+  [[nodiscard]] static int wait_readable(int fd, const timespec* max) noexcept {
     pollfd watched{fd, POLLIN, 0};
-    timespec left = most != nullptr ? *most : timespec{}; // the kernel writes into it
-    const long ready = ::syscall(SYS_ppoll, &watched, 1, most != nullptr ? &left : nullptr, nullptr, 0);
+    timespec left = max != nullptr ? *max : timespec{}; // the kernel writes into it
+    const long ready = ::syscall(SYS_ppoll, &watched, 1, max != nullptr ? &left : nullptr, nullptr, 0);
     return ready > 0 ? 0 : ready == 0 ? ETIMEDOUT : errno;
   }
 
+  /// Returns: the id of this process in its own pid namespace, by system call.
   [[nodiscard]] static int process_id() noexcept { return static_cast<int>(::syscall(SYS_getpid)); }
-  /// Makes fork_count() count from here on. Returns: 0 or ENOMEM.
+  /// Makes fork_count() count from now on, in this process and in its children. The first call costs two system calls.
+  /// Returns: 0; ENOMEM, which only a kernel that cannot wipe pages brings about.
+  ///
+  /// The kernel wipes the page of the count in every child: of fork(3), of _Fork(3), of clone(2), in another pid
+  /// namespace. A child that shares the memory of its parent (vfork(2), CLONE_VM) counts as its parent. On a kernel
+  /// before 4.14 and on one that imitates Linux without that feature, a handler of pthread_atfork(3) wipes the count,
+  /// and then only fork(3) is seen.
   [[nodiscard]] static int count_forks() noexcept {
-    static const int error = ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+    // No local static: a child that is forked during its initialisation would wait for ever. Repeating is harmless.
+    if (forks_counted.load(std::memory_order_relaxed) != 0) return 0;
+    const int error = wipe_on_fork() ? 0 : ::pthread_atfork(nullptr, nullptr, [] {
+      forks.count.store(0, std::memory_order_relaxed);
+    });
+    if (error == 0) forks_counted.store(1, std::memory_order_relaxed);
     return error;
   }
-  /// How many fork(3) lie between the process that first called count_forks() and this one. One load.
-  [[nodiscard]] static unsigned fork_count() noexcept { return forks.load(std::memory_order_relaxed); }
-  [[nodiscard]] static unsigned user_id() noexcept { return ::geteuid(); }
-  /// Returns: a variable of the environment; empty where there is none, or where the program has more rights than who
-  /// called it (set-user-ID), for then the environment is somebody else's.
-  [[nodiscard]] static std::string environment(const char* name) {
-    const char* const value = ::secure_getenv(name);
-    return value != nullptr ? value : std::string();
+  /// Returns: a number that is not zero and differs from that of every process that this one was forked from. It grows
+  /// with each generation of children that asks for it. Costs one load and a test; the first call in an image that has
+  /// its own copy of the count, such as a plug-in, what count_forks() costs. Async-signal-safe after that.
+  [[nodiscard]] static unsigned fork_count() noexcept {
+    const unsigned counted = fork_mark();
+    return counted != 0 ? counted : count_this_process();
   }
+  /// Returns: fork_count(), or 0 if this process has not asked for that yet. Costs one load. Async-signal-safe.
+  [[nodiscard]] static unsigned fork_mark() noexcept { return forks.count.load(std::memory_order_relaxed); }
+  /// Returns: whether this is a child of the process whose fork_count() was `count`. Costs one load and a comparison in
+  /// that process.
+  [[nodiscard]] static bool forked_since(unsigned count) noexcept {
+    return fork_mark() != count && fork_count() != count; // an image that has not asked yet shows 0 in any process
+  }
+  /// Returns: the effective user id.
+  [[nodiscard]] static unsigned user_id() noexcept { return ::geteuid(); }
 
-  // threads
+  // Threads.
   using thread = pthread_t;
-  /// Starts a thread that calls `body(argument)`, with signals blocked as signals_block() does: it is no thread of the
-  /// program's.
+  /// Starts a thread that calls `body(argument)`. The signals that signals_block() blocks are blocked in it, so it
+  /// handles no signal that is meant for the program's own threads.
   [[nodiscard]] static int thread_start(thread& out, void* (*body)(void*), void* argument) noexcept {
     sigset_t before;
     if (const int error = signals_block(before); error != 0) return error;
@@ -171,45 +223,50 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
     if (error == 0) out = started;
     return error;
   }
+  /// Waits until the thread has ended, and frees it. Precondition: thread_start() made `t`, and it was not joined yet.
   static void thread_join(thread t) noexcept {
-    int before = 0; // whoever is cancelled here would leave it with what it works on
+    int before = 0; // if the caller were cancelled here, it would free objects that the thread still uses
     ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     ::pthread_join(t, nullptr);
     ::pthread_setcancelstate(before, nullptr);
   }
-  /// Keeps the calling thread on one CPU; EINVAL for one that is offline or forbidden to it (cpuset), or above 8191.
+  /// Lets the calling thread run on one CPU only. EINVAL for a CPU that is offline, forbidden to the thread (cpuset),
+  /// or above 8191.
   [[nodiscard]] static int pin_thread(unsigned cpu) noexcept {
-    constexpr unsigned most = 8192, bits = 8 * sizeof(unsigned long);
-    unsigned long mask[most / bits]{};
-    if (cpu >= most) return EINVAL;
+    constexpr unsigned limit = 8192, bits = 8 * sizeof(unsigned long);
+    unsigned long mask[limit / bits]{};
+    if (cpu >= limit) return EINVAL;
     mask[cpu / bits] = 1UL << cpu % bits;
     return ::syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask) == 0 ? 0 : errno;
   }
 
-  // this thread
-  /// Returns: 0 with the CPU that ran the calling thread a moment ago.
+  // The calling thread.
+  /// Returns: 0; `out` receives the number of the CPU that ran the calling thread a moment ago.
   [[nodiscard]] static int current_cpu(unsigned& out) noexcept {
     return ::syscall(SYS_getcpu, &out, nullptr, nullptr) == 0 ? 0 : errno;
   }
-  /// Returns: 0 with the slack in nanoseconds. By raw system call: glibc's prctl returns an int, in which 2.2 s is the most.
+  /// Returns: 0; `out` receives the slack in nanoseconds. Makes the system call itself, because glibc's prctl returns
+  /// an int, which holds 2.1 s at most.
   [[nodiscard]] static int timer_slack(std::uint64_t& out) noexcept {
     const long slack = ::syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
     if (slack == -1) return errno;
     out = static_cast<std::uint64_t>(slack);
     return 0;
   }
+  /// Sets the slack of the calling thread in nanoseconds; 0 stands for the default.
   [[nodiscard]] static int set_timer_slack(std::uint64_t nanoseconds) noexcept {
     return ::syscall(SYS_prctl, PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0) == 0 ? 0 : errno;
   }
-  /// Returns: 0 with the scheduling policy of a thread (0: the calling one), SCHED_RESET_ON_FORK taken off.
+  /// Returns: 0; `out` receives the scheduling policy of the thread `id`, without SCHED_RESET_ON_FORK. An `id` of 0
+  /// means the calling thread.
   [[nodiscard]] static int scheduling_policy(pid_t id, int& out) noexcept {
     const long policy = ::syscall(SYS_sched_getscheduler, id);
     if (policy < 0) return errno;
     out = static_cast<int>(policy) & ~SCHED_RESET_ON_FORK;
     return 0;
   }
-  /// What sched_getattr(2) tells of a thread and sched_setattr(2) takes: struct sched_attr in its first version, which
-  /// every kernel since 3.14 knows and no C library before glibc 2.41 declares.
+  /// struct sched_attr in its first version, for sched_getattr(2) and sched_setattr(2). Every kernel since 3.14 knows
+  /// it; no C library before glibc 2.41 declares it.
   struct scheduling {
     std::uint32_t size = 48;
     std::uint32_t policy = 0;
@@ -219,14 +276,16 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
     std::uint64_t runtime = 0, deadline = 0, period = 0;
   };
   static_assert(sizeof(scheduling) == 48);
-  /// Returns: 0 with how the calling thread is scheduled.
+  /// Returns: 0; `out` receives the policy, priority and flags of the calling thread.
   [[nodiscard]] static int scheduling_of_thread(scheduling& out) noexcept {
     return ::syscall(SYS_sched_getattr, 0, &out, sizeof(out), 0) == 0 ? 0 : errno;
   }
+  /// Sets the policy, priority and flags of the calling thread. EPERM without the right to them.
   [[nodiscard]] static int set_scheduling_of_thread(const scheduling& wanted) noexcept {
     return ::syscall(SYS_sched_setattr, 0, &wanted, 0) == 0 ? 0 : errno;
   }
-  /// Returns: 0 with whether this thread may execute rdtsc (PR_GET_TSC); EINVAL where there is no such switch.
+  /// Returns: 0; `out` tells whether this thread may read the counter (PR_GET_TSC). EINVAL if the kernel has no such
+  /// setting.
   [[nodiscard]] static int counter_allowed(bool& out) noexcept {
     int mode = 0;
     if (::syscall(SYS_prctl, PR_GET_TSC, &mode, 0, 0, 0) != 0) return errno;
@@ -234,67 +293,10 @@ template <class = when_called> struct [[gnu::visibility("default")]] basic_linux
     return 0;
   }
 
-  // files
-  /// Returns: 0 with the whole content, EFBIG when it has more than `limit` bytes. Never waits for a writer of a FIFO.
-  [[nodiscard]] static int read_file(const char* path, std::string& out, std::size_t limit);
-  /// What fstat(2) tells of a file.
-  struct file_facts {
-    bool regular = false;
-    unsigned owner = 0;
-    unsigned permissions = 0; ///< the twelve bits of chmod(2)
-    std::uint64_t size = 0;
-  };
-  /// Returns: 0 with the facts of what is at `path` and, if that is a regular file of at most `size` bytes, its content.
-  /// ELOOP for a symbolic link. Never waits for a writer of a FIFO.
-  [[nodiscard]] static int read_guarded(const char* path, char* out, std::size_t size, std::size_t& length,
-                                        file_facts& facts) noexcept;
-  /// Puts a file of this content in the place of what is at `path`: who opens it sees either, and nothing in between.
-  [[nodiscard]] static int replace_file(const std::string& path, std::string_view text, unsigned permissions);
-  /// Returns: 0 with what a symbolic link holds, ENAMETOOLONG for `size` bytes or more. Async-signal-safe.
-  [[nodiscard]] static int read_link(const char* path, char* out, std::size_t size, std::size_t& length) noexcept;
-  /// Returns: 0 with what one read(2) gives, EFBIG for `size` bytes or more. Of an attribute of sysfs or /proc/sys, and of
-  /// what is shown in one piece (single_open), that is all. Async-signal-safe.
-  [[nodiscard]] static int read_short(const char* path, char* out, std::size_t size, std::size_t& length) noexcept;
-  /// Writes `text` in one write(2), as sysfs wants it. Neither creates nor truncates the file.
-  [[nodiscard]] static int write_file(const char* path, const std::string& text) noexcept;
-  /// Returns: 0 with the names in a directory but "." and "..", in no particular order.
-  [[nodiscard]] static int list_directory(const char* path, std::vector<std::string>& out);
-  /// Returns: 0 with what the kernel's log buffer holds; EPERM where kernel.dmesg_restrict forbids it.
-  [[nodiscard]] static int kernel_log(std::string& out);
-  /// What perf_event_open(2) takes in its first version, and the beginning of the page that it gives: the kernel's own
-  /// header of them costs as much compile time as all others here.
-  struct perf_request {
-    std::uint32_t type = 1; // PERF_TYPE_SOFTWARE
-    std::uint32_t size = 64;
-    std::uint64_t config = 9; // PERF_COUNT_SW_DUMMY
-    std::uint64_t sample_period = 0, sample_type = 0, read_format = 0;
-    std::uint64_t flags = 3 << 5; // exclude_kernel and exclude_hv: what an ordinary user may watch
-    std::uint32_t wakeup = 0, breakpoint = 0;
-    std::uint64_t address = 0;
-  };
-  struct perf_page {
-    std::uint32_t version, compatible, lock, index;
-    std::int64_t offset;
-    std::uint64_t enabled, running, capabilities;
-    std::uint16_t width, shift;
-    std::uint32_t multiplier;
-  };
-  /// What a page of perf_event_open(2) tells of sched_clock: a tick is multiplier / 2^shift ns, if `told`.
-  struct perf_clock {
-    bool told = false;
-    std::uint32_t multiplier = 0;
-    unsigned shift = 0;
-  };
-  /// Returns: 0 with what the page of a software event of this thread says. EACCES where kernel.perf_event_paranoid is 3 or
-  /// more (a patch of Debian and others), EPERM under a filter.
-  [[nodiscard]] static int read_perf_clock(perf_clock& out) noexcept;
-  /// Returns: 0 with the release of the running kernel, "6.1.0-18-amd64".
-  [[nodiscard]] static int kernel_release(std::string& out);
-
 private:
-  /// Keeps all signals from the calling thread, and so from those it starts, until the mask from `before` is put back; but
-  /// those that a thread brings upon itself, which end the program where they are blocked and it may want to handle (a
-  /// sandbox: SIGSYS; what stands for a counter that may not be read: SIGSEGV).
+  /// Blocks signals in the calling thread, and so in threads that it starts, until signals_restore(before). It does not
+  /// block signals that a thread causes itself: if blocked they would end the program, although the program may handle
+  /// them (SIGSYS in a sandbox, SIGSEGV to emulate a counter that may not be read).
   [[nodiscard]] static int signals_block(sigset_t& before) noexcept {
     sigset_t all;
     ::sigfillset(&all);
@@ -302,193 +304,37 @@ private:
     return ::pthread_sigmask(SIG_SETMASK, &all, &before);
   }
   static void signals_restore(const sigset_t& before) noexcept { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
-  class input;
-  [[gnu::visibility("default")]] inline static constinit std::atomic<unsigned> forks{0};
-};
+  /// Returns: whether the kernel will fill the page of `forks` with zeros in each child.
+  [[nodiscard]] static bool wipe_on_fork() noexcept {
+    // The page of the kernel may be larger than that of `forks`: then wiping it would wipe its neighbours too.
+    if (::getauxval(AT_PAGESZ) > sizeof(forks)) return false;
+    // An emulator of user space may accept any advice and follow none. It is not believed if it accepts `no_advice`.
+    constexpr int no_advice = -1, wipe = 18; // MADV_WIPEONFORK
+    return ::syscall(SYS_madvise, &forks, sizeof(forks), no_advice) != 0 &&
+           ::syscall(SYS_madvise, &forks, sizeof(forks), wipe) == 0;
+  }
+  /// Returns: the fork_count() of this process, which has none yet. Two threads may do this at once.
+  [[nodiscard, gnu::cold, gnu::noinline]] static unsigned count_this_process() noexcept {
+    static_cast<void>(count_forks());
+    unsigned next = generations.fetch_add(1, std::memory_order_relaxed) + 1;
+    // A timer of a scheduler keeps the lowest 8 bits, and zero there would mean a child's empty page.
+    if (next % 256 == 0) next = generations.fetch_add(1, std::memory_order_relaxed) + 1;
+    unsigned counted = 0;
+    return forks.count.compare_exchange_strong(counted, next, std::memory_order_relaxed) ? next : counted;
+  }
 
-struct [[gnu::visibility("default")]] linux_os : basic_linux_os<> {};
+  // Zero before the first use, so that it lies in anonymous memory: the kernel refuses to wipe pages of a file.
+  [[gnu::visibility("default")]] inline static constinit detail::fork_page forks{};
+  /// The number of the newest generation that has a count. A child inherits it, and counts on from there.
+  [[gnu::visibility("default")]] inline static constinit std::atomic<unsigned> generations{0};
+  /// 1 once count_forks() has succeeded. A child inherits it, as it inherits what count_forks() set up.
+  [[gnu::visibility("default")]] inline static constinit std::atomic<unsigned> forks_counted{0};
+};
 
 // definitions
 
-/// A file that is read. By system call: libc's functions are cancellation points, and each is one more to bind, and often one
-/// more page to map, for a process that has just begun and waits for its clock (benchmarks/shared_start).
-template <class Lazy> class basic_linux_os<Lazy>::input {
-public:
-  explicit input(const char* path, int more_flags = 0) noexcept
-      : fd_(static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | more_flags))) {}
-  input(const input&) = delete;
-  input& operator=(const input&) = delete;
-  ~input() {
-    if (fd_ >= 0) ::syscall(SYS_close, fd_);
-  }
-  [[nodiscard]] bool open() const noexcept { return fd_ >= 0; }
-  /// Returns: 0 with how much of `size` there was, 0 at the end.
-  [[nodiscard]] int read(char* out, std::size_t size, std::size_t& got) const noexcept {
-    long n = 0;
-    do n = ::syscall(SYS_read, fd_, out, size);
-    while (n < 0 && errno == EINTR);
-    got = n > 0 ? static_cast<std::size_t>(n) : 0;
-    return n < 0 ? errno : 0;
-  }
-  [[nodiscard]] int facts(file_facts& out) const noexcept {
-    struct stat told {};
-    if (::syscall(SYS_fstat, fd_, &told) != 0) return errno;
-    out = {(told.st_mode & S_IFMT) == S_IFREG, told.st_uid, told.st_mode & 07777U, static_cast<std::uint64_t>(told.st_size)};
-    return 0;
-  }
-
-private:
-  int fd_;
-};
-
-template <class Lazy> int basic_linux_os<Lazy>::read_file(const char* path, std::string& out, std::size_t limit) {
-  const input file(path);
-  if (!file.open()) return errno;
-  // Most files of /proc and /sys fit into a few words: nothing large is allocated, and zeroed, for those.
-  char few[512];
-  std::string content;
-  for (std::size_t got = 1; got != 0;) {
-    const std::size_t before = content.size();
-    const bool large = before >= sizeof(few);
-    if (large) content.resize(before + (before < 4096 ? 4096 : before)); // st_size means nothing in /proc
-    char* const to = large ? content.data() + before : few;
-    if (const int error = file.read(to, large ? content.size() - before : sizeof(few), got); error != 0) return error;
-    if (large) content.resize(before + got);
-    else content.append(few, got);
-    if (content.size() > limit) return EFBIG;
-  }
-  out = std::move(content);
-  return 0;
-}
-
-template <class Lazy> int basic_linux_os<Lazy>::read_guarded(const char* path, char* out, std::size_t size,
-                                                              std::size_t& length, file_facts& facts) noexcept {
-  const input file(path, O_NOFOLLOW);
-  if (!file.open()) return errno;
-  file_facts told;
-  std::size_t got = 0;
-  int error = file.facts(told);
-  if (error == 0 && told.regular && told.size <= size) error = file.read(out, told.size, got);
-  if (error == 0) facts = told, length = got;
-  return error;
-}
-
-template <class Lazy>
-int basic_linux_os<Lazy>::replace_file(const std::string& path, std::string_view text, unsigned permissions) {
-  // Thread and time: no other writer has this name, and what a writer that was killed left does not stand in the way.
-  timespec now{};
-  static_cast<void>(clock_gettime(CLOCK_MONOTONIC, now));
-  const std::string fresh = path + '.' + std::to_string(::syscall(SYS_gettid)) + '.' + std::to_string(now.tv_sec) + '.' +
-                            std::to_string(now.tv_nsec);
-  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0) return errno;
-  ssize_t n = 0;
-  do n = ::write(fd, text.data(), text.size());
-  while (n < 0 && errno == EINTR);
-  int error = n < 0 ? errno : static_cast<std::size_t>(n) < text.size() ? EIO : 0;
-  if (error == 0 && ::fchmod(fd, permissions) != 0) error = errno; // whatever the umask says
-  if (::close(fd) != 0 && error == 0) error = errno;
-  if (error == 0 && ::syscall(SYS_renameat2, AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), 0) != 0) error = errno;
-  if (error != 0) ::unlink(fresh.c_str());
-  return error;
-}
-
-template <class Lazy>
-int basic_linux_os<Lazy>::read_link(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
-  const ssize_t n = ::readlink(path, out, size);
-  if (n < 0) return errno;
-  if (static_cast<std::size_t>(n) >= size) return ENAMETOOLONG;
-  length = static_cast<std::size_t>(n);
-  return 0;
-}
-
-template <class Lazy>
-int basic_linux_os<Lazy>::read_short(const char* path, char* out, std::size_t size, std::size_t& length) noexcept {
-  const input file(path);
-  if (!file.open()) return errno;
-  std::size_t got = 0;
-  if (const int error = file.read(out, size, got); error != 0) return error;
-  if (got >= size) return EFBIG;
-  length = got;
-  return 0;
-}
-
-template <class Lazy> int basic_linux_os<Lazy>::write_file(const char* path, const std::string& text) noexcept {
-  const auto fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (fd < 0) return errno;
-  long n = 0;
-  do n = ::syscall(SYS_write, fd, text.data(), text.size());
-  while (n < 0 && errno == EINTR);
-  const int error = n < 0 ? errno : static_cast<std::size_t>(n) < text.size() ? EIO : 0;
-  return ::syscall(SYS_close, fd) != 0 && error == 0 ? errno : error;
-}
-
-template <class Lazy> int basic_linux_os<Lazy>::list_directory(const char* path, std::vector<std::string>& out) {
-  DIR* const directory = ::opendir(path);
-  if (directory == nullptr) return errno;
-  struct closer {
-    DIR* directory;
-    ~closer() { ::closedir(directory); }
-  } const guard{directory};
-  std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* const entry = ::readdir(directory);
-    if (entry == nullptr) break;
-    std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(std::move(name));
-  }
-  if (errno != 0) return errno;
-  out = std::move(names);
-  return 0;
-}
-
-template <class Lazy> int basic_linux_os<Lazy>::kernel_log(std::string& out) {
-  constexpr int read_all = 3, size_of_buffer = 10; // SYSLOG_ACTION_*, which no header of the C library names
-  const int size = ::klogctl(size_of_buffer, nullptr, 0);
-  if (size < 0) return errno;
-  std::string content(static_cast<std::size_t>(size), '\0');
-  const int n = ::klogctl(read_all, content.data(), size);
-  if (n < 0) return errno;
-  content.resize(static_cast<std::size_t>(n));
-  out = std::move(content);
-  return 0;
-}
-
-template <class Lazy> int basic_linux_os<Lazy>::read_perf_clock(perf_clock& out) noexcept {
-  const perf_request wanted;
-  constexpr unsigned long close_on_exec = 8; // PERF_FLAG_FD_CLOEXEC
-  const long fd = ::syscall(SYS_perf_event_open, &wanted, 0, -1, -1, close_on_exec);
-  if (fd < 0) return errno;
-  const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, static_cast<int>(fd), 0);
-  const int error = mapped == MAP_FAILED ? errno : 0;
-  if (error == 0) {
-    auto& page = *static_cast<perf_page*>(mapped);
-    constexpr std::uint64_t user_time = 8; // cap_user_time, behind two bits of history and cap_user_rdpmc
-    std::uint32_t lock = 0;
-    do { // the kernel's seqlock; each load keeps those behind it behind
-      lock = __atomic_load_n(&page.lock, __ATOMIC_ACQUIRE);
-      out.told = (__atomic_load_n(&page.capabilities, __ATOMIC_ACQUIRE) & user_time) != 0;
-      out.multiplier = __atomic_load_n(&page.multiplier, __ATOMIC_ACQUIRE);
-      out.shift = __atomic_load_n(&page.shift, __ATOMIC_ACQUIRE);
-    } while (__atomic_load_n(&page.lock, __ATOMIC_RELAXED) != lock || (lock & 1) != 0);
-    ::munmap(mapped, size);
-  }
-  ::syscall(SYS_close, fd);
-  return error;
-}
-
-template <class Lazy> int basic_linux_os<Lazy>::kernel_release(std::string& out) {
-  utsname names{};
-  if (::uname(&names) != 0) return errno;
-  out = names.release;
-  return 0;
-}
-
-template <class Lazy>
-int basic_linux_os<Lazy>::without_system_call(clock_gettime_function f, clockid_t id, bool& answered) noexcept {
-  // A filter binds the thread that installs it and whatever that starts: the caller's own threads stay free.
+inline int linux_os::without_system_call(clock_gettime_function f, clockid_t id, bool& answered) noexcept {
+  // A filter applies to the thread that installs it and to what that thread starts, and not to the caller's threads.
   struct experiment {
     clock_gettime_function f;
     clockid_t id;
@@ -509,7 +355,7 @@ int basic_linux_os<Lazy>::without_system_call(clock_gettime_function f, clockid_
           ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) {
         self.error = errno;
       } else if (::syscall(SYS_clock_gettime, self.id, &ts) == 0) {
-        self.error = ENOTSUP; // something (an emulator) ignores the filter: the experiment would prove nothing
+        self.error = ENOTSUP; // an emulator ignores the filter, so the experiment would prove nothing
       } else {
         self.answered = self.f(self.id, &ts) == 0;
       }

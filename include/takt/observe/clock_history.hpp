@@ -1,24 +1,25 @@
-/// clock_history.hpp - what happened to the clocks, told from a row of looks at them.
+/// clock_history.hpp - which events changed the clocks, from a series of samples of them.
 ///
-/// The pure half of clock_watch: looks in, typed events out. What a single pair of looks shows (a step, a sleep, a leap
-/// second, another clock source, a counter that leapt) is told at once. What could be an offset or a rate (the counter
-/// against the kernel, the kernel's steering) is told when the next stretch of time has shown whether it lasts.
+/// The pure half of clock_watch: samples in, typed events out. A change that two samples alone show (a step, a suspend,
+/// a leap second, another clock source, a jump of the counter) is reported at once. A change that could be an offset or
+/// a rate (the counter against the kernel, the kernel's steering) is reported when the next stretch of time has shown
+/// whether it lasts.
 ///
-/// What it holds against noise: each set of readings states by how much it may be off, and only what exceeds that, and
-/// what crystals do, is an event. So a thread that was preempted while it read makes the watch blind for a moment, not
-/// wrong.
+/// Noise: each set of readings has its error bound, and only a change beyond that bound and beyond the usual drift of
+/// oscillators is an event. So a preemption between readings can delay an event, but cannot make a wrong one.
 ///
-/// Does not promise: to see what was undone between two looks; to tell a leap second from a step where somebody sets both
-/// REALTIME and the TAI offset by a second; to tell the rate from an offset where each of two stretches in a row was
-/// disturbed.
-/// Sources: those of clock_events.hpp; Linux 6.12 kernel/time/ntp.c second_overflow; kernel/time/timekeeping.c
-/// timekeeping_set_tai_offset: TAI is REALTIME and whole seconds.
+/// Does not promise: to see a change that was undone between two samples; to distinguish a leap second from a step
+/// where both REALTIME and the TAI offset are set by a second; to distinguish a rate from an offset where two stretches
+/// in a row were disturbed.
+/// Sources: those of clock_changes.hpp; Linux 6.12 kernel/time/ntp.c second_overflow; kernel/time/timekeeping.c
+/// timekeeping_set_tai_offset: TAI is REALTIME plus whole seconds.
 #pragma once
-#include <takt/clock/clock_events.hpp>
+#include <takt/clock/clock_changes.hpp>
 #include <takt/core/config.hpp>
 #include <takt/core/saturating.hpp>
 #include <takt/core/ticks.hpp>
 #include <takt/kernel/leap.hpp>
+#include <takt/observe/detail/rate_history.hpp>
 #include <takt/observe/watch_event.hpp>
 
 #include <chrono>
@@ -31,325 +32,253 @@ namespace takt::inline TAKT_ABI {
 
 // synopsis
 
-/// All that one look tells.
-struct clock_look {
-  clock_readings readings;
-  leap_facts leap;
-  bool leap_told = false;                ///< whether the kernel told of `leap`
-  std::string source;                    ///< the kernel's clock source; empty: not told
-  std::string log;                       ///< the kernel's line on its last switch, where the source is another than before
-  std::chrono::nanoseconds resolution{}; ///< of the kernel's clocks: a jiffy where they are kept by the tick
-};
-
-namespace watch_rule {
-/// Rates are judged over a stretch of time long enough to tell them this well: half of what counts as a slew.
-inline constexpr double resolution_ppm = 2.5;
-/// Between two stretches the rates of crystals, and the kernel's steering, wander by less than this.
-inline constexpr double wander_ppm = 1;
-/// What the counter is off by less than this is left to the judgement over two stretches.
-inline constexpr std::chrono::nanoseconds least_jump = std::chrono::milliseconds(1);
-/// A set so many times as wide as the one before was disturbed: the next is compared with the one before it,
-inline constexpr int disturbed = 4;
-/// unless so many in a row are wide.
-inline constexpr int most_disturbed = 3;
-} // namespace watch_rule
-
-template <class = when_called> class basic_clock_history;
-using clock_history = basic_clock_history<>;
+namespace detail {
+template <class T> class basic_clock_history;
+} // namespace detail
+/// Turns samples into events. It is a template so that only translation units that use it compile it.
+using clock_history = detail::basic_clock_history<detail::for_callers>;
 
 // definitions
 
-namespace detail {
+namespace detail::watch_parameters {
+/// Rates are judged over a stretch of time that is long enough to show a change of this size, which is half of what
+/// counts as a slew.
+inline constexpr double resolution_ppm = 2.5;
+/// Two samples alone show a jump of the counter only if it is larger than this. A smaller one is judged over two
+/// stretches of time.
+inline constexpr std::chrono::nanoseconds min_jump = std::chrono::milliseconds(1);
+/// A set of readings whose error bound is more than so many times that of the last sound set was disturbed. The next
+/// set is compared with the last sound one again.
+inline constexpr int disturbed = 4;
+/// After so many disturbed sets in a row, the last of them counts as sound.
+inline constexpr int max_disturbed = 3;
+} // namespace detail::watch_parameters
 
-/// How one clock runs against another, stretch after stretch. A stretch in which it gained what its rate does not explain
-/// is a suspicion; the next one shows whether the rate is another or an offset came and stayed.
-class rate_history {
+namespace detail { // in the reference: basic_clock_history as clock_history
+
+/// Turns samples into events. Pure: no member makes a system call or blocks. Not to be shared between threads.
+template <class T> class basic_clock_history {
+  using watch_event = dependent<T, takt::watch_event>;
+  using kinds = takt::watch_event::kind_type;
+
 public:
-  using nanoseconds = std::chrono::nanoseconds;
-
-  /// A stretch of time and what was gained in it, known to `open`, all in ns.
-  struct stretch {
-    double gained = 0, length = 0, open = 0;
-    nanoseconds after{}, before{};
-  };
-  struct verdict {
-    bool rate = false, shift = false; ///< another rate, an offset that came
-    double rate_ppm = 0, change_ppm = 0, rate_uncertainty_ppm = 0;
-    double size = 0, uncertainty = 0; ///< of the offset, in ns
-    double mean_ppm = 0;              ///< of the stretch in which it came
-    nanoseconds after{}, before{};
+  /// One sample of everything that is watched.
+  struct sample {
+    clock_readings readings;               ///< the counter and the clocks of the kernel
+    leap_facts leap;                       ///< the leap second state that adjtimex reports
+    bool leap_known = false;               ///< the kernel reported `leap`
+    std::string source;                    ///< the kernel's clock source; empty: unknown
+    std::string log;                       ///< the kernel's message about the switch to a new `source`; else empty
+    std::chrono::nanoseconds resolution{}; ///< the resolution of the kernel's clocks: a jiffy where the tick keeps them
   };
 
-  constexpr explicit rate_history(double tell_ppm) noexcept : tell_ppm_(tell_ppm) {}
+  /// Effects: adds to `events` what `now` shows in comparison with the samples before. The first sample can only show
+  /// an announced leap second. Allocates for events and for the names of clock sources.
+  void add(const sample& now, std::vector<watch_event>& events);
 
-  /// Returns: what `s` shows. `suspect`: something happened in it after which the rate may be another.
-  constexpr verdict add(const stretch& s, bool suspect) noexcept;
-  /// Effects: forgets a suspicion that cannot be settled, because the row of stretches broke.
-  constexpr void interrupt() noexcept { suspected_ = false; }
-  /// Effects: forgets all.
-  constexpr void restart() noexcept { *this = rate_history(tell_ppm_); }
-  [[nodiscard]] constexpr bool known() const noexcept { return known_; }
-  [[nodiscard]] constexpr bool suspects() const noexcept { return suspected_; }
-  [[nodiscard]] constexpr double ppm() const noexcept { return ppm_; }
-  /// By how much the next stretch may differ from that without being a suspicion.
-  [[nodiscard]] constexpr double doubt_ppm() const noexcept { return unsure_ + watch_rule::wander_ppm; }
-
-private:
-  static constexpr double least_ = static_cast<double>(clock_event_rule::least.count());
-  static constexpr double magnitude(double x) noexcept { return x < 0 ? -x : x; }
-  constexpr void absorb(double ppm, double unsure) noexcept {
-    const double weight = !known_ || unsure * 4 < unsure_ ? 1 : 0.25;
-    ppm_ += weight * (ppm - ppm_), unsure_ += weight * (unsure - unsure_);
-    if (!known_) told_ = ppm_, told_unsure_ = unsure_;
-    known_ = true;
-  }
-
-  double tell_ppm_;
-  bool known_ = false, suspected_ = false;
-  double ppm_ = 0, unsure_ = 0;      ///< the rate, a mean over some stretches
-  double told_ = 0, told_unsure_ = 0; ///< the rate that was told last
-  stretch suspicion_{};
-  nanoseconds previous_after_{};      ///< beginning of the stretch before
-};
-
-constexpr auto rate_history::add(const stretch& s, bool suspect) noexcept -> verdict {
-  verdict v;
-  const double ppm = s.gained / s.length * 1e6, unsure = s.open / s.length * 1e6;
-  const nanoseconds earlier = known_ ? previous_after_ : s.after;
-  previous_after_ = s.after;
-  if (!known_) return absorb(ppm, unsure), v;
-
-  const double doubt = doubt_ppm();
-  const double off = s.gained - ppm_ * 1e-6 * s.length;
-  if (!suspected_ || suspect) {
-    if (suspected_) { // two stretches disturbed in a row: the first can only be held against the rate before it
-      v.shift = magnitude(suspicion_.gained) > suspicion_.open + least_;
-      v.size = suspicion_.gained, v.uncertainty = suspicion_.open, v.after = suspicion_.after, v.before = suspicion_.before;
-    }
-    suspected_ = suspect || magnitude(off) > s.open + least_ + doubt * 1e-6 * s.length;
-    if (suspected_) {
-      // From here on `gained` is what the rate does not explain, and `open` what is unsure of that.
-      suspicion_ = {off, s.length, s.open + doubt * 1e-6 * s.length, s.after, s.before};
-      if (!suspect) suspicion_.after = earlier; // a rate that changed late in the stretch before did not show there
-      return v;
-    }
-    absorb(ppm, unsure);
-    // A rate that wandered far, little by little.
-    v.rate = magnitude(ppm_ - told_) > tell_ppm_ + unsure_ + told_unsure_;
-    v.after = earlier, v.before = s.before;
-  } else {
-    suspected_ = false;
-    const double change = ppm - ppm_;
-    const bool same = magnitude(change) <= unsure + doubt;
-    // Another rate may have come at any moment of the stretch: half of what it could explain, give or take that half.
-    const double half = same ? 0 : change * 1e-6 * suspicion_.length / 2;
-    v.size = suspicion_.gained - half;
-    v.uncertainty = suspicion_.open + magnitude(half) + (same ? 0 : (unsure + unsure_) * 1e-6 * suspicion_.length);
-    v.shift = magnitude(v.size) > v.uncertainty + least_;
-    v.mean_ppm = ppm_ + suspicion_.gained / suspicion_.length * 1e6;
-    v.after = suspicion_.after, v.before = suspicion_.before;
-    if (same) absorb(ppm, unsure);
-    else ppm_ = ppm, unsure_ = unsure;
-    v.rate = magnitude(ppm_ - told_) > tell_ppm_ + unsure_ + told_unsure_;
-  }
-  if (v.rate) {
-    v.rate_ppm = ppm_, v.change_ppm = ppm_ - told_, v.rate_uncertainty_ppm = unsure_ + told_unsure_;
-    told_ = ppm_, told_unsure_ = unsure_;
-  }
-  return v;
-}
-
-} // namespace detail
-
-/// Not to be shared between threads.
-template <class> class basic_clock_history {
-public:
-  /// Effects: adds to `events` what `now` shows against the looks before, nothing at the first but an announced leap
-  /// second. Allocates when there is something to tell and for the names of clock sources.
-  void add(const clock_look& now, std::vector<watch_event>& events);
-
-  /// Returns: the counter's rate, unknown until two looks have shown it. What read_all_clocks() wants to know.
+  /// Returns: the rate of the counter against MONOTONIC_RAW; unknown until two samples have shown it.
   [[nodiscard]] constexpr tick_rate rate() const noexcept {
     return counter_.known() ? tick_rate(frequency(nominal_ * (1 + counter_.ppm() * 1e-6))) : tick_rate();
   }
-  /// Returns: the last look; nothing before the first.
-  [[nodiscard]] constexpr const clock_look* last() const noexcept { return looked_ ? &last_ : nullptr; }
-  /// Returns: whether the last look was disturbed and showed nothing: what happened may be told by the next.
+  /// Returns: the last sample; null before the first. It changes with the next add().
+  [[nodiscard]] constexpr const sample* last() const noexcept { return sampled_ ? &last_ : nullptr; }
+  /// Returns: whether the readings of the last sample were too uncertain to show a small change: the next sample may
+  /// show it.
   [[nodiscard]] constexpr bool disturbed() const noexcept { return disturbed_ != 0; }
 
 private:
   using nanoseconds = std::chrono::nanoseconds;
+  using phase = leap_facts::phase_kind;
   static constexpr nanoseconds open(const clock_readings& a, const clock_readings& b) noexcept {
-    return 2 * (a.half_width + b.half_width);
+    return both_twice(a.half_width, b.half_width);
   }
-  /// To the nearest.
+  /// Returns: the length of a stretch of time in ns, to divide by it: at least 1, also if the clock stood or went back.
+  static constexpr double length_between(nanoseconds from, nanoseconds to) noexcept {
+    const nanoseconds length = saturating_subtract(to, from);
+    return length > nanoseconds(1) ? static_cast<double>(length.count()) : 1;
+  }
+  /// Returns: `ns` rounded to whole nanoseconds.
   static constexpr nanoseconds in_nanoseconds(double ns) noexcept {
     return saturating_cast<nanoseconds>(std::chrono::duration<double, std::nano>(ns + 0.5));
   }
-  [[nodiscard]] double counted(ticks from, ticks to) const noexcept {
+  [[nodiscard]] double counted(tick_point from, tick_point to) const noexcept {
     return static_cast<double>((to - from).signed_count()) / nominal_ * 1e9;
   }
-  bool judge_offsets(const clock_look& now, std::vector<watch_event>& events);
-  void judge_leap(const clock_look& now, const watch_event& at, std::vector<watch_event>& events) const;
-  void judge_rates(const clock_look& now, const watch_event& at, std::vector<watch_event>& events);
+  bool judge_offsets(const sample& now, std::vector<watch_event>& events);
+  void judge_leap(const sample& now, const watch_event& at, std::vector<watch_event>& events) const;
+  void judge_rates(const sample& now, const watch_event& at, std::vector<watch_event>& events);
 
-  clock_look last_;                 ///< the last look
-  bool looked_ = false;
-  clock_readings sound_{};          ///< the last one that was not disturbed
-  int disturbed_ = 0;               ///< sets in a row that were
-  clock_readings since_{};          ///< where the stretch of time begins over which rates are judged
-  bool switched_since_ = false;     ///< the clock source, in this stretch
-  bool jumped_ = false;             ///< the counter, at the look before
-  double nominal_ = 0;              ///< ticks a second that the counter's rate is told against
-  detail::rate_history counter_{clock_event_rule::disagreement_ppm}; ///< against RAW
-  detail::rate_history steering_{clock_event_rule::slew_ppm};        ///< MONOTONIC against RAW
+  sample last_;                     ///< the last sample
+  bool sampled_ = false;
+  clock_readings sound_{};          ///< the last readings that were not disturbed
+  int disturbed_ = 0;               ///< how many sets in a row were disturbed
+  clock_readings since_{};          ///< the beginning of the stretch of time over which rates are judged
+  bool switched_since_ = false;     ///< the clock source was switched in this stretch
+  bool jumped_ = false;             ///< the counter jumped at the sample before
+  double nominal_ = 0;              ///< ticks per second, to which the rate of `counter_` is relative
+  rate_history counter_{clock_change_parameters::disagreement_ppm}; ///< against RAW
+  rate_history steering_{clock_change_parameters::slew_ppm};        ///< MONOTONIC against RAW
 };
 
-template <class Lazy>
-void basic_clock_history<Lazy>::add(const clock_look& now, std::vector<watch_event>& events) {
+template <class T> void basic_clock_history<T>::add(const sample& now, std::vector<watch_event>& events) {
   watch_event at;
   at.before = at.after = now.readings.monotonic.value_or(nanoseconds::zero());
-  at.told = std::chrono::sys_time<nanoseconds>(now.readings.realtime.value_or(nanoseconds::zero()));
-  if (!looked_) {
-    if (now.leap.phase == leap_phase::insertion_pending || now.leap.phase == leap_phase::deletion_pending)
+  at.reported = std::chrono::sys_time<nanoseconds>(now.readings.realtime.value_or(nanoseconds::zero()));
+  if (!sampled_) {
+    if (now.leap.phase == phase::insertion_pending || now.leap.phase == phase::deletion_pending)
       judge_leap(now, at, events);
-    looked_ = true, last_ = now, sound_ = since_ = now.readings;
+    sampled_ = true, last_ = now, sound_ = since_ = now.readings;
     return;
   }
   const bool switched = !now.source.empty() && !last_.source.empty() && now.source != last_.source;
   at.after = sound_.monotonic.value_or(nanoseconds::zero());
   if (switched) {
     watch_event e = at;
-    e.kind = watch_kind::source_switched, e.after = last_.readings.monotonic.value_or(at.after);
+    e.kind = kinds::source_switched, e.after = last_.readings.monotonic.value_or(at.after);
     e.from = last_.source, e.to = now.source, e.log = now.log;
     events.push_back(std::move(e));
     switched_since_ = true;
   }
   judge_leap(now, at, events);
-  const std::size_t untold = events.size();
+  const std::size_t before_these = events.size();
   if (judge_offsets(now, events)) {
     since_ = now.readings; // the stretch is broken
     counter_.interrupt(), steering_.interrupt();
   } else {
     judge_rates(now, at, events);
   }
-  const bool wide = now.readings.half_width > watch_rule::disturbed * sound_.half_width;
-  if (!wide || switched || events.size() != untold || ++disturbed_ >= watch_rule::most_disturbed) sound_ = now.readings, disturbed_ = 0;
+  const bool wide = now.readings.half_width / watch_parameters::disturbed > sound_.half_width;
+  if (!wide || switched || events.size() != before_these || ++disturbed_ >= watch_parameters::max_disturbed)
+    sound_ = now.readings, disturbed_ = 0;
   std::string source = std::move(last_.source);
   last_ = now;
-  if (last_.source.empty()) last_.source = std::move(source); // not told this time
+  if (last_.source.empty()) last_.source = std::move(source); // unknown this time
 }
 
-/// Announcements. That a leap second came is told by the clocks themselves.
-template <class Lazy>
-void basic_clock_history<Lazy>::judge_leap(const clock_look& now, const watch_event& at, std::vector<watch_event>& events) const {
+/// Effects: adds the events of announcements of leap seconds. A leap second that was applied shows in the clocks
+/// themselves.
+template <class T> void basic_clock_history<T>::judge_leap(const sample& now, const watch_event& at,
+                                                           std::vector<watch_event>& events) const {
   const auto pending = [](const leap_facts& f) {
-    return f.phase == leap_phase::insertion_pending ? -1 : f.phase == leap_phase::deletion_pending ? 1 : 0;
+    return f.phase == phase::insertion_pending ? -1 : f.phase == phase::deletion_pending ? 1 : 0;
   };
-  if (!now.leap_told) return;
-  const int before = looked_ ? pending(last_.leap) : 0, after = pending(now.leap);
+  if (!now.leap_known) return;
+  const int before = sampled_ ? pending(last_.leap) : 0, after = pending(now.leap);
   if (before == after) return;
-  const bool over = now.leap.phase == leap_phase::in_progress || now.leap.phase == leap_phase::applied;
+  const bool over = now.leap.phase == phase::in_progress || now.leap.phase == phase::applied;
   watch_event e = at;
   if (before != 0 && !over) {
-    e.kind = watch_kind::leap_withdrawn, e.size = std::chrono::seconds(before);
+    e.kind = kinds::leap_withdrawn, e.size = std::chrono::seconds(before);
     events.push_back(e);
   }
   if (after != 0) {
-    e.kind = watch_kind::leap_announced, e.size = std::chrono::seconds(after);
+    e.kind = kinds::leap_announced, e.size = std::chrono::seconds(after);
     events.push_back(std::move(e));
   }
 }
 
-/// What two looks alone show. Returns: whether the clocks' rates cannot be compared across it.
-template <class Lazy>
-bool basic_clock_history<Lazy>::judge_offsets(const clock_look& now, std::vector<watch_event>& events) {
+/// Effects: adds the events that two samples alone show.
+/// Returns: whether the rates before and after them cannot be compared.
+template <class T>
+bool basic_clock_history<T>::judge_offsets(const sample& now, std::vector<watch_event>& events) {
   const clock_readings& r = now.readings;
   const nanoseconds unsure = open(sound_, r);
-  const clock_events found = classify(sound_, r, {rate(), 0});
+  const clock_changes found = classify(sound_, r, {rate(), 0});
   watch_event at;
   at.after = sound_.monotonic.value_or(nanoseconds::zero()), at.before = r.monotonic.value_or(nanoseconds::zero());
-  at.told = std::chrono::sys_time<nanoseconds>(r.realtime.value_or(nanoseconds::zero()));
+  at.reported = std::chrono::sys_time<nanoseconds>(r.realtime.value_or(nanoseconds::zero()));
   at.uncertainty = unsure;
-  const auto tell = [&](watch_kind kind, nanoseconds size) {
+  const auto report = [&](kinds kind, nanoseconds size) {
     watch_event e = at;
     e.kind = kind, e.size = size;
     events.push_back(std::move(e));
   };
-  const auto seconds = [](nanoseconds d) { return std::chrono::round<std::chrono::seconds>(d); };
+  const auto seconds = [](nanoseconds d) { // std::chrono::round overflows near the ends
+    constexpr std::int64_t one = 1'000'000'000, most = nanoseconds::max().count() / one;
+    const std::int64_t whole = d.count() / one, rest = d.count() % one;
+    const std::int64_t up = rest >= one / 2 && whole < most ? 1 : rest <= -one / 2 && whole > -most ? -1 : 0;
+    return std::chrono::seconds(whole + up);
+  };
   const auto equal = [&](nanoseconds a, nanoseconds b) {
-    return a - b <= unsure + clock_event_rule::least && b - a <= unsure + clock_event_rule::least;
+    const nanoseconds limit = saturating_add(unsure, clock_change_parameters::min_change),
+                      off = saturating_subtract(a, b);
+    return off <= limit && off >= -limit;
   };
 
-  const bool slept = found.has(clock_change::suspend), stepped = found.has(clock_change::step);
-  if (slept) tell(watch_kind::suspend, found.slept);
+  const bool slept = found.has(clock_changes::kind::suspend), stepped = found.has(clock_changes::kind::step);
+  if (slept) report(kinds::suspend, found.slept);
   // TAI moves with REALTIME when that is set, and stays where it is in a leap second.
   std::chrono::seconds apart{};
   if (r.tai && sound_.tai && r.realtime && sound_.realtime)
-    apart = seconds((*r.realtime - *r.tai) - (*sound_.realtime - *sound_.tai));
-  const bool came = now.leap.phase == leap_phase::in_progress || now.leap.phase == leap_phase::applied;
+    apart = seconds(saturating_subtract(saturating_subtract(*r.realtime, *r.tai),
+                                        saturating_subtract(*sound_.realtime, *sound_.tai)));
+  const bool came = now.leap.phase == phase::in_progress || now.leap.phase == phase::applied;
   const bool second = equal(found.step, std::chrono::seconds(1)) || equal(found.step, -std::chrono::seconds(1));
   const bool by_tai = apart.count() != 0 && equal(found.step, apart);
   const bool by_phase = !r.tai && came && last_.leap.phase != now.leap.phase && second;
   if (stepped && (by_tai || by_phase)) {
-    tell(watch_kind::leap_applied, found.step);
+    report(kinds::leap_applied, found.step);
   } else {
-    if (stepped) tell(watch_kind::step, found.step);
-    if (apart.count() != 0) tell(watch_kind::tai_set, -apart);
+    if (stepped) report(kinds::step, found.step);
+    if (apart.count() != 0) report(kinds::tai_set, -apart);
   }
 
-  const nanoseconds off =
-      found.counter_jump < nanoseconds::zero() ? saturating_subtract(nanoseconds::zero(), found.counter_jump) : found.counter_jump;
-  // After another clock source came, and while it is open what the counter does, its rate is not known well enough.
+  const nanoseconds off = found.counter_jump < nanoseconds::zero()
+                              ? saturating_subtract(nanoseconds::zero(), found.counter_jump)
+                              : found.counter_jump;
+  // After a switch of the clock source, and under a suspicion, the counter's rate is not known well enough.
   const bool judged = !switched_since_ && !counter_.suspects();
-  const bool jumped = judged && found.has(clock_change::counter_jump) && off > watch_rule::least_jump + now.resolution;
-  if (jumped && !slept) { // what the counter did while the machine slept is no news
-    const auto length = static_cast<double>((*r.monotonic - *sound_.monotonic).count());
-    if (jumped_) { // again: it is the rate
+  const bool jumped = judged && found.has(clock_changes::kind::counter_jump) &&
+                      off > saturating_add(watch_parameters::min_jump, now.resolution);
+  if (jumped && !slept) { // what the counter did during a suspend is no event
+    const double length = length_between(*sound_.monotonic, *r.monotonic);
+    if (jumped_) { // a second jump in a row shows that the rate changed
       watch_event e = at;
-      e.kind = watch_kind::counter_rate, e.uncertainty = {};
+      e.kind = kinds::counter_rate, e.uncertainty = {};
       e.rate_ppm = found.disagreement_ppm, e.rate_uncertainty_ppm = static_cast<double>(unsure.count()) / length * 1e6;
       events.push_back(std::move(e));
       counter_.restart();
     } else {
-      // What was counted is only as good as the rate it is told by.
+      // The jump is only as certain as the rate by which it is calculated.
       const double doubt = (length + static_cast<double>(off.count())) * counter_.doubt_ppm() * 1e-6;
-      at.uncertainty += in_nanoseconds(doubt) + now.resolution;
-      tell(watch_kind::counter_jump, found.counter_jump);
+      at.uncertainty = saturating_add(at.uncertainty, saturating_add(in_nanoseconds(doubt), now.resolution));
+      report(kinds::counter_jump, found.counter_jump);
     }
   }
   jumped_ = jumped && !slept && !jumped_;
   return jumped || slept;
 }
 
-/// What takes a stretch of time to show.
-template <class Lazy>
-void basic_clock_history<Lazy>::judge_rates(const clock_look& now, const watch_event& at, std::vector<watch_event>& events) {
+/// Effects: adds the events that only a stretch of time can show: offsets that stay and rates that changed.
+template <class T> void basic_clock_history<T>::judge_rates(const sample& now, const watch_event& at,
+                                                            std::vector<watch_event>& events) {
   const clock_readings& r = now.readings;
   if (!r.monotonic || !since_.monotonic || !r.raw || !since_.raw) return;
-  const auto length = static_cast<double>((*r.raw - *since_.raw).count());
+  const auto length = static_cast<double>(saturating_subtract(*r.raw, *since_.raw).count());
   const auto unsure = static_cast<double>(open(since_, r).count());
-  if (length <= 0 || unsure > length * watch_rule::resolution_ppm * 1e-6) return;
-  detail::rate_history::stretch s{0, length, unsure, *since_.monotonic, *r.monotonic};
+  if (length <= 0 || unsure > length * watch_parameters::resolution_ppm * 1e-6) return;
+  rate_history::stretch s{0, length, unsure, *since_.monotonic, *r.monotonic};
   watch_event e = at;
-  const auto take = [&](const detail::rate_history::verdict& v) {
+  const auto take = [&](const rate_history::verdict& v) {
     e.after = v.after, e.before = v.before;
     e.rate_ppm = v.rate_ppm, e.rate_uncertainty_ppm = v.rate_uncertainty_ppm;
     e.size = v.shift ? in_nanoseconds(v.size) : nanoseconds::zero();
     e.uncertainty = v.shift ? in_nanoseconds(v.uncertainty) : nanoseconds::zero();
   };
 
-  s.gained = static_cast<double>((*r.monotonic - *since_.monotonic).count()) - length;
+  s.gained = static_cast<double>(saturating_subtract(*r.monotonic, *since_.monotonic).count()) - length;
   if (const auto v = steering_.add(s, false); v.rate || v.shift) {
     take(v);
-    e.kind = watch_kind::slew, e.lasts = v.rate;
-    if (!v.rate) e.rate_ppm = v.mean_ppm, e.rate_uncertainty_ppm = v.uncertainty / static_cast<double>((v.before - v.after).count()) * 1e6;
+    e.kind = kinds::slew, e.lasts = v.rate;
+    if (!v.rate)
+      e.rate_ppm = v.mean_ppm,
+      e.rate_uncertainty_ppm = v.uncertainty / length_between(v.after, v.before) * 1e6;
     events.push_back(e);
   }
 
-  const bool counts = r.counter != since_.counter || r.counter != ticks();
-  const auto coarse = static_cast<double>(2 * now.resolution.count()); // a clock that stands still for a jiffy
-  if (counts && unsure + coarse <= length * watch_rule::resolution_ppm * 1e-6) {
+  const bool counts = r.counter != since_.counter || r.counter != tick_point();
+  const auto coarse = 2 * static_cast<double>(now.resolution.count()); // a clock that stands still for a jiffy
+  if (counts && unsure + coarse <= length * watch_parameters::resolution_ppm * 1e-6) {
     s.open = unsure + coarse;
     if (!counter_.known()) nominal_ = static_cast<double>((r.counter - since_.counter).signed_count()) / length * 1e9;
     s.gained = nominal_ > 0 ? counted(since_.counter, r.counter) - length : 0;
@@ -357,11 +286,11 @@ void basic_clock_history<Lazy>::judge_rates(const clock_look& now, const watch_e
       const auto v = counter_.add(s, switched_since_);
       take(v);
       if (v.shift) {
-        e.kind = watch_kind::counter_shift;
+        e.kind = kinds::counter_shift;
         events.push_back(e);
       }
       if (v.rate) {
-        e.kind = watch_kind::counter_rate, e.rate_ppm = v.change_ppm;
+        e.kind = kinds::counter_rate, e.rate_ppm = v.change_ppm;
         e.size = e.uncertainty = nanoseconds::zero();
         events.push_back(e);
       }
@@ -371,4 +300,5 @@ void basic_clock_history<Lazy>::judge_rates(const clock_look& now, const watch_e
   since_ = r;
 }
 
+} // namespace detail
 } // namespace takt::inline TAKT_ABI

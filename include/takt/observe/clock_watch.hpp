@@ -1,23 +1,28 @@
-/// clock_watch.hpp - what happens to this machine's clocks, as it happens.
+/// clock_watch.hpp - reports steps, slews, suspends, counter jumps and clock source switches as they happen.
 ///
 ///   takt::clock_watch watch(1s);
 ///   for (;;)
 ///     for (const takt::watch_event& e : watch.wait(1min)) std::cout << to_string(e) << '\n';
 ///
 /// Once a period, on the common grid of CLOCK_MONOTONIC, it reads the counter and all clocks of the kernel between two
-/// reads of the counter (2 us), asks adjtimex for leap seconds and sysfs for the clock source (10 us), and says what
-/// happened since the last time: watch_event.hpp lists it. When somebody sets CLOCK_REALTIME, at a leap second and after
-/// suspend it looks at once, for the kernel tells. A step, a suspend, a jump and another clock source are so told at once
-/// or within a period. Whether an offset stays or a rate changed takes one period more, several where reading the clocks
-/// is slow; the event names the time between which it happened.
+/// reads of the counter (2 us), reads the leap second state by adjtimex and the clock source from sysfs (10 us), and
+/// reports the events since the last check (watch_event.hpp lists them). The kernel notifies it when CLOCK_REALTIME is
+/// set, at a leap second and after a suspend, and then it checks at once. So a step, a suspend, a jump and another
+/// clock source are reported at once or within a period. An offset that stays and a rate that changed are reported one
+/// period later, several periods later where reading the clocks is slow. The event has the two times between which the
+/// change happened.
 ///
 /// It starts no thread: wait in one of yours, or give fd() to an event loop and call take() when it is readable.
 ///
-/// Does not promise: what clock_history.hpp does not. Not to be shared between threads. Where the thread that made it may
-/// not read the counter, the kernel's clocks are judged alone.
-/// Sources: those of clock_history.hpp and told_timer.hpp.
+/// After fork: the child's copy is inert. take(), check() and wait() fail with operation_not_permitted, report nothing
+/// and take no notification from the parent; fd() is -1; period(), history() and the counts keep their values from the
+/// fork. A child that needs a watch constructs one.
+///
+/// Does not promise: what clock_history.hpp does not promise; thread safety; events of the counter where the
+/// constructing thread may not read it (PR_SET_TSC), which leaves the clocks of the kernel alone.
+/// Sources: those of clock_history.hpp and clock_change_timer.hpp.
 #pragma once
-#include <takt/clock/clock_events.hpp>
+#include <takt/clock/clock_changes.hpp>
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
 #include <takt/core/saturating.hpp>
@@ -30,7 +35,7 @@
 #include <takt/kernel/posix_clock.hpp>
 #include <takt/observe/clock_history.hpp>
 #include <takt/observe/watch_event.hpp>
-#include <takt/timer/told_timer.hpp>
+#include <takt/timer/clock_change_timer.hpp>
 
 #include <cerrno>
 #include <chrono>
@@ -44,139 +49,157 @@
 namespace takt::inline TAKT_ABI {
 
 // synopsis
-namespace watch_rule {
-/// A shorter period would keep a CPU busy with looking.
-inline constexpr std::chrono::nanoseconds least_period = std::chrono::milliseconds(1);
-} // namespace watch_rule
 
 template <class Counter = ordered_counter, class Os = linux_os> class basic_clock_watch;
+/// A watch of the hardware counter and the clocks of Linux.
 using clock_watch = basic_clock_watch<>;
 
 // definitions
 
+/// Samples the clocks once a period and when the kernel notifies it. Not to be shared between threads, nor with a
+/// signal handler.
 template <class Counter, class Os> class basic_clock_watch {
 public:
-  using nanoseconds = std::chrono::nanoseconds;
+  using nanoseconds = std::chrono::nanoseconds; ///< the duration of all its times
+  /// The shortest period; a shorter one would keep a CPU busy with checks.
+  static constexpr nanoseconds min_period = std::chrono::milliseconds(1);
 
-  /// Effects: takes the first look.
-  /// Errors: EINVAL for a period below watch_rule::least_period; what timerfd_create reports.
+  /// Effects: makes the first check. Does not block; some ten system calls, and one timer descriptor while it lives.
+  /// Errors: invalid_argument for a period below min_period; what timerfd_create and timerfd_settime report.
   basic_clock_watch(nanoseconds period, std::error_code& ec) : period_(period) { start(ec); }
 #if TAKT_EXCEPTIONS
+  /// Effects: as the constructor above; throws std::system_error for its errors.
   explicit basic_clock_watch(nanoseconds period) : period_(period) {
     detail::or_throw([&](std::error_code& ec) { start(ec); },
                      [] { return "takt::clock_watch: timerfd_create; a period of a millisecond at least"; });
   }
 #endif
 
-  /// Effects: looks when the kernel tells and once a period, until there are events, a signal's handler has run, or
-  /// `most` has passed. Returns: the events. Errors: what ppoll and read report of a timer.
-  std::vector<watch_event> wait(nanoseconds most, std::error_code& ec);
+  /// Effects: blocks and checks when the kernel notifies it and once a period, until there are events, a signal handler
+  /// has run, or `max` has passed; nanoseconds::max() is no limit.
+  /// Returns: the events; none after a signal handler, after `max` and on error. Allocates for events.
+  /// Errors: what ppoll, read and timerfd_settime report; operation_not_permitted in a forked child.
+  std::vector<watch_event> wait(nanoseconds max, std::error_code& ec);
 
-  /// For event loops, when fd() is readable. Effects: looks if it is time to. Returns: what happened since the last look,
-  /// mostly nothing. Does not block.
+  /// Effects: checks if a period has passed or the kernel notified it. For event loops, when fd() is readable. Does not
+  /// block; a check takes some 12 us.
+  /// Returns: the events since the last check, mostly none.
+  /// Errors: what read and timerfd_settime report; operation_not_permitted in a forked child.
   std::vector<watch_event> take(std::error_code& ec) {
-    const timer_news news = timer_.take(ec);
-    if (ec || news == timer_news::none) return {};
-    const bool told = news == timer_news::clock_set;
-    told_ += told;
-    std::vector<watch_event> events = look(ec);
-    // Something happened that a disturbed look could not show. Of three in a row the third counts as it is.
-    while (told && !ec && events.empty() && history_.disturbed()) events = look(ec);
+    using news = typename clock_change_timer<Os>::news;
+    const news found = timer_.take(ec);
+    if (ec || found == news::none) return {};
+    const bool notified = found == news::clock_set;
+    notifications_ += notified;
+    std::vector<detail::dependent<Os, watch_event>> events = check(ec);
+    // Something happened that a disturbed check could not show. The third in a row counts as it is.
+    while (notified && !ec && events.empty() && history_.disturbed()) events = check(ec);
     return events;
   }
 
-  /// Effects: looks now, and then once a period. Returns: what happened since the last look.
-  std::vector<watch_event> look(std::error_code& ec) {
-    std::vector<watch_event> events = std::move(unread_);
+  /// Effects: checks now, and starts a new period. Does not block; some 12 us.
+  /// Returns: the events since the last check.
+  /// Errors: what timerfd_settime reports; operation_not_permitted in a forked child.
+  std::vector<watch_event> check(std::error_code& ec) {
+    if (timer_.inherited()) return ec = detail::errno_code(EPERM), std::vector<detail::dependent<Os, watch_event>>();
+    std::vector<detail::dependent<Os, watch_event>> events = std::move(unread_);
     unread_.clear();
     history_.add(read_everything(), events);
-    ++looks_;
-    timer_.arm(period_, ec, road_);
+    ++checks_;
+    timer_.arm(period_, path_, ec);
     return events;
   }
 #if TAKT_EXCEPTIONS
-  std::vector<watch_event> wait(nanoseconds most) {
-    return detail::or_throw([&](std::error_code& ec) { return wait(most, ec); },
+  /// Effects and returns: as wait(max, ec); throws std::system_error for its errors.
+  std::vector<watch_event> wait(nanoseconds max) {
+    return detail::or_throw([&](std::error_code& ec) { return wait(max, ec); },
                             [] { return "takt::clock_watch::wait: ppoll or read"; });
   }
+  /// Effects and returns: as take(ec); throws std::system_error for its errors.
   std::vector<watch_event> take() {
-    return detail::or_throw([&](std::error_code& ec) { return take(ec); }, [] { return "takt::clock_watch::take: read"; });
+    return detail::or_throw([&](std::error_code& ec) { return take(ec); },
+                            [] { return "takt::clock_watch::take: read"; });
   }
-  std::vector<watch_event> look() {
-    return detail::or_throw([&](std::error_code& ec) { return look(ec); },
-                            [] { return "takt::clock_watch::look: timerfd_settime"; });
+  /// Effects and returns: as check(ec); throws std::system_error for its errors.
+  std::vector<watch_event> check() {
+    return detail::or_throw([&](std::error_code& ec) { return check(ec); },
+                            [] { return "takt::clock_watch::check: timerfd_settime"; });
   }
 #endif
 
-  /// Readable when it is time for take().
+  /// Returns: a descriptor for poll(2) and similar calls, which is readable when it is time for take(); -1 in a
+  /// forked child.
   [[nodiscard]] int fd() const noexcept { return timer_.fd(); }
+  /// Returns: the period that the constructor was given.
   [[nodiscard]] nanoseconds period() const noexcept { return period_; }
-  /// Returns: how often it looked, the first time included.
-  [[nodiscard]] std::uint64_t looks() const noexcept { return looks_; }
-  /// Returns: how often because the kernel told.
-  [[nodiscard]] std::uint64_t told() const noexcept { return told_; }
-  /// Returns: whether the counter is judged too.
+  /// Returns: the number of checks, the first one included.
+  [[nodiscard]] std::uint64_t checks() const noexcept { return checks_; }
+  /// Returns: the number of checks that a notification by the kernel caused.
+  [[nodiscard]] std::uint64_t notifications() const noexcept { return notifications_; }
+  /// Returns: whether the counter is watched besides the clocks of the kernel.
   [[nodiscard]] bool judges_counter() const noexcept { return by_counter_; }
-  /// Returns: what the looks were judged by; its last() holds what everything showed.
+  /// Returns: the history of the checks, whose last() is the last sample. Valid as long as the watch.
   [[nodiscard]] const clock_history& history() const noexcept { return history_; }
 
 private:
   void start(std::error_code& ec);
-  [[nodiscard]] clock_look read_everything();
+  [[nodiscard]] clock_history::sample read_everything();
 
   nanoseconds period_;
-  told_timer<Os> timer_;
+  clock_change_timer<Os> timer_;
   clock_history history_;
-  std::vector<watch_event> unread_; ///< of the first look: a leap second was announced before
+  std::vector<watch_event> unread_; ///< the events of the first check, such as a leap second that was already announced
   nanoseconds resolution_{};
-  access road_ = access::vdso;
+  access path_ = access::vdso;
   bool by_counter_ = true;
-  std::uint64_t looks_ = 0, told_ = 0;
+  std::uint64_t checks_ = 0, notifications_ = 0;
 };
 
 template <class Counter, class Os> void basic_clock_watch<Counter, Os>::start(std::error_code& ec) {
   ec.clear();
-  if (period_ < watch_rule::least_period) {
+  if (period_ < min_period) {
     ec = detail::errno_code(EINVAL);
     return;
   }
-  timer_ = told_timer<Os>(ec);
+  timer_ = clock_change_timer<Os>(ec);
   if (ec) return;
-  if constexpr (std::is_same_v<typename Counter::family, hardware_counter>) {
-    const cpu_features features = read_cpu_features();
+  if constexpr (std::is_same_v<typename Counter::family, detail::hardware_counter>) {
+    const cpu_features features = cpu_features::read();
     bool allowed = true;
     const bool forbidden = Os::counter_allowed(allowed) == 0 && !allowed;
     by_counter_ = !forbidden && (features.system_counter || features.tsc != false);
-    if (forbidden) road_ = access::syscall; // the vDSO reads it too
+    if (forbidden) path_ = access::syscall; // the vDSO reads the counter as well
   }
-  unread_ = look(ec);
+  unread_ = check(ec);
 }
 
-template <class Counter, class Os> clock_look basic_clock_watch<Counter, Os>::read_everything() {
-  clock_look now;
-  now.readings = by_counter_ ? read_all_clocks<Counter, Os>(history_.rate(), road_) : read_all_clocks<no_counter, Os>({}, road_);
+template <class Counter, class Os> clock_history::sample basic_clock_watch<Counter, Os>::read_everything() {
+  clock_history::sample now;
+  now.readings =
+      by_counter_ ? detail::read_all_clocks<Counter, Os>(history_.rate(), path_)
+                  : detail::read_all_clocks<detail::no_counter, Os>({}, path_);
   std::error_code ec;
-  now.leap = leap_state<Os>(ec), now.leap_told = !ec;
+  now.leap = leap_facts::read<Os>(ec), now.leap_known = !ec;
   now.source = clocksource::current<Os>(ec);
-  const clock_look* const last = history_.last();
+  const clock_history::sample* const last = history_.last();
   const bool switched = last && !now.source.empty() && now.source != last->source;
   if (!last || switched) resolution_ = clock_resolution<Os>(CLOCK_MONOTONIC, ec);
   now.resolution = resolution_;
   std::string log;
   if (switched && Os::kernel_log(log) == 0)
-    now.log = last_kernel_message(log, "clocksource: Switched to clocksource ");
+    now.log = detail::last_clocksource_switch(log);
   return now;
 }
 
 template <class Counter, class Os>
-std::vector<watch_event> basic_clock_watch<Counter, Os>::wait(nanoseconds most, std::error_code& ec) {
-  const auto now = [&] { return detail::read_by<CLOCK_MONOTONIC, Os>(road_); };
-  const nanoseconds deadline = saturating_add(now(), most);
+std::vector<watch_event> basic_clock_watch<Counter, Os>::wait(nanoseconds max, std::error_code& ec) {
+  const auto now = [&] { return detail::read_by<CLOCK_MONOTONIC, Os>(path_); };
+  const nanoseconds deadline = detail::saturating_add(now(), max);
   ec.clear();
   for (;;) {
-    const nanoseconds left = most == nanoseconds::max() ? most : saturating_subtract(deadline, now());
+    const nanoseconds left = max == nanoseconds::max() ? max : detail::saturating_subtract(deadline, now());
     if (!timer_.wait(left, ec) || ec) return {};
-    if (std::vector<watch_event> events = take(ec); !events.empty() || ec) return events;
+    if (std::vector<detail::dependent<Os, watch_event>> events = take(ec); !events.empty() || ec) return events;
     if (left <= nanoseconds::zero()) return {};
   }
 }

@@ -1,27 +1,33 @@
-/// run_guard.hpp - whether a measurement can be trusted: what happened to time and to this thread while it ran.
+/// run_guard.hpp - whether a measurement can be trusted: what happened to the clocks and to this thread during it.
 ///
 ///   takt::run_guard guard;
 ///   measure();
 ///   const takt::run_report run = guard.finish();     // run.trusted(), to_string(run): store it beside the result
 ///
-/// Does not promise: that nothing else disturbed the run (interrupts, other threads, changing frequencies). A clock
-/// source that was left and taken again in between is not seen, nor a step below `uncertainty` that was taken back; a
-/// thread that was moved and came back is seen where the kernel counts migrations (CONFIG_SCHED_DEBUG).
+/// After fork: the run goes on in the parent. The child's copy of the guard takes no notification from the parent, and
+/// its report says that the run is that of another process (`inherited`).
+///
+/// Does not promise: that nothing else disturbed the run (interrupts, other threads, changing CPU frequencies). A clock
+/// source that was switched and switched back is not seen. A step that was undone or is below `uncertainty` is seen
+/// only where the kernel notifies of it, a thread that was moved and came back only where the kernel counts migrations
+/// (CONFIG_SCHED_DEBUG).
 /// Sources: timerfd_create(2) TFD_TIMER_CANCEL_ON_SET; proc(5); Linux 6.12 kernel/sched/debug.c proc_sched_show_task;
 /// kernel/time/timekeeping.c: BOOTTIME and REALTIME are MONOTONIC plus offsets that only suspend, steps and leap
 /// seconds change.
 #pragma once
-#include <takt/clock/clock_events.hpp>
+#include <takt/clock/clock_changes.hpp>
+#include <takt/core/detail/short_text.hpp>
 #include <takt/core/error.hpp>
 #include <takt/core/saturating.hpp>
 #include <takt/kernel/clocksource.hpp>
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/posix_clock.hpp>
-#include <takt/kernel/text.hpp>
-#include <takt/timer/timer_fd.hpp>
+#include <takt/kernel/detail/text.hpp>
+#include <takt/kernel/timer_fd.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,77 +36,88 @@
 namespace takt::inline TAKT_ABI {
 
 // synopsis
-inline constexpr char thread_statistics_path[] = "/proc/thread-self/sched";
 
+/// What happened while a measurement ran.
 struct run_report {
-  std::string source_before, source_after;   ///< the kernel's clock source; empty where it cannot be read
-  std::optional<unsigned> cpu_before, cpu_after;
-  std::optional<std::uint64_t> migrations;   ///< of the thread to another CPU meanwhile, where the kernel counts them
-  std::chrono::nanoseconds length{};         ///< by CLOCK_MONOTONIC
-  std::chrono::nanoseconds stepped{};        ///< by so much CLOCK_REALTIME was set, or a leap second moved it
-  std::chrono::nanoseconds slept{};          ///< the machine was suspended for so long
-  std::chrono::nanoseconds uncertainty{};    ///< of these two
-  bool clock_was_set = false;                ///< the kernel says so; a resume counts too
+  std::string source_before;                 ///< the clock source at the beginning; empty where it cannot be read
+  std::string source_after;                  ///< the clock source at the end; empty where it cannot be read
+  std::optional<unsigned> cpu_before;        ///< the CPU at the beginning; nullopt: unknown
+  std::optional<unsigned> cpu_after;         ///< the CPU at the end; nullopt: unknown
+  std::optional<std::uint64_t> migrations;   ///< moves of the thread to another CPU; nullopt: not counted by the kernel
+  std::chrono::nanoseconds length{};         ///< the length of the run by CLOCK_MONOTONIC
+  std::chrono::nanoseconds stepped{};        ///< how far CLOCK_REALTIME was set, or moved by a leap second
+  std::chrono::nanoseconds slept{};          ///< how long the machine was suspended
+  std::chrono::nanoseconds uncertainty{};    ///< the error bound of `stepped` and `slept`
+  bool clock_was_set = false;                ///< the kernel reported a step; a resume counts as one
+  bool inherited = false;                    ///< the process was forked during the run; this report is the child's
 
+  /// Returns: whether the clock source at the end is another one than at the beginning.
   [[nodiscard]] bool switched() const noexcept { return source_before != source_after; }
+  /// Returns: whether the clock source could be read at both ends.
   [[nodiscard]] bool source_known() const noexcept { return !source_before.empty() && !source_after.empty(); }
+  /// Returns: whether the machine was suspended.
   [[nodiscard]] bool suspended() const noexcept { return slept > uncertainty; }
+  /// Returns: whether CLOCK_REALTIME was set, or moved by a leap second.
   [[nodiscard]] bool was_stepped() const noexcept {
     return stepped > uncertainty || stepped < -uncertainty || (clock_was_set && !suspended());
   }
+  /// Returns: whether the thread was moved to another CPU.
   [[nodiscard]] bool migrated() const noexcept { return migrations.value_or(0) != 0 || cpu_before != cpu_after; }
-  /// Whether nothing is known to have happened, and the clock source is known.
+  /// Returns: whether the measurement can be trusted: the clock source is known and was not switched, the machine was
+  /// not suspended, CLOCK_REALTIME was not set, the thread was not moved, and this process began the run.
   [[nodiscard]] bool trusted() const noexcept {
-    return source_known() && !switched() && !suspended() && !was_stepped() && !migrated();
+    return !inherited && source_known() && !switched() && !suspended() && !was_stepped() && !migrated();
   }
 };
 
-template <class = when_called> [[nodiscard]] std::string to_string(const run_report& r);
-template <class = when_called>
-[[nodiscard]] std::optional<std::uint64_t> parse_migrations(std::string_view text) noexcept;
+/// Returns: one line for people: "trusted (tsc, 12.345678 ms)" or "not trusted: ..." with everything that happened.
+/// Allocates.
+[[nodiscard]] std::string to_string(const run_report& r);
+
+/// Prints the line of to_string().
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const run_report& r) {
+  return out << to_string(r).c_str();
+}
 
 template <class Os = linux_os> class basic_run_guard;
+/// A guard of the calling thread on Linux.
 using run_guard = basic_run_guard<>;
 
 // definitions
 
-/// Returns: how often a thread was moved to another CPU, from the text of /proc/thread-self/sched; nothing where that
-/// does not stand in a whole line.
-template <class> std::optional<std::uint64_t> parse_migrations(std::string_view text) noexcept {
+namespace detail {
+
+/// The file of proc in which the kernel counts what happened to the calling thread.
+inline constexpr char thread_statistics_path[] = "/proc/thread-self/sched";
+
+/// Returns: how often a thread was moved to another CPU, from the text of /proc/thread-self/sched; nullopt if no
+/// complete line has that number.
+template <class = for_callers>
+[[nodiscard]] std::optional<std::uint64_t> parse_migrations(std::string_view text) noexcept {
   std::string_view line;
-  static_cast<void>(detail::next_line(text, line)); // the thread's name, which may be anything
-  while (detail::next_line(text, line)) {
+  static_cast<void>(next_line(text, line)); // the name of the thread, which may be any text
+  while (next_line(text, line)) {
     const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || detail::trimmed(line.substr(0, colon)) != "se.nr_migrations") continue;
-    return detail::parse_number<std::uint64_t>(detail::trimmed(line.substr(colon + 1)));
+    if (colon == std::string_view::npos || trimmed(line.substr(0, colon)) != "se.nr_migrations") continue;
+    return parse_number<std::uint64_t>(trimmed(line.substr(colon + 1)));
   }
   return std::nullopt;
 }
 
-namespace detail {
-
-/// Returns: seconds with three digits of what is left, "3599.999 s", or nanoseconds when it is less than a millisecond.
-template <class = when_called> std::string plain_time(std::chrono::nanoseconds d) {
-  const auto ns = d.count();
-  if (ns < 1'000'000 && ns > -1'000'000) return std::to_string(ns) + " ns";
-  const bool negative = ns < 0;
-  const auto whole = static_cast<std::uint64_t>(ns / 1'000'000), ms = negative ? 0 - whole : whole;
-  std::string part = std::to_string(ms % 1000);
-  part.insert(0, 3 - part.size(), '0');
-  return (negative ? "-" : "") + std::to_string(ms / 1000) + "." + part + " s";
-}
-
-} // namespace detail
-
-/// Returns: one line for people: "trusted (tsc, 1.204 s)" or "not trusted: ..." with everything that happened.
-template <class> std::string to_string(const run_report& r) {
-  if (r.trusted()) return "trusted (" + r.source_after + ", " + detail::plain_time(r.length) + ")";
-  std::string why;
-  const auto add = [&](const std::string& reason) { why += (why.empty() ? "" : "; ") + reason; };
+/// The body of to_string().
+template <class T> std::string run_report_text(const dependent<T, run_report>& r) {
+  const auto text_of = [](std::chrono::nanoseconds d) {
+    return dependent<T, std::string>(exact_text<T>(d.count()).view());
+  };
+  if (r.trusted()) return "trusted (" + r.source_after + ", " + text_of(r.length) + ")";
+  dependent<T, std::string> why;
+  const auto add = [&](const dependent<T, std::string>& reason) { why += (why.empty() ? "" : "; ") + reason; };
+  if (r.inherited) add("this process was forked during the run, which is that of its parent");
   if (!r.source_known()) add("the kernel's clock source cannot be read");
   else if (r.switched()) add("the clock source changed from " + r.source_before + " to " + r.source_after);
-  if (r.suspended()) add("the machine was suspended for " + detail::plain_time(r.slept));
-  if (r.was_stepped()) add("CLOCK_REALTIME was set by " + detail::plain_time(r.stepped));
+  if (r.suspended()) add("the machine was suspended for " + text_of(r.slept));
+  if (r.was_stepped()) add("CLOCK_REALTIME was set by " + text_of(r.stepped));
   if (r.migrated()) {
     const bool counted = r.migrations.value_or(0) != 0;
     add("the thread was moved to another CPU" + (counted ? " " + std::to_string(*r.migrations) + " times" : ""));
@@ -108,48 +125,60 @@ template <class> std::string to_string(const run_report& r) {
   return "not trusted: " + why;
 }
 
-/// Belongs to the thread that made it. Both ends read three files and the clocks, some 100 us, all of it outside of the
-/// measured length; nothing runs in between.
+} // namespace detail
+
+template <class T> struct compiled_for_callers<run_report, T> {
+  friend std::string to_string(const run_report& r) { return detail::run_report_text<T>(r); }
+};
+static_assert(sizeof(compiled_for_callers<run_report>) != 0);
+
+/// A guard of the thread that constructs it. The constructor and finish() each read the clocks and files of proc and
+/// sysfs, some 100 us, all of it outside of the measured length. In between nothing runs; one timer descriptor is open.
 template <class Os> class basic_run_guard {
 public:
-  using nanoseconds = std::chrono::nanoseconds;
+  using nanoseconds = std::chrono::nanoseconds; ///< the duration of all its times
 
+  /// Effects: begins the run. Does not block. Errors: none; the report shows as unknown what cannot be read.
   basic_run_guard() {
     bool allowed = true;
-    if (Os::counter_allowed(allowed) == 0 && !allowed) road_ = access::syscall; // the vDSO reads the counter too
-    std::error_code told_by_an_empty_name;
-    report_.source_before = clocksource::current<Os>(told_by_an_empty_name);
+    if (Os::counter_allowed(allowed) == 0 && !allowed) path_ = access::syscall; // the vDSO reads the counter too
+    std::error_code shown_by_an_empty_name;
+    report_.source_before = clocksource::current<Os>(shown_by_an_empty_name);
     std::error_code seen_by_offsets_alone;
     timer_ = timer_fd<Os>(CLOCK_REALTIME, seen_by_offsets_alone);
     if (timer_) timer_.arm(nanoseconds::max(), true, seen_by_offsets_alone);
+    static_cast<void>(Os::count_forks()); // where the timer was refused, too
     migrations_ = read_migrations();
-    clocks_ = read_all_clocks<no_counter, Os>({}, road_);
+    clocks_ = detail::read_all_clocks<detail::no_counter, Os>({}, path_);
     report_.cpu_before = read_cpu();
     start_ = now();
   }
 
-  /// Returns: what happened since the guard was made. May be called again.
+  /// Returns: what happened since the guard was constructed. Does not block. May be called again, for a longer run.
+  /// Errors: none; the report shows as unknown what cannot be read. Precondition: the caller is the thread that
+  /// constructed the guard.
   [[nodiscard]] run_report finish() {
     const nanoseconds end = now();
     run_report r = report_;
     r.cpu_after = read_cpu();
-    const clock_readings clocks = read_all_clocks<no_counter, Os>({}, road_);
+    const detail::clock_readings clocks = detail::read_all_clocks<detail::no_counter, Os>({}, path_);
     const auto migrations = read_migrations();
     std::error_code ec;
     r.source_after = clocksource::current<Os>(ec);
-    if (timer_ && timer_.take(ec) == timer_news::clock_set) report_.clock_was_set = true;
+    if (timer_ && timer_.take(ec) == timer_fd<Os>::news::clock_set) report_.clock_was_set = true;
     r.clock_was_set = report_.clock_was_set;
-    r.length = saturating_subtract(end, start_);
-    if (migrations && migrations_) r.migrations = *migrations - *migrations_;
-    const clock_events found = classify(clocks_, clocks, {});
+    r.length = detail::saturating_subtract(end, start_);
+    r.inherited = Os::forked_since(forks_);
+    if (migrations && migrations_ && !r.inherited) r.migrations = *migrations - *migrations_; // each thread has its own
+    const clock_changes found = detail::classify(clocks_, clocks, {});
     r.slept = found.slept, r.stepped = found.step;
-    r.uncertainty = 2 * (clocks.half_width + clocks_.half_width);
+    r.uncertainty = detail::both_twice(clocks.half_width, clocks_.half_width);
     return r;
   }
 
 private:
   [[nodiscard]] nanoseconds now() const noexcept {
-    if (road_ == access::syscall) return posix_clock<CLOCK_MONOTONIC, access::syscall, Os>::now().time_since_epoch();
+    if (path_ == access::syscall) return posix_clock<CLOCK_MONOTONIC, access::syscall, Os>::now().time_since_epoch();
     return posix_clock<CLOCK_MONOTONIC, access::vdso, Os>::now().time_since_epoch();
   }
   [[nodiscard]] static std::optional<unsigned> read_cpu() noexcept {
@@ -159,16 +188,17 @@ private:
   [[nodiscard]] static std::optional<std::uint64_t> read_migrations() {
     constexpr std::size_t limit = 65536;
     std::error_code ec;
-    const std::string text = detail::read_text<Os>(thread_statistics_path, limit, ec);
-    return ec ? std::nullopt : parse_migrations(text);
+    const std::string text = detail::read_text<Os>(detail::thread_statistics_path, limit, ec);
+    return ec ? std::nullopt : detail::parse_migrations(text);
   }
 
-  access road_ = access::vdso;
-  run_report report_; ///< what was known at the beginning, and that the clock was set
+  access path_ = access::vdso;
+  run_report report_; ///< what was known at the beginning, and whether the clock was set since
   timer_fd<Os> timer_;
-  clock_readings clocks_;
+  detail::clock_readings clocks_;
   std::optional<std::uint64_t> migrations_;
   nanoseconds start_{};
+  unsigned forks_ = Os::fork_count();
 };
 
 } // namespace takt::inline TAKT_ABI

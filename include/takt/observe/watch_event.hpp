@@ -1,112 +1,127 @@
-/// watch_event.hpp - what clock_watch tells: the kinds of events, and a sentence for each.
+/// watch_event.hpp - the events that clock_watch reports, and a sentence for people for each.
 ///
-/// Does not promise: that events of one look are in the order in which they happened.
+/// Does not promise: that the events of one check are in the order in which they happened.
 #pragma once
 #include <takt/core/config.hpp>
+#include <takt/core/detail/short_text.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 
 namespace takt::inline TAKT_ABI {
 
 // synopsis
-enum class watch_kind : std::uint8_t {
-  step,            ///< CLOCK_REALTIME was set, by `size`
-  slew,            ///< CLOCK_MONOTONIC runs at another rate against RAW, or did for a moment and gained `size`
-  suspend,         ///< the machine slept, for `size`
-  source_switched, ///< the kernel keeps time by another counter
-  counter_jump,    ///< the counter leapt, by `size`
-  counter_shift,   ///< the counter is ahead of the kernel by `size` more than before, and stays so
-  counter_rate,    ///< the counter's rate against the kernel's is another
-  leap_announced,  ///< a leap second is pending, by which REALTIME will step by `size`
-  leap_withdrawn,  ///< it is not any more
-  leap_applied,    ///< it came, and REALTIME was stepped by `size`
-  tai_set,         ///< the offset TAI - UTC was set, by `size`
-};
-[[nodiscard]] constexpr std::string_view name(watch_kind k) noexcept;
 
+/// A change of the clocks, the time in which it happened, and its size.
 struct watch_event {
-  watch_kind kind = watch_kind::step;
-  std::chrono::nanoseconds after{}, before{}; ///< when it happened: between these, on CLOCK_MONOTONIC
-  std::chrono::sys_time<std::chrono::nanoseconds> told{}; ///< CLOCK_REALTIME at the look that showed it
-  std::chrono::nanoseconds size{}, uncertainty{};
-  double rate_ppm = 0;             ///< slew: of MONOTONIC against RAW; counter_rate: the change
-  double rate_uncertainty_ppm = 0;
-  bool lasts = false;              ///< slew: goes on at that rate
-  std::string from, to, log;       ///< source_switched
+  /// The kinds of events. A size is negative where the clock went back or fell behind.
+  enum class kind_type : std::uint8_t {
+    step,            ///< CLOCK_REALTIME was set, by `size`
+    slew,            ///< CLOCK_MONOTONIC runs at another rate against RAW, or did so for a moment and gained `size`
+    suspend,         ///< the machine was suspended, for `size`
+    source_switched, ///< the kernel switched from one clock source to another
+    counter_jump,    ///< the counter jumped against the kernel's clocks, by `size`
+    counter_shift,   ///< the counter gained `size` against the kernel's clocks, and keeps it
+    counter_rate,    ///< the counter's rate against MONOTONIC_RAW changed
+    leap_announced,  ///< a leap second is pending, by which REALTIME will step by `size`
+    leap_withdrawn,  ///< the announced leap second is not pending any more
+    leap_applied,    ///< a leap second stepped REALTIME by `size`
+    tai_set,         ///< the offset TAI - UTC was set, by `size`
+  };
+
+  kind_type kind = kind_type::step; ///< what happened
+  std::chrono::nanoseconds after{};   ///< it happened after this time of CLOCK_MONOTONIC
+  std::chrono::nanoseconds before{};  ///< it happened before this time of CLOCK_MONOTONIC
+  std::chrono::sys_time<std::chrono::nanoseconds> reported{}; ///< CLOCK_REALTIME at the check that found it
+  std::chrono::nanoseconds size{};        ///< the size of the change, see kind_type; zero for kinds without one
+  std::chrono::nanoseconds uncertainty{}; ///< the error bound of `size`
+  double rate_ppm = 0;             ///< slew: the rate of MONOTONIC against RAW; counter_rate: the change of the rate
+  double rate_uncertainty_ppm = 0; ///< the error bound of `rate_ppm`
+  bool lasts = false;              ///< slew: the rate is still in force
+  std::string from;                ///< source_switched: the name of the clock source before
+  std::string to;                  ///< source_switched: the name of the clock source since
+  std::string log;                 ///< source_switched: the kernel's message, where it can be read
 };
-template <class = when_called> [[nodiscard]] std::string to_string(const watch_event& e);
+/// Returns: a name for people: "step", "clock source switched"; "unknown" for a value that is no enumerator.
+[[nodiscard]] constexpr std::string_view to_string(watch_event::kind_type kind) noexcept;
+/// Returns: one line for people, without the time: "CLOCK_REALTIME was set by -3600.000000123 s +/- 240 ns". Allocates.
+[[nodiscard]] std::string to_string(const watch_event& e);
+
+/// Prints the sentence of to_string().
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const watch_event& e) {
+  return out << to_string(e).c_str();
+}
 
 // definitions
 
-constexpr std::string_view name(watch_kind k) noexcept {
-  switch (k) {
-  case watch_kind::step: return "step";
-  case watch_kind::slew: return "slew";
-  case watch_kind::suspend: return "suspend";
-  case watch_kind::source_switched: return "clock source switched";
-  case watch_kind::counter_jump: return "counter jump";
-  case watch_kind::counter_shift: return "counter shift";
-  case watch_kind::counter_rate: return "counter rate";
-  case watch_kind::leap_announced: return "leap second announced";
-  case watch_kind::leap_withdrawn: return "leap second withdrawn";
-  case watch_kind::leap_applied: return "leap second";
-  case watch_kind::tai_set: return "TAI set";
+constexpr std::string_view to_string(watch_event::kind_type kind) noexcept {
+  using kinds = watch_event::kind_type;
+  switch (kind) {
+  case kinds::step: return "step";
+  case kinds::slew: return "slew";
+  case kinds::suspend: return "suspend";
+  case kinds::source_switched: return "clock source switched";
+  case kinds::counter_jump: return "counter jump";
+  case kinds::counter_shift: return "counter shift";
+  case kinds::counter_rate: return "counter rate";
+  case kinds::leap_announced: return "leap second announced";
+  case kinds::leap_withdrawn: return "leap second withdrawn";
+  case kinds::leap_applied: return "leap second";
+  case kinds::tai_set: return "TAI set";
   }
   return "unknown";
 }
 
 namespace detail {
 
-/// Returns: "-3600.000000123 s", "12.345 us" or "300 ns": no digit is dropped.
-template <class = when_called> std::string exact_time(std::chrono::nanoseconds d) {
-  const bool negative = d.count() < 0;
-  const auto bits = static_cast<std::uint64_t>(d.count()), ns = negative ? 0 - bits : bits;
-  const auto with = [&](std::uint64_t unit, std::size_t digits, const char* name) {
-    std::string part = std::to_string(ns % unit);
-    part.insert(0, digits - part.size(), '0');
-    return (negative ? "-" : "") + std::to_string(ns / unit) + "." + part + name;
-  };
-  if (ns >= 1'000'000'000) return with(1'000'000'000, 9, " s");
-  if (ns >= 1'000'000) return with(1'000'000, 6, " ms");
-  return ns >= 1'000 ? with(1'000, 3, " us") : (negative ? "-" : "") + std::to_string(ns) + " ns";
-}
-
 /// Returns: "11.60 ppm", with two digits.
-template <class = when_called> std::string plain_ppm(double ppm) {
+template <class T = for_callers> std::string plain_ppm(double ppm) {
   const double hundredths = (ppm < 0 ? -ppm : ppm) * 100 + 0.5;
   const auto whole = hundredths < 1e15 ? static_cast<std::uint64_t>(hundredths) : std::uint64_t{1'000'000'000'000'000};
-  const std::string part = std::to_string(whole % 100);
-  return (ppm < 0 && whole > 0 ? "-" : "") + std::to_string(whole / 100) + (part.size() < 2 ? ".0" : ".") + part + " ppm";
+  const dependent<T, std::string> part = std::to_string(whole % 100);
+  return (ppm < 0 && whole > 0 ? "-" : "") + std::to_string(whole / 100) + (part.size() < 2 ? ".0" : ".") + part +
+         " ppm";
+}
+
+/// The body of to_string().
+template <class T> std::string watch_event_text(const dependent<T, watch_event>& e) {
+  const auto text_of = [](std::chrono::nanoseconds d) {
+    return dependent<T, std::string>(exact_text<T>(d.count()).view());
+  };
+  const dependent<T, std::string> size = text_of(e.size) + " +/- " + text_of(e.uncertainty);
+  const dependent<T, std::string> rate =
+      detail::plain_ppm<T>(e.rate_ppm) + " +/- " + detail::plain_ppm<T>(e.rate_uncertainty_ppm);
+  const dependent<T, std::string> second = e.size < std::chrono::nanoseconds::zero() ? "insertion" : "deletion";
+  using kinds = takt::watch_event::kind_type;
+  switch (e.kind) {
+  case kinds::step: return "CLOCK_REALTIME was set by " + size;
+  case kinds::slew:
+    if (e.lasts) return "CLOCK_MONOTONIC is being slewed: its rate against MONOTONIC_RAW is " + rate;
+    return "CLOCK_MONOTONIC was slewed for a moment and gained " + size;
+  case kinds::suspend: return "the machine was suspended for " + size;
+  case kinds::source_switched:
+    return "the clock source was switched from " + e.from + " to " + e.to + (e.log.empty() ? "" : " (" + e.log + ")");
+  case kinds::counter_jump: return "the counter jumped by " + size;
+  case kinds::counter_shift: return "the offset between counter and kernel changed by " + size;
+  case kinds::counter_rate: return "the counter's rate against the kernel's clock changed by " + rate;
+  case kinds::leap_announced: return "a leap second is announced: " + second;
+  case kinds::leap_withdrawn: return "the announced leap second was withdrawn: " + second;
+  case kinds::leap_applied: return "a leap second stepped CLOCK_REALTIME by " + size;
+  case kinds::tai_set: return "the offset TAI - UTC was changed by " + text_of(e.size);
+  }
+  return "unknown";
 }
 
 } // namespace detail
 
-/// Returns: one line for people, without the time: "CLOCK_REALTIME was set by -3600.000000123 s +/- 240 ns".
-template <class> std::string to_string(const watch_event& e) {
-  const std::string size = detail::exact_time(e.size) + " +/- " + detail::exact_time(e.uncertainty);
-  const std::string rate = detail::plain_ppm(e.rate_ppm) + " +/- " + detail::plain_ppm(e.rate_uncertainty_ppm);
-  const std::string second = e.size < std::chrono::nanoseconds::zero() ? "insertion" : "deletion";
-  switch (e.kind) {
-  case watch_kind::step: return "CLOCK_REALTIME was set by " + size;
-  case watch_kind::slew:
-    if (e.lasts) return "CLOCK_MONOTONIC is slewed: it runs at " + rate + " against MONOTONIC_RAW";
-    return "CLOCK_MONOTONIC was slewed for a moment: it gained " + size;
-  case watch_kind::suspend: return "the machine was suspended for " + size;
-  case watch_kind::source_switched:
-    return "the clock source was switched from " + e.from + " to " + e.to + (e.log.empty() ? "" : " (" + e.log + ")");
-  case watch_kind::counter_jump: return "the counter jumped by " + size;
-  case watch_kind::counter_shift: return "counter and kernel are apart by " + size + " more than before";
-  case watch_kind::counter_rate: return "the counter's rate against the kernel's changed by " + rate;
-  case watch_kind::leap_announced: return "a leap second is announced: " + second;
-  case watch_kind::leap_withdrawn: return "the leap second was withdrawn: " + second;
-  case watch_kind::leap_applied: return "leap second: CLOCK_REALTIME was stepped by " + size;
-  case watch_kind::tai_set: return "the offset TAI - UTC was changed by " + detail::exact_time(e.size);
-  }
-  return "unknown";
-}
+template <class T> struct compiled_for_callers<watch_event, T> {
+  friend std::string to_string(const watch_event& e) { return detail::watch_event_text<T>(e); }
+};
+static_assert(sizeof(compiled_for_callers<watch_event>) != 0);
 
 } // namespace takt::inline TAKT_ABI

@@ -1,5 +1,5 @@
 // expect: takt::read_clock\(id\) reads any other
-// A clock whose steadiness nobody has judged is refused with the way out.
+// A clock whose steadiness is not listed is refused with the way out.
 #include <takt/kernel/posix_clock.hpp>
 #ifdef TAKT_CONTROL
 auto now = takt::posix_clock<CLOCK_BOOTTIME>::now();

@@ -1,5 +1,5 @@
 // expect: (no match for|invalid operands)
-// Time points of two clocks of the kernel do not subtract; those of the two roads to one clock do.
+// Time points of two clocks of the kernel do not subtract; those of the two paths to one clock do.
 #include <takt/kernel/posix_clock.hpp>
 using monotonic = takt::posix_clock<CLOCK_MONOTONIC>;
 #ifdef TAKT_CONTROL

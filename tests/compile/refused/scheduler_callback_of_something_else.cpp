@@ -1,10 +1,10 @@
 // expect: (no matching (member )?function|constraints? not satisfied)
-// What is called back takes nothing, or the event; a callback that wants something else is told so where it is handed over.
-#include <takt/timer/scheduler.hpp>
+// A callback takes nothing, or the event; one that wants something else is refused where it is handed over.
+#include <takt/scheduler/scheduler.hpp>
 takt::timer_handle add(takt::grid_scheduler& timers) {
 #ifdef TAKT_CONTROL
-  return timers.after(std::chrono::seconds(1), std::chrono::seconds(1), [](const takt::grid_scheduler::event&) {});
+  return timers.after(std::chrono::seconds(1), takt::slack(std::chrono::seconds(1)), [](const takt::grid_scheduler::event&) {});
 #else
-  return timers.after(std::chrono::seconds(1), std::chrono::seconds(1), [](int) {});
+  return timers.after(std::chrono::seconds(1), takt::slack(std::chrono::seconds(1)), [](int) {});
 #endif
 }

@@ -2,7 +2,7 @@
 // A stop_source is no stop_token: only what can end a sleep is taken for it.
 #include <chrono>
 #include <stop_token>
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 
 void f(const std::stop_source& source, std::error_code& ec) {
 #if defined(TAKT_CONTROL)

@@ -1,7 +1,7 @@
 // expect: deleted function.*sleep_until_within
 // A clock that the kernel knows nothing of cannot be slept on, and the compiler says so in a line.
 #include <chrono>
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 
 struct my_clock {
   using duration = std::chrono::nanoseconds;
@@ -15,4 +15,4 @@ struct my_clock {
 template <> struct takt::kernel_clock<my_clock> : takt::sleeps_on<CLOCK_MONOTONIC, false> {};
 #endif
 
-void f(std::error_code& ec) { takt::sleep_until_within(my_clock::now(), std::chrono::seconds(1), ec); }
+void f(std::error_code& ec) { takt::sleep_until_within(my_clock::now(), takt::slack(std::chrono::seconds(1)), ec); }

@@ -2,7 +2,7 @@
 // A time point of a fake system's clock is not slept for by the real one.
 #include <chrono>
 #include <takt/testing/fake_os.hpp>
-#include <takt/timer/sleep.hpp>
+#include <takt/sleep/sleep.hpp>
 
 using fake = takt::testing::fake_os<struct refused>;
 

@@ -1,6 +1,6 @@
 // expect: the kernel sleeps on MONOTONIC, BOOTTIME, REALTIME and TAI alone
 // Linux lets a thread sleep on the CPU time of its process, and never wakes it once all threads of it sleep.
-#include <takt/timer/kernel_clock.hpp>
+#include <takt/kernel/sleepable_clock.hpp>
 
 struct my_clock {};
 #if defined(TAKT_CONTROL)

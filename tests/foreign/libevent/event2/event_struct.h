@@ -1,0 +1,2 @@
+/* All that the tests use is in event.h. */
+#include "event2/event.h"

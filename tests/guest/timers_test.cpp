@@ -1,0 +1,134 @@
+// Protects: that the tool finds on an older kernel exactly what a known script of timers did, with its names of events and
+// fields, and that its advice is true: what it prints is done to running processes, and wake-ups drop as predicted.
+#include "guest.hpp"
+
+#include <takt/kernel/os.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+// The script itself: main.cpp becomes it where it is called so.
+#define main timers_script
+#include "../tool/timers_script.cpp"
+#undef main
+
+namespace {
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> words;
+  for (std::string word; in >> word;) words.push_back(word);
+  return words;
+}
+
+/// Starts `command`, whose standard output goes to `out` and whose standard error goes to `err`.
+pid_t start(const std::string& command, const char* out, const char* err) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::dup2(::open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), STDOUT_FILENO);
+  ::dup2(::open(err, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), STDERR_FILENO);
+  auto words = words_of(command);
+  if (words.front() == "takt") words.front() = "/takt";
+  std::vector<char*> argv;
+  for (std::string& w : words) argv.push_back(w.data());
+  argv.push_back(nullptr);
+  ::execv(argv[0], argv.data());
+  ::_exit(127);
+}
+int result(pid_t child) {
+  int status = -1;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+std::string text_of(const char* path) {
+  std::string text;
+  REQUIRE(takt::linux_os::read_file(path, text, std::size_t{1} << 24) == 0);
+  return text;
+}
+/// Returns: the text after `key` of a JSON document, from `from` on, up to the end of the line.
+std::string member(const std::string& document, std::string_view key, std::size_t from = 0) {
+  const std::string name = "\"" + std::string(key) + "\": ";
+  const std::size_t at = document.find(name, from);
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at + name.size();
+  std::string value = document.substr(begin, document.find('\n', begin) - begin);
+  while (!value.empty() && (value.back() == ',' || value.back() == '"')) value.pop_back();
+  return value.substr(value.find_first_not_of('"') == std::string::npos ? 0 : value.find_first_not_of('"'));
+}
+
+void mount_tracefs() {
+  if (::access("/sys/kernel/tracing/events", F_OK) != 0)
+    static_cast<void>(::mount("nodev", "/sys/kernel/tracing", "tracefs", 0, nullptr));
+  REQUIRE(::access("/sys/kernel/tracing/events", F_OK) == 0);
+}
+
+} // namespace
+
+TEST_CASE("timers: the script is found with exactly its numbers") {
+  if (::access("/takt", X_OK) != 0) return;
+  mount_tracefs();
+  REQUIRE(result(start("takt timers --json -- /init --timers-script", "/tmp/printed", "/tmp/did")) == 0);
+  const std::string printed = text_of("/tmp/printed"), did = text_of("/tmp/did");
+  CHECK(member(printed, "lost_events") == "0");
+  std::istringstream lines(did);
+  int found = 0;
+  for (std::string line; std::getline(lines, line); ++found) {
+    // NAME PID ARMED MOVED CANCELLED EXPIRED RANGE_NS CLOCK KIND
+    const auto did_words = words_of(line);
+    REQUIRE(did_words.size() == 9);
+    CAPTURE(line);
+    const std::size_t row = printed.find("\"name\": \"" + did_words[0] + "\"");
+    REQUIRE(row != std::string::npos);
+    CHECK(member(printed, "pid", row) == did_words[1]);
+    CHECK(member(printed, "armed", row) == did_words[2]);
+    CHECK(member(printed, "moved", row) == did_words[3]);
+    CHECK(member(printed, "cancelled", row) == did_words[4]);
+    CHECK(member(printed, "expired", row) == did_words[5]);
+    CHECK(member(printed, "range_max_ns", row) == did_words[6]);
+    CHECK(member(printed, "range_min_ns", row) == did_words[6]);
+    CHECK(member(printed, "kind", row) == did_words[8]);
+    CHECK(printed.find("\"" + did_words[7] + "\"", row) < printed.find("\"kind\"", row));
+  }
+  CHECK(found == 8);
+}
+
+TEST_CASE("timers: what is advised saves what was predicted") {
+  if (::access("/takt", X_OK) != 0) return;
+  mount_tracefs();
+  const pid_t sleepers = start("/init --timers-script --sleepers 8 210 60", "/tmp/sleepers", "/dev/null");
+  ::usleep(500'000);
+  if (guest::argument("takt.show")) { // for a run by hand
+    REQUIRE(result(start("takt timers --for 4s", "/tmp/screen", "/tmp/errors")) == 0);
+    std::puts(text_of("/tmp/screen").c_str());
+  }
+  REQUIRE(result(start("takt timers --for 4s --json", "/tmp/before", "/tmp/errors")) == 0);
+  const std::string before = text_of("/tmp/before");
+  const double predicted = std::atof(member(before, "together_per_second").c_str());
+  const double woken = std::atof(member(before, "idle_wakeups_per_s").c_str());
+  int commands = 0;
+  for (std::size_t at = before.find("\"savings\""); (at = before.find("\"command\": \"", at)) != std::string::npos; ++at) {
+    const std::string command = member(before, "command", at);
+    CHECK(result(start(command, "/tmp/applied", "/tmp/errors")) == 0);
+    ++commands;
+  }
+  CHECK(commands == 5);
+  CHECK(predicted > 5);
+  REQUIRE(result(start("takt timers --for 4s --json", "/tmp/after", "/tmp/errors")) == 0);
+  const double after = std::atof(member(text_of("/tmp/after"), "idle_wakeups_per_s").c_str());
+  std::printf("wake-ups a second: %.1f before, %.1f after, %.1f fewer predicted\n", woken, after, predicted);
+  CHECK(woken - after >= predicted * 2 / 3);
+  ::kill(sleepers, SIGTERM);
+  result(sleepers);
+}
