@@ -1,8 +1,8 @@
 #!/bin/sh
 # symbols.sh HEADER SHARED STATIC ABI LIST: the shared C library exports what the header declares and nothing else, each with the
 # version of the ABI, which the SONAME has too; it needs the C and C++ run time alone; the static one has no other global names
-# that could clash with those of a program in C. What LIST has of the header stays in it: functions, enumerators and fields, in
-# the same order. LIST grows with the header:
+# that could clash with those of a program in C: those of C++ and of the compiler (clang's __clang_call_terminate) are reserved.
+# What LIST has of the header stays in it: functions, enumerators and fields, in the same order. LIST grows with the header:
 #   sed -E '/^ *(\/\/|#|\/\*|$)/d; s/ *\/\/.*//' include/takt/c.h
 set -u
 header=$1 shared=$2 static=$3 abi=$4 list=$5
@@ -20,7 +20,7 @@ readelf -dW "$shared" >"$work/dynamic"
 grep -q "SONAME.*\[libtakt_c\.so\.$abi\]" "$work/dynamic" || fail "the SONAME is not libtakt_c.so.$abi"
 grep NEEDED "$work/dynamic" | sed 's/.*\[\(.*\)\]/\1/' | grep -vE '^(libc|libm|libgcc_s|libstdc\+\+|libpthread|ld-linux[a-z0-9-]*)\.so\.[0-9]+$' && fail "needs more than the run time"
 grep -q 'TEXTREL' "$work/dynamic" && fail "has text relocations"
-nm --defined-only -g "$static" | awk 'NF == 3 && $3 !~ /^_Z/ && $3 !~ /^DW\.ref\./ { print $3 }' | sort >"$work/static"
+nm --defined-only -g "$static" | awk 'NF == 3 && $3 !~ /^(_Z|__|DW\.ref\.)/ { print $3 }' | sort >"$work/static"
 diff "$work/declared" "$work/static" || fail "declared (<) and in the static library (>) differ"
 sed -E '/^ *(\/\/|#|\/\*|$)/d; s/ *\/\/.*//' "$header" >"$work/interface"
 diff "$list" "$work/interface" >"$work/changes"
