@@ -15,9 +15,10 @@
 /// disciplined costs one slow read in ten minutes, and its error is what the error of its rate adds up to in the
 /// current ten minutes.
 ///
-/// Does not promise: that a clock agrees with its reference better than the uncertainty of calibration() times the age
-/// of the current segment. NTP may steer the reference meanwhile; a clock_keeper follows that once a period
-/// (timer/keeper.hpp). A program and a plug-in that has its own copy of the state agree only within the errors of both.
+/// Does not promise: that a clock agrees with its reference better than twice the half width of calibration().point()
+/// and the uncertainty of calibration() times the age of the current segment. NTP may steer the reference meanwhile; a
+/// clock_keeper follows that once a period (timer/keeper.hpp). A program and a plug-in that has its own copy of the
+/// state agree only within the errors of both.
 /// When the counter jumps, the clock jumps too, to the end of its segment at most, and then stands still until its
 /// reference has caught up.
 ///
@@ -111,7 +112,7 @@ public:
   /// Returns: the time since the reference's epoch. Waits for no thread, takes no lock, allocates nothing, keeps errno;
   /// may be called in signal handlers, forked children, before main and after static destruction. Costs the read of the
   /// counter and less than a nanosecond; before calibrate() the reference's own now(). The first read after the end of
-  /// a segment costs two reads of the reference, or up to ten if reads are disturbed. A segment may begin with a slew:
+  /// a segment costs six reads of the reference, or up to ten if reads are disturbed. A segment may begin with a slew:
   /// for half as long again after the slew, a read costs twice as much, and the first read after that publishes the
   /// rest of the segment for the fast path (100 ns). A read starts again only if it was stopped for so long that a
   /// segment began meanwhile.

@@ -35,7 +35,7 @@ namespace takt::inline TAKT_ABI {
 // definitions
 
 /// Renews a segment that a reader found ended. That reader has read both clocks already, so this reads the reference
-/// once more, to publish; where reads are disturbed, up to nine times. No system call.
+/// five times more, to publish; where reads are disturbed, up to nine times. No system call.
 template <class Reference, class Counter, class Os>
 void basic_tsc_clock<Reference, Counter, Os>::renew(const detail::ended_line& ended) noexcept {
   constexpr int max_readings = 5;
