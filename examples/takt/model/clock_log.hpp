@@ -45,15 +45,16 @@ inline constexpr std::string_view log_start = "start", log_end = "end", log_stat
 /// Returns: the time of UTC as "2026-11-30 08:00:00.123456"; with `digits` 0 without a fraction.
 [[nodiscard]] inline std::string utc_text(std::int64_t realtime_ns, int digits = 6) {
   using namespace std::chrono;
-  const sys_time<nanoseconds> t{nanoseconds(realtime_ns)};
-  const auto day = floor<days>(t);
-  const year_month_day date(day);
-  const hh_mm_ss<nanoseconds> time(t - day);
-  std::array<char, 64> text{};
+  // By hand: the first day that nanoseconds reach begins before their range, so chrono's floor<days> overflows there.
+  constexpr std::int64_t second = 1'000'000'000, day = 86'400;
+  const std::int64_t ns = (realtime_ns % second + second) % second;
+  const std::int64_t seconds = realtime_ns / second - (realtime_ns % second < 0);
+  const std::int64_t in_day = (seconds % day + day) % day;
+  const year_month_day date{sys_days(days((seconds - in_day) / day))};
+  std::array<char, 96> text{};
   std::snprintf(text.data(), text.size(), "%04d-%02u-%02u %02d:%02d:%02d.%09lld", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
-                static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
-                static_cast<long long>(time.subseconds().count()));
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(in_day / 3600),
+                static_cast<int>(in_day / 60 % 60), static_cast<int>(in_day % 60), static_cast<long long>(ns));
   std::string all(text.data());
   all.resize(all.size() - static_cast<std::size_t>(digits > 0 ? 9 - digits : 10));
   return all;

@@ -42,6 +42,7 @@ int clock_log_file::open_file(std::string* why_not) {
   }
   if (fd_ >= 0) close(fd_);
   fd_ = fd, gone_ = false;
+  error_.clear();
   regular_ = S_ISREG(there.st_mode);
   device_ = there.st_dev, inode_ = there.st_ino, size_ = there.st_size;
   char last = '\n';
