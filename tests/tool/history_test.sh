@@ -112,6 +112,12 @@ says 'More with --details'
 done_by history "$work/many" --details
 [ "$(grep -c ' step ' "$out")" = 60 ] || fail 'not all rows with --details'
 
+# The screen of the README: of a log that a guest made whose clock was set, see tests/guest/weeks_test.cpp.
+readme=$(dirname "$0")/../../examples/takt/README.md
+done_by history "$(dirname "$0")/../../examples/takt/night.log"
+sed -n '/^\$ takt history night.log$/,/^```$/p' "$readme" | sed '1d;$d' >"$work/readme"
+[ -s "$work/readme" ] && cmp "$out" "$work/readme" || fail 'the README shows another screen'
+
 # What is no log.
 : >"$work/empty"
 for bad in "$work/empty" /bin/sh "$work" "$work/no/such/file"; do could_not history "$bad"; done

@@ -98,7 +98,7 @@ public:
     using news = clock_log_file::news;
     const news found = file_.tend();
     if (found == news::failed)
-      say_on_error(absl::StrCat("takt: ", path_, ": ", file_.error().message(), "; lines are kept until it can be written"));
+      say_on_error(absl::StrCat("takt: ", printable_text(path_), ": ", file_.error().message(), "; lines are kept until it can be written"));
     if (found == news::works_again) say_on_error(absl::StrCat("takt: ", path_, ": it can be written again"));
     const bool anew = found != news::none && found != news::failed;
     if (anew || steady_clock::now() - last_state_ >= state_every)
@@ -186,7 +186,7 @@ public:
   void tend(const takt::clock_watch& watch, const watch_log& log) {
     if (path_.empty() || (!changed_ && steady_clock::now() - written_ < metrics_every)) return;
     const std::error_code error = write(watch, log);
-    if (error && !failing_) say_on_error(absl::StrCat("takt: ", path_, ": ", error.message(), "; it is tried again"));
+    if (error && !failing_) say_on_error(absl::StrCat("takt: ", printable_text(path_), ": ", error.message(), "; it is tried again"));
     if (!error && failing_) say_on_error(absl::StrCat("takt: ", path_, ": it can be written again"));
     failing_ = static_cast<bool>(error);
   }
