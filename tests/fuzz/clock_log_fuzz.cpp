@@ -1,5 +1,6 @@
-// Protects: no log, whatever it holds, makes its reader or the judge of takt history crash, count a line twice or not at all, or
-// contradict itself. The parts in which a file comes do not change what is read. The first byte chooses the parts and the window.
+// Protects: no log, whatever it holds, makes its reader or the judge of takt history crash, count a line twice or
+// not at all, or contradict itself. The parts in which a file comes do not change what is read. The first byte
+// chooses the parts and the window.
 #include "../../examples/takt/model/watch_history.hpp"
 #include <cstddef>
 #include <cstdint>
@@ -22,10 +23,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   const tool::log_contents whole = read(text, size), parts = read(text, std::size_t{1} + data[0] % 64U);
-  expect(whole.lines == parts.lines && whole.broken == parts.broken && whole.newer == parts.newer && whole.repeated == parts.repeated);
+  expect(whole.lines == parts.lines && whole.broken == parts.broken && whole.newer == parts.newer &&
+         whole.repeated == parts.repeated);
   expect(whole.records.size() == parts.records.size());
   expect(whole.records.size() + whole.repeated + whole.newer <= whole.lines);
-  expect(whole.broken <= whole.lines && whole.lines <= whole.records.size() + whole.repeated + whole.newer + whole.broken);
+  expect(whole.broken <= whole.lines &&
+         whole.lines <= whole.records.size() + whole.repeated + whole.newer + whole.broken);
   for (const tool::log_record& r : whole.records)
     for (const std::string* each : {&r.event, &r.boot, &r.source, &r.text, &r.from, &r.to, &r.why})
       for (const char c : *each) expect(c >= ' ' && c <= '~');
@@ -36,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const tool::watch_history h = tool::judge(whole.records, window);
   expect(h.unsynchronised_ns >= 0 && h.unknown_ns >= 0 && h.gaps_ns >= 0 && h.lost_lines >= 0);
   expect(h.unsynchronised_ns <= h.watched_ns && h.unknown_ns <= h.watched_ns);
-  expect(h.events.size() <= whole.records.size() && h.unsynchronised.size() <= whole.records.size() && h.gaps.size() <= whole.records.size());
+  expect(h.events.size() <= whole.records.size() && h.unsynchronised.size() <= whole.records.size() &&
+         h.gaps.size() <= whole.records.size());
   expect(h.steps_in_gaps <= h.steps);
   for (const tool::watch_span& s : h.unsynchronised) expect(s.length_ns >= 0);
   return 0;

@@ -41,7 +41,8 @@ inline pid_t start(const std::string& command, const char* out, const char* err)
 /// Returns: the exit status of a child when it has ended; -1 after a signal.
 inline int result(pid_t child) {
   int status = -1;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

@@ -1,5 +1,6 @@
-// Protects: that the log of takt watch and takt history say of a night what happened in it: steps while a watch ran and while
-// none did, by how much, how long the clock was not synchronised, and when no watch ran; at one wake-up a period.
+// Protects: that the log of takt watch and takt history say of a night what happened in it: steps while a watch ran
+// and while none did, by how much, how long the clock was not synchronised, and when no watch ran; at one wake-up a
+// period.
 //
 // On virtual time: the night passes in seconds.
 #include "guest.hpp"
@@ -33,7 +34,9 @@ void synchronise(bool yes) {
   guest::adjust(t);
 }
 
-long long number(const std::string& document, std::string_view key) { return std::atoll(guest::member(document, key).c_str()); }
+long long number(const std::string& document, std::string_view key) {
+  return std::atoll(guest::member(document, key).c_str());
+}
 /// Returns: how often a process has slept.
 long long sleeps(pid_t process) {
   const std::string status = guest::text_of(("/proc/" + std::to_string(process) + "/status").c_str());

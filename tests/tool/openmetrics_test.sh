@@ -23,9 +23,9 @@ for _ in 1 2 3 4 5; do
   grep -q '^takt_watch_lost_lines_total 0$' "$work/last" || fail 'a part of a file'
 done
 grep -q '^takt_watch_running 1$' "$prom" || fail 'a watch that runs does not say so'
-same 'files beside it' "$(ls "$work" | grep -c '\.part$')" 0
 sleep 0.3
 stopped TERM
+same 'files left beside it' "$(ls "$work" | grep -c '\.part$')" 0
 same 'the mode, for the exporter' "$(stat -c %a "$prom")" 644
 grep -q '^takt_watch_running 0$' "$prom" || fail 'a watch that has ended does not say so'
 # value NAME: the sample of that name and labels.

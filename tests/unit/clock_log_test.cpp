@@ -1,5 +1,6 @@
-// Protects: examples/takt/model/clock_log.hpp: every event of takt::watch_event is written as a line that is read back as it
-// was; broken, cut, hostile and newer lines are counted and passed over, and nothing is lost that could be read.
+// Protects: examples/takt/model/clock_log.hpp: every event of takt::watch_event is written as a line that is read
+// back as it was; broken, cut, hostile and newer lines are counted and passed over, and nothing is lost that could
+// be read.
 #include "../examples/takt/model/clock_log.hpp"
 #include <doctest/doctest.h>
 
@@ -17,7 +18,8 @@ const tool::log_writer writer{"0123-boot", 42};
 
 takt::clock_history::sample a_sample() {
   takt::clock_history::sample s;
-  s.readings.monotonic = 100s, s.readings.boottime = 150s, s.readings.raw = 99s, s.readings.realtime = nanoseconds(1'796'000'000'123'456'789);
+  s.readings.monotonic = 100s, s.readings.boottime = 150s, s.readings.raw = 99s,
+  s.readings.realtime = nanoseconds(1'796'000'000'123'456'789);
   s.readings.half_width = 200ns;
   s.leap_known = true, s.leap.synchronised = true, s.leap.maximum_error = 5ms;
   s.source = "tsc";
@@ -45,7 +47,8 @@ TEST_CASE("Every kind of event is read back as it was written") {
     e.kind = static_cast<kinds>(i);
     if (to_string(e.kind) == "unknown") continue;
     ++known;
-    e.after = 98s, e.before = 100s, e.reported = std::chrono::sys_time<nanoseconds>(nanoseconds(1'796'000'000'123'456'789));
+    e.after = 98s, e.before = 100s,
+    e.reported = std::chrono::sys_time<nanoseconds>(nanoseconds(1'796'000'000'123'456'789));
     e.size = -3600s - 123ns, e.uncertainty = 240ns, e.rate_ppm = 11.6, e.rate_uncertainty_ppm = 0.02;
     e.from = "tsc", e.to = "hpet";
     CAPTURE(to_string(e.kind));
@@ -176,24 +179,41 @@ TEST_CASE("Lines that are not a log's") {
   tool::log_record r;
   REQUIRE(tool::parse_log_line("{\"takt\":1," + base + "}", r) == tool::line_kind::record);
   for (const std::string& line : {
-           std::string("x"), std::string("{}"), std::string("[]"), std::string("1"), std::string("null"), std::string("\"takt\""),
-           "{" + base + "}", "{\"takt\":0," + base + "}", "{\"takt\":-1," + base + "}", "{\"takt\":1.0," + base + "}", "{\"takt\":\"1\"," + base + "}",
-           "{\"takt\":18446744073709551615," + base + "}", "{\"takt\":1e400," + base + "}", "{\"takt\":1," + base, "{\"takt\":1," + base + "}}",
-           "{\"takt\":1," + base + "}x", std::string(60'000, '['), std::string(60'000, '{'),
+           std::string("x"),
+           std::string("{}"),
+           std::string("[]"),
+           std::string("1"),
+           std::string("null"),
+           std::string("\"takt\""),
+           "{" + base + "}",
+           "{\"takt\":0," + base + "}",
+           "{\"takt\":-1," + base + "}",
+           "{\"takt\":1.0," + base + "}",
+           "{\"takt\":\"1\"," + base + "}",
+           "{\"takt\":18446744073709551615," + base + "}",
+           "{\"takt\":1e400," + base + "}",
+           "{\"takt\":1," + base,
+           "{\"takt\":1," + base + "}}",
+           "{\"takt\":1," + base + "}x",
+           std::string(60'000, '['),
+           std::string(60'000, '{'),
            std::string(R"({"takt":1,"event":"","boot":"b","pid":1,"monotonic_ns":1,"realtime_ns":1})"),
            std::string(R"({"takt":1,"event":"state","boot":7,"pid":1,"monotonic_ns":1,"realtime_ns":1})"),
            std::string(R"({"takt":1,"event":"state","boot":"b","pid":1.5,"monotonic_ns":1,"realtime_ns":1})"),
            std::string(R"({"takt":1,"event":"state","boot":"b","pid":1,"monotonic_ns":-1,"realtime_ns":1})"),
            std::string(R"({"takt":1,"event":"state","boot":"b","pid":1,"monotonic_ns":1})"),
            std::string(R"({"takt":1,"event":"state","boot":"b","pid":1,"realtime_ns":1})"),
-           std::string(R"({"takt":1,"event":"state","boot":"b","pid":1,"monotonic_ns":9223372036854775808,"realtime_ns":1})"),
+           std::string(
+               R"({"takt":1,"event":"state","boot":"b","pid":1,"monotonic_ns":9223372036854775808,"realtime_ns":1})"),
        }) {
     CAPTURE(line.substr(0, 100));
     CHECK(tool::parse_log_line(line, r) == tool::line_kind::broken);
   }
   // A member of a wrong type is a missing one.
-  REQUIRE(tool::parse_log_line("{\"takt\":1," + base + R"(,"synchronised":"yes","size_ns":1e300,"maximum_error_ns":-1,"rate_ppm":[],"text":{}})", r) ==
-          tool::line_kind::record);
+  REQUIRE(tool::parse_log_line(
+              "{\"takt\":1," + base +
+                  R"(,"synchronised":"yes","size_ns":1e300,"maximum_error_ns":-1,"rate_ppm":[],"text":{}})",
+              r) == tool::line_kind::record);
   CHECK_FALSE(r.synchronised);
   CHECK_FALSE(r.size_ns);
   CHECK_FALSE(r.maximum_error_ns);

@@ -1,5 +1,6 @@
-// Protects: examples/takt/model/metrics_text.hpp: the text that Prometheus's node exporter collects is well-formed, whatever
-// the names in it, and numbers are read back as they were. tests/tool/openmetrics_test.sh asks promtool about all of it.
+// Protects: examples/takt/model/metrics_text.hpp: the text that Prometheus's node exporter collects is well-formed,
+// whatever the names in it, and numbers are read back as they were. tests/tool/openmetrics_test.sh asks promtool
+// about all of it.
 #include "../examples/takt/model/metrics_text.hpp"
 #include <doctest/doctest.h>
 

@@ -1,5 +1,6 @@
-// Protects: examples/takt/model/watch_history.hpp: from the lines of logs follow the steps, the times without synchronisation
-// and the gaps with their lengths, whatever the order of the files, the setting of the clock and the number of watches.
+// Protects: examples/takt/model/watch_history.hpp: from the lines of logs follow the steps, the times without
+// synchronisation and the gaps with their lengths, whatever the order of the files, the setting of the clock and the
+// number of watches.
 #include "../examples/takt/model/watch_history.hpp"
 #include <doctest/doctest.h>
 
@@ -28,7 +29,8 @@ struct machine {
     r.event = event, r.boot = boot, r.pid = pid;
     r.realtime_ns = realtime, r.monotonic_ns = up, r.position_ns = up + slept, r.half_width_ns = 200;
     r.synchronised = synchronised;
-    if (event == tool::log_start || event == tool::log_state || event == tool::log_end) r.period_ns = second, r.state_every_ns = 15 * minute;
+    if (event == tool::log_start || event == tool::log_state || event == tool::log_end)
+      r.period_ns = second, r.state_every_ns = 15 * minute;
     lines.push_back(r);
     return lines.back();
   }
@@ -43,7 +45,9 @@ struct machine {
   }
 };
 
-tool::watch_history judged(const std::vector<tool::log_record>& lines, tool::watch_window window = {}) { return tool::judge(lines, window); }
+tool::watch_history judged(const std::vector<tool::log_record>& lines, tool::watch_window window = {}) {
+  return tool::judge(lines, window);
+}
 
 } // namespace
 
@@ -87,7 +91,8 @@ TEST_CASE("How long it was not synchronised") {
   m.pass(second), m.synchronised = true, m.write("synchronised");
   m.watch(hour);
   m.pass(minute), m.synchronised = false, m.write("synchronisation lost");
-  m.pass(minute), m.slept += 30 * minute, m.realtime += 30 * minute, m.write("suspend").size_ns = 30 * minute; // which counts
+  m.pass(minute), m.slept += 30 * minute, m.realtime += 30 * minute,
+      m.write("suspend").size_ns = 30 * minute; // which counts
   m.write("end");
   const auto h = judged(m.lines);
   REQUIRE(h.unsynchronised.size() == 2);
@@ -185,7 +190,8 @@ TEST_CASE("Two watches at one time count once") {
   machine a;
   a.write("start"), a.watch(2 * hour), a.step(second), a.watch(hour), a.write("end");
   machine b = a;
-  for (auto& r : b.lines) r.pid = 9, r.position_ns += second / 3, r.monotonic_ns += second / 3, r.realtime_ns += second / 3;
+  for (auto& r : b.lines)
+    r.pid = 9, r.position_ns += second / 3, r.monotonic_ns += second / 3, r.realtime_ns += second / 3;
   for (auto& r : b.lines)
     if (r.before_ns) *r.before_ns += second / 3, *r.after_ns += second / 3;
   std::vector<tool::log_record> lines = a.lines;

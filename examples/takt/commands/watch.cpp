@@ -28,11 +28,14 @@ namespace tool {
 namespace {
 
 struct : flag_set {
-  flag<duration> period{this, "period", "TIME", "The time from one sample of the clocks to the next", {std::chrono::seconds(1)}};
+  flag<duration> period{
+      this, "period", "TIME", "The time from one sample of the clocks to the next", {std::chrono::seconds(1)}};
   flag<std::optional<duration>> for_time{this, "for", "TIME", "End after TIME, as 10s; by default, at Ctrl-C"};
   flag<std::string> log{this, "log", "FILE", "Append each event to FILE, as a line of JSON, for takt history"};
-  flag<std::string> openmetrics{this, "openmetrics", "FILE", "Write metrics to FILE again and again, for Prometheus's node exporter"};
-  flag<bool> print_unit{this, "print-unit", "Print a unit of systemd that runs this with the same flags, and watch nothing"};
+  flag<std::string> openmetrics{this, "openmetrics", "FILE",
+                                "Write metrics to FILE again and again, for Prometheus's node exporter"};
+  flag<bool> print_unit{this, "print-unit",
+                        "Print a unit of systemd that runs this with the same flags, and watch nothing"};
 } flags;
 
 using std::chrono::nanoseconds;
@@ -98,15 +101,17 @@ public:
     using news = clock_log_file::news;
     const news found = file_.tend();
     if (found == news::failed)
-      say_on_error(absl::StrCat("takt: ", printable_text(path_), ": ", file_.error().message(), "; lines are kept until it can be written"));
+      say_on_error(absl::StrCat("takt: ", printable_text(path_), ": ", file_.error().message(),
+                                "; lines are kept until it can be written"));
     if (found == news::works_again) say_on_error(absl::StrCat("takt: ", path_, ": it can be written again"));
     const bool anew = found != news::none && found != news::failed;
     if (anew || steady_clock::now() - last_state_ >= state_every)
       write(watch,
-            {{"event", std::string(log_state)}, {"why", found == news::new_file      ? "a new file"
-                                                        : found == news::emptied     ? "the file was emptied"
-                                                        : found == news::works_again ? "the file can be written again"
-                                                                                     : "nothing happened"}},
+            {{"event", std::string(log_state)},
+             {"why", found == news::new_file      ? "a new file"
+                     : found == news::emptied     ? "the file was emptied"
+                     : found == news::works_again ? "the file can be written again"
+                                                  : "nothing happened"}},
             true);
   }
   /// Effects: at the end, says what could not be written. Returns: the exit code.
@@ -178,7 +183,8 @@ public:
     if (before.leap_known && !before.leap.synchronised && r.boottime && before.readings.boottime)
       now_.unsynchronised_seconds += std::chrono::duration<double>(*r.boottime - *before.readings.boottime).count();
     // A wake-up by the kernel's notice is no point of the grid, and the watch arms its timer anew after each check.
-    if (std::exchange(notifications_, watch.notifications()) == watch.notifications() && at_point && r.monotonic && *r.monotonic >= expected_)
+    if (std::exchange(notifications_, watch.notifications()) == watch.notifications() && at_point && r.monotonic &&
+        *r.monotonic >= expected_)
       latencies_.add(*r.monotonic - expected_);
     expected_ = next_point(watch);
   }
@@ -186,7 +192,8 @@ public:
   void tend(const takt::clock_watch& watch, const watch_log& log) {
     if (path_.empty() || (!changed_ && steady_clock::now() - written_ < metrics_every)) return;
     const std::error_code error = write(watch, log);
-    if (error && !failing_) say_on_error(absl::StrCat("takt: ", printable_text(path_), ": ", error.message(), "; it is tried again"));
+    if (error && !failing_)
+      say_on_error(absl::StrCat("takt: ", printable_text(path_), ": ", error.message(), "; it is tried again"));
     if (!error && failing_) say_on_error(absl::StrCat("takt: ", path_, ": it can be written again"));
     failing_ = static_cast<bool>(error);
   }
@@ -214,7 +221,8 @@ private:
     now_.checks = watch.checks();
     now_.latencies = &latencies_;
     if (log.wanted()) now_.lost_lines = log.lost();
-    now_.last_check_at = last.readings.realtime ? std::chrono::duration<double>(*last.readings.realtime).count() : clock_metrics::none;
+    now_.last_check_at =
+        last.readings.realtime ? std::chrono::duration<double>(*last.readings.realtime).count() : clock_metrics::none;
     m.watched = now_;
     changed_ = false, written_ = steady_clock::now();
     return replace_file(path_, m.text());
@@ -267,7 +275,8 @@ document summary(const takt::clock_watch& watch, const totals& t, nanoseconds pe
   const sample& last = *watch.history().last();
   s.add("clock_source", "clock source", last.source.empty() ? unknown() : word(last.source));
   const takt::tick_rate rate = watch.history().rate();
-  s.add("counter_hz", "the counter against MONOTONIC_RAW", hertz(rate.known() ? std::optional(rate.hertz()) : std::nullopt),
+  s.add("counter_hz", "the counter against MONOTONIC_RAW",
+        hertz(rate.known() ? std::optional(rate.hertz()) : std::nullopt),
         watch.judges_counter() ? "" : "the counter may not be read");
   if (last.leap_known) {
     s.add("leap_second", "leap second", word(as_absl(to_string(last.leap.phase))));
@@ -318,7 +327,8 @@ exit_code run_command() {
   const nanoseconds period = flags.period->value;
   const std::optional<duration> span = *flags.for_time;
   constexpr nanoseconds longest = std::chrono::hours(24 * 365 * 100); // so that deadlines stay inside the clock's range
-  if (period < takt::clock_watch::min_period || period > longest) return wrong_usage("--period wants a time of 1ms or more");
+  if (period < takt::clock_watch::min_period || period > longest)
+    return wrong_usage("--period wants a time of 1ms or more");
   if (span && span->value <= nanoseconds::zero()) return wrong_usage("--for wants a time above zero");
   if (*flags.print_unit) return span ? wrong_usage("--print-unit does not go with --for") : print_unit();
 
@@ -331,8 +341,8 @@ exit_code run_command() {
   if (const exit_code opened = metrics.open(*flags.openmetrics, watch, log); opened != exit_code::done) return opened;
   const auto start = steady_clock::now(), end = start + (span ? std::min(span->value, longest) : longest);
   print_title(absl::StrFormat("Watching the clocks every %s and when the kernel reports a change, %s. Times are UTC.",
-                      time_value(period).text,
-                      span ? absl::StrCat("for ", time_value(span->value).text) : "until Ctrl-C"));
+                              time_value(period).text,
+                              span ? absl::StrCat("for ", time_value(span->value).text) : "until Ctrl-C"));
   log.start(watch);
   totals t;
   t.add(watch);
@@ -341,7 +351,9 @@ exit_code run_command() {
   const auto report = [&](const std::string& name, const json& members) {
     ++t.events[name];
     if (json_wanted()) print_line(members);
-    else say(absl::StrCat(utc_text(members["realtime_ns"].get<std::int64_t>()), " ", members["text"].get<std::string>()), 4);
+    else
+      say(absl::StrCat(utc_text(members["realtime_ns"].get<std::int64_t>()), " ", members["text"].get<std::string>()),
+          4);
     log.event(watch, members);
   };
   // Everything that a wake-up is for.
@@ -357,8 +369,8 @@ exit_code run_command() {
       const auto time = [](const std::optional<nanoseconds>& x) { return x.value_or(nanoseconds::zero()).count(); };
       const std::string name(now.leap.synchronised ? log_synchronised : log_lost_synchronisation);
       metrics.event(name);
-      report(name, synchronisation_members(now.leap.synchronised, time(before.readings.monotonic), time(now.readings.monotonic),
-                                           time(now.readings.realtime)));
+      report(name, synchronisation_members(now.leap.synchronised, time(before.readings.monotonic),
+                                           time(now.readings.monotonic), time(now.readings.realtime)));
     }
     metrics.check(watch, before, by_timer);
     metrics.tend(watch, log);
@@ -368,7 +380,8 @@ exit_code run_command() {
     const std::uint64_t checks = watch.checks();
     const std::vector<watch_event> events = watch.take(ec);
     take(events, watch.checks() != checks);
-    if (span) shown.at(static_cast<double>((steady_clock::now() - start).count()) / static_cast<double>((end - start).count()));
+    if (span)
+      shown.at(static_cast<double>((steady_clock::now() - start).count()) / static_cast<double>((end - start).count()));
   }
   if (ec) {
     log.end(watch, ec.message());
@@ -388,27 +401,32 @@ const registered entry({
     .group = group::over_time,
     .place = 2,
     .summary = "what happens to this machine's clocks, as it happens",
-    .description = "Reads the counter and all clocks of the kernel once a period, and at once when the kernel "
-                   "reports that the system clock was set or the machine resumed. Prints a line for each event, "
-                   "with its size and how well that is known: steps of CLOCK_REALTIME, slews (a leap second "
-                   "smeared over a day is 11.6 ppm), leap seconds announced and applied, suspend, another clock "
-                   "source, a counter that jumps, and an offset or another rate between counter and kernel. It "
-                   "knows one period later whether an offset stays or a rate has changed. It also says when the kernel "
-                   "begins and ceases to call the clock synchronised. At Ctrl-C, or after "
-                   "--for, it prints how often each event happened.\n\n"
-                   "With --json each event is a line of its own. It happened between after_ns and before_ns, both "
-                   "on CLOCK_MONOTONIC.\n\n"
-                   "--log appends the events to a file, and also the beginning, the end and every 15 minutes the state, "
-                   "so that gaps show; `takt history` reads it. Each line is written by one call, so several processes "
-                   "may share a file. A program that rotates logs need not signal: a file that was "
-                   "renamed, removed or emptied is noticed within a period, and the new one begins with the state. While "
-                   "the disk is full the last 4096 lines are kept, and standard error says so. All of this takes one "
-                   "wake-up a period, on the grid that takt's processes share.\n\n"
-                   "--openmetrics replaces FILE at each event and every 10 seconds, in the text format that Prometheus's node exporter "
-                   "collects from its textfile directory, where the name has to end in .prom. It has the clock source, the rate of the counter and of "
-                   "CLOCK_MONOTONIC with their errors, what adjtimex says of CLOCK_REALTIME, steps and other events, leap second state, "
-                   "timer interrupts of each CPU, and how late this command's own wake-ups were. The file stays at the end, with takt_watch_running 0.\n\n"
-                   "--print-unit prints a unit of systemd for the same flags.",
+    .description =
+        "Reads the counter and all clocks of the kernel once a period, and at once when the kernel "
+        "reports that the system clock was set or the machine resumed. Prints a line for each event, "
+        "with its size and how well that is known: steps of CLOCK_REALTIME, slews (a leap second "
+        "smeared over a day is 11.6 ppm), leap seconds announced and applied, suspend, another clock "
+        "source, a counter that jumps, and an offset or another rate between counter and kernel. It "
+        "knows one period later whether an offset stays or a rate has changed. It also says when the kernel "
+        "begins and ceases to call the clock synchronised. At Ctrl-C, or after "
+        "--for, it prints how often each event happened.\n\n"
+        "With --json each event is a line of its own. It happened between after_ns and before_ns, both "
+        "on CLOCK_MONOTONIC.\n\n"
+        "--log appends the events to a file, and also the beginning, the end and every 15 minutes the state, "
+        "so that gaps show; `takt history` reads it. Each line is written by one call, so several processes "
+        "may share a file. A program that rotates logs need not signal: a file that was "
+        "renamed, removed or emptied is noticed within a period, and the new one begins with the state. While "
+        "the disk is full the last 4096 lines are kept, and standard error says so. All of this takes one "
+        "wake-up a period, on the grid that takt's processes share.\n\n"
+        "--openmetrics replaces FILE at each event and every 10 seconds, in the text format that Prometheus's node "
+        "exporter "
+        "collects from its textfile directory, where the name has to end in .prom. It has the clock source, the rate "
+        "of the counter and of "
+        "CLOCK_MONOTONIC with their errors, what adjtimex says of CLOCK_REALTIME, steps and other events, leap second "
+        "state, "
+        "timer interrupts of each CPU, and how late this command's own wake-ups were. The file stays at the end, with "
+        "takt_watch_running 0.\n\n"
+        "--print-unit prints a unit of systemd for the same flags.",
     .example = "takt watch --for 10min   # does anything happen to this machine's clocks?",
     .flags = &flags,
     .run = &run_command,

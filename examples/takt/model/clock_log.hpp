@@ -11,7 +11,7 @@
 ///   synchronised             the kernel says since this check that CLOCK_REALTIME is synchronised
 ///   synchronisation lost     the kernel says since this check that it is not
 ///
-/// Does not promise: that a log is true. Whoever may write the file chose what is in it, so every line is checked as input.
+/// Does not promise: that a log is true. It is a file that other programs may write, so every line is checked as input.
 /// Sources: RFC 8259 (JSON), jsonlines.org.
 #pragma once
 #include <takt/observe/clock_history.hpp>
@@ -39,8 +39,8 @@ inline constexpr int clock_log_version = 1;
 inline constexpr std::size_t max_log_line = std::size_t{64} << 10;
 
 // The names of the events that takt::watch_event does not have.
-inline constexpr std::string_view log_start = "start", log_end = "end", log_state = "state", log_synchronised = "synchronised",
-                                  log_lost_synchronisation = "synchronisation lost";
+inline constexpr std::string_view log_start = "start", log_end = "end", log_state = "state",
+                                  log_synchronised = "synchronised", log_lost_synchronisation = "synchronisation lost";
 
 /// Returns: the time of UTC as "2026-11-30 08:00:00.123456"; with `digits` 0 without a fraction.
 [[nodiscard]] inline std::string utc_text(std::int64_t realtime_ns, int digits = 6) {
@@ -65,8 +65,11 @@ inline constexpr std::string_view log_start = "start", log_end = "end", log_stat
 [[nodiscard]] inline nlohmann::ordered_json event_members(const takt::watch_event& e) {
   using kinds = takt::watch_event::kind_type;
   const std::int64_t at = e.reported.time_since_epoch().count();
-  nlohmann::ordered_json j{{"event", std::string(to_string(e.kind))}, {"reported", utc_text(at)}, {"realtime_ns", at},
-                           {"after_ns", e.after.count()}, {"before_ns", e.before.count()}};
+  nlohmann::ordered_json j{{"event", std::string(to_string(e.kind))},
+                           {"reported", utc_text(at)},
+                           {"realtime_ns", at},
+                           {"after_ns", e.after.count()},
+                           {"before_ns", e.before.count()}};
   switch (e.kind) {
   case kinds::source_switched:
     j["from"] = e.from, j["to"] = e.to;
@@ -76,7 +79,8 @@ inline constexpr std::string_view log_start = "start", log_end = "end", log_stat
   case kinds::counter_rate:
     j["rate_ppm"] = e.rate_ppm, j["rate_uncertainty_ppm"] = e.rate_uncertainty_ppm;
     if (e.kind == kinds::slew) j["lasts"] = e.lasts;
-    if (e.size != std::chrono::nanoseconds::zero()) j["size_ns"] = e.size.count(), j["uncertainty_ns"] = e.uncertainty.count();
+    if (e.size != std::chrono::nanoseconds::zero())
+      j["size_ns"] = e.size.count(), j["uncertainty_ns"] = e.uncertainty.count();
     break;
   default: j["size_ns"] = e.size.count(), j["uncertainty_ns"] = e.uncertainty.count(); break;
   }
@@ -89,8 +93,10 @@ inline constexpr std::string_view log_start = "start", log_end = "end", log_stat
 [[nodiscard]] inline nlohmann::ordered_json synchronisation_members(bool synchronised, std::int64_t after_ns,
                                                                     std::int64_t before_ns, std::int64_t realtime_ns) {
   return {{"event", std::string(synchronised ? log_synchronised : log_lost_synchronisation)},
-          {"reported", utc_text(realtime_ns)}, {"realtime_ns", realtime_ns},
-          {"after_ns", after_ns}, {"before_ns", before_ns},
+          {"reported", utc_text(realtime_ns)},
+          {"realtime_ns", realtime_ns},
+          {"after_ns", after_ns},
+          {"before_ns", before_ns},
           {"text", synchronised ? "CLOCK_REALTIME is synchronised" : "CLOCK_REALTIME is no longer synchronised"}};
 }
 
@@ -104,10 +110,14 @@ struct log_writer {
 [[nodiscard]] inline std::string log_line(const nlohmann::ordered_json& members, const takt::clock_history::sample& now,
                                           const log_writer& writer) {
   using optional_time = std::optional<std::chrono::nanoseconds>;
-  const auto ns = [](const optional_time& t) { return t ? nlohmann::ordered_json(t->count()) : nlohmann::ordered_json(); };
+  const auto ns = [](const optional_time& t) {
+    return t ? nlohmann::ordered_json(t->count()) : nlohmann::ordered_json();
+  };
   const takt::leap_facts& leap = now.leap;
   const std::int64_t realtime = now.readings.realtime.value_or(std::chrono::nanoseconds::zero()).count();
-  nlohmann::ordered_json j{{"takt", clock_log_version}, {"event", members.at("event")}, {"time", utc_text(realtime)},
+  nlohmann::ordered_json j{{"takt", clock_log_version},
+                           {"event", members.at("event")},
+                           {"time", utc_text(realtime)},
                            {"realtime_ns", realtime}};
   j["monotonic_ns"] = ns(now.readings.monotonic);
   j["boottime_ns"] = ns(now.readings.boottime);
@@ -118,10 +128,12 @@ struct log_writer {
   j["synchronised"] = now.leap_known ? nlohmann::ordered_json(leap.synchronised) : nlohmann::ordered_json();
   j["maximum_error_ns"] = ns(leap.maximum_error);
   j["estimated_error_ns"] = ns(leap.estimated_error);
-  j["leap_second"] = now.leap_known ? nlohmann::ordered_json(std::string(to_string(leap.phase))) : nlohmann::ordered_json();
+  j["leap_second"] =
+      now.leap_known ? nlohmann::ordered_json(std::string(to_string(leap.phase))) : nlohmann::ordered_json();
   j["tai_minus_utc_ns"] = ns(leap.tai_minus_utc);
   for (const auto& [key, value] : members.items())
-    if (key != "event" && key != "realtime_ns" && key != "reported") j[key] = value; // which are "time" and "realtime_ns"
+    if (key != "event" && key != "realtime_ns" && key != "reported")
+      j[key] = value; // which are "time" and "realtime_ns"
   return j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
@@ -129,10 +141,10 @@ struct log_writer {
 struct log_record {
   std::string event, boot, source, text, from, to, why;
   std::int64_t pid = 0;
-  std::int64_t realtime_ns = 0;                        ///< of the check that found the event
-  std::int64_t position_ns = 0;                        ///< CLOCK_BOOTTIME of that check; CLOCK_MONOTONIC where it is unknown
+  std::int64_t realtime_ns = 0; ///< of the check that found the event
+  std::int64_t position_ns = 0; ///< CLOCK_BOOTTIME of that check; CLOCK_MONOTONIC where it is unknown
   std::int64_t monotonic_ns = 0, half_width_ns = 0;
-  std::optional<std::int64_t> after_ns, before_ns;     ///< CLOCK_MONOTONIC
+  std::optional<std::int64_t> after_ns, before_ns; ///< CLOCK_MONOTONIC
   std::optional<std::int64_t> size_ns, uncertainty_ns;
   std::optional<std::int64_t> maximum_error_ns, period_ns, state_every_ns, lost_lines;
   std::optional<double> rate_ppm, rate_uncertainty_ppm;
@@ -150,8 +162,8 @@ struct log_record {
 /// What a line is.
 enum class line_kind { record, broken, newer };
 
-/// Returns: whether `line`, without its newline, is a line of a log; `record` receives it. A line of a newer format is not
-/// read. A member of a wrong type counts as missing; a line without event, time, boot or process is broken.
+/// Returns: whether `line`, without its newline, is a line of a log; `record` receives it. A line of a newer format
+/// is not read. A member of a wrong type counts as missing; a line without event, time, boot or process is broken.
 [[nodiscard]] inline line_kind parse_log_line(std::string_view line, log_record& record) {
   if (line.size() > max_log_line) return line_kind::broken;
   const nlohmann::json j = nlohmann::json::parse(line, nullptr, false);
@@ -196,10 +208,12 @@ enum class line_kind { record, broken, newer };
   r.source = text("source"), r.text = text("text"), r.from = text("from"), r.to = text("to"), r.why = text("why");
   r.after_ns = integer("after_ns"), r.before_ns = integer("before_ns");
   r.size_ns = integer("size_ns"), r.uncertainty_ns = time("uncertainty_ns");
-  r.maximum_error_ns = time("maximum_error_ns"), r.period_ns = time("period_ns"), r.state_every_ns = time("state_every_ns");
+  r.maximum_error_ns = time("maximum_error_ns"), r.period_ns = time("period_ns"),
+  r.state_every_ns = time("state_every_ns");
   r.lost_lines = time("lost_lines");
   r.rate_ppm = real("rate_ppm"), r.rate_uncertainty_ppm = real("rate_uncertainty_ppm");
-  if (const nlohmann::json* const v = member("synchronised"); v != nullptr && v->is_boolean()) r.synchronised = v->get<bool>();
+  if (const nlohmann::json* const v = member("synchronised"); v != nullptr && v->is_boolean())
+    r.synchronised = v->get<bool>();
   record = std::move(r);
   return line_kind::record;
 }

@@ -25,7 +25,8 @@ std::string clock_log_file::open(const std::string& path) {
 
 /// Opens the file of the name in the place of the open one. Returns: 0, or the error; then the open one stays.
 int clock_log_file::open_file(std::string* why_not) {
-  constexpr int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK; // O_NONBLOCK: for a pipe without a reader
+  constexpr int flags =
+      O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK; // O_NONBLOCK: for a pipe without a reader
   int fd = ::open(path_.c_str(), O_RDWR | flags, 0666);
   const bool readable = fd >= 0;
   if (fd < 0 && errno == EACCES) fd = ::open(path_.c_str(), O_WRONLY | flags, 0666);
@@ -82,7 +83,8 @@ void clock_log_file::append(std::string line) {
 clock_log_file::news clock_log_file::tend() {
   news found = news::none;
   if (regular_) {
-    struct stat named {}, open {};
+    struct stat named {
+    }, open{};
     const bool known = fstat(fd_, &open) == 0;
     const bool same = stat(path_.c_str(), &named) == 0 && named.st_dev == device_ && named.st_ino == inode_;
     if (!same) {

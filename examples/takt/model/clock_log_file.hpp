@@ -1,8 +1,9 @@
 /// clock_log_file.hpp - the file that `takt watch --log` appends its lines to, over weeks.
 ///
-/// Each line is written by one write(2) with O_APPEND, so lines of several processes do not mix. Where a disk fills up in
-/// the middle of a line, the next line begins on a line of its own. Programs that rotate logs need no signal: a file that
-/// was renamed, removed or emptied is noticed. What cannot be written is kept and tried again, up to a limit.
+/// Each line is written by one write(2) with O_APPEND, so lines of several processes do not mix. Where a disk fills
+/// up in the middle of a line, the next line begins on a line of its own. Programs that rotate logs need no signal:
+/// a file that was renamed, removed or emptied is noticed. What cannot be written is kept and tried again, up to a
+/// limit.
 ///
 /// Does not promise: that lines survive a loss of power; the kernel writes them to the disk when it does.
 /// Sources: open(2) O_APPEND, write(2); POSIX.1-2017 write() on files opened with O_APPEND.

@@ -2,7 +2,8 @@
 ///
 /// It is version 0.0.4, the one that the exporter's collector `textfile` reads. That collector refuses the types that
 /// only OpenMetrics has (info, stateset), so facts in labels are gauges of 1, as in node_uname_info.
-/// Sources: prometheus.io/docs/instrumenting/exposition_formats, .../practices/naming; node_exporter collector/textfile.go.
+/// Sources: prometheus.io/docs/instrumenting/exposition_formats, .../practices/naming; node_exporter
+/// collector/textfile.go.
 #pragma once
 #include <cmath>
 #include <cstdint>

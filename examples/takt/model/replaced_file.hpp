@@ -1,4 +1,5 @@
-/// replaced_file.hpp - a small file that is replaced as a whole again and again, so that a reader never sees a part of it.
+/// replaced_file.hpp - a small file that is replaced as a whole again and again, so that a reader never sees a part
+/// of it.
 ///
 /// Sources: rename(2); node_exporter's collector `textfile`, which reads every *.prom in its directory at any moment.
 #pragma once
@@ -13,8 +14,8 @@
 
 namespace tool {
 
-/// Effects: writes `text` to a new file beside `path`, readable for all, and renames it to `path`. On error the old file
-/// stays. A directory, a device or a link in its place is not replaced.
+/// Effects: writes `text` to a new file beside `path`, readable for all, and renames it to `path`. On error the old
+/// file stays. A directory, a device or a link in its place is not replaced.
 /// Returns: the error.
 [[nodiscard]] inline std::error_code replace_file(const std::string& path, std::string_view text) {
   const auto failed = [](int error) { return std::error_code(error, std::generic_category()); };

@@ -1,11 +1,11 @@
-/// watch_history.hpp - what the lines of `takt watch --log` say of a stretch of time: what happened, how long the clock was
-/// not synchronised, and when no watch ran. Pure.
+/// watch_history.hpp - what the lines of `takt watch --log` say of a stretch of time: what happened, how long the
+/// clock was not synchronised, and when no watch ran. Pure.
 ///
-/// The lines of one boot are in the order of CLOCK_BOOTTIME, which no setting of the clock changes; boots are in the order
-/// of the last CLOCK_REALTIME that each has seen, because the first of a boot may come from a battery that is empty. Two
-/// lines that one process wrote one after the other enclose a time that was watched. What is enclosed by none is a gap.
-/// The kernel moves CLOCK_REALTIME against CLOCK_BOOTTIME by setting it and at leap seconds alone, so the readings on both
-/// sides of a gap inside one boot show by how much it was set meanwhile.
+/// The lines of one boot are in the order of CLOCK_BOOTTIME, which no setting of the clock changes; boots are in the
+/// order of the last CLOCK_REALTIME that each has seen, because the first of a boot may come from a battery that is
+/// empty. Two lines that one process wrote one after the other enclose a time that was watched. What is enclosed by
+/// none is a gap. The kernel moves CLOCK_REALTIME against CLOCK_BOOTTIME by setting it and at leap seconds alone, so
+/// the readings on both sides of a gap inside one boot show by how much it was set meanwhile.
 ///
 /// Does not promise: steps between two boots, where no clock goes on; that times of UTC ascend: they are what the clock
 /// showed.
@@ -41,10 +41,10 @@ struct watch_span {
 /// A time in which no watch ran.
 struct watch_gap {
   watch_span span;
-  std::string why;                        ///< the end of the watch before
-  bool same_boot = true;                  ///< else the length is what CLOCK_REALTIME showed
-  std::optional<std::int64_t> set_by_ns;  ///< the clock was set meanwhile, by so much
-  std::int64_t uncertainty_ns = 0;        ///< of that
+  std::string why;                       ///< the end of the watch before
+  bool same_boot = true;                 ///< else the length is what CLOCK_REALTIME showed
+  std::optional<std::int64_t> set_by_ns; ///< the clock was set meanwhile, by so much
+  std::int64_t uncertainty_ns = 0;       ///< of that
 };
 
 /// What logs say of a stretch of time.
@@ -54,12 +54,12 @@ struct watch_history {
   std::vector<watch_gap> gaps;
   std::int64_t watched_ns = 0, unsynchronised_ns = 0, unknown_ns = 0; ///< of what was watched: not, and not known
   std::int64_t gaps_ns = 0;
-  std::uint64_t steps = 0;          ///< how often CLOCK_REALTIME was set, gaps included
-  std::uint64_t steps_in_gaps = 0;  ///< of these in gaps, where several count as one
+  std::uint64_t steps = 0;                          ///< how often CLOCK_REALTIME was set, gaps included
+  std::uint64_t steps_in_gaps = 0;                  ///< of these in gaps, where several count as one
   std::int64_t stepped_ns = 0, largest_step_ns = 0; ///< their sum; the one with the largest amount
   std::int64_t largest_step_at_ns = 0;              ///< when it was found
   std::optional<std::int64_t> maximum_error_ns;     ///< the largest that the kernel stated
-  std::int64_t lost_lines = 0; ///< lines that watches could not write
+  std::int64_t lost_lines = 0;                      ///< lines that watches could not write
   std::uint64_t boots = 0;
   std::optional<std::int64_t> first_ns, last_ns; ///< CLOCK_REALTIME of the first and the last line of that time
   bool ended = false;                            ///< the last line is the end of its watch
@@ -94,7 +94,8 @@ inline std::optional<watch_span> clipped(const log_record& a, std::int64_t from_
                                          const watch_window& window) {
   const std::int64_t length = std::max<std::int64_t>(minus(b.position_ns, from_position), 0);
   // Where the time begins inside that from a to b, CLOCK_REALTIME ran on from a.
-  watch_span s{plus(a.realtime_ns, std::max<std::int64_t>(minus(from_position, a.position_ns), 0)), b.realtime_ns, length};
+  watch_span s{plus(a.realtime_ns, std::max<std::int64_t>(minus(from_position, a.position_ns), 0)), b.realtime_ns,
+               length};
   if (window.has(s.from_ns) && window.has(s.to_ns)) return s;
   const std::int64_t from = std::max(s.from_ns, window.since), to = std::min(s.to_ns, window.until);
   if (from >= to) return std::nullopt;
@@ -151,10 +152,10 @@ inline bool same_event(const log_record& a, const log_record& b) {
       lines = std::move(sorted);
     }
     bool seen = false;
-    std::map<std::int64_t, std::size_t> last_by_pid;         // the last line of each process
-    std::map<std::int64_t, std::int64_t> lost_by_pid;        // each process counts on
-    std::size_t covered_by = 0;                              // the line up to which the time is watched
-    std::vector<std::pair<std::size_t, std::size_t>> spans;  // from line to line, in the order of their ends
+    std::map<std::int64_t, std::size_t> last_by_pid;        // the last line of each process
+    std::map<std::int64_t, std::int64_t> lost_by_pid;       // each process counts on
+    std::size_t covered_by = 0;                             // the line up to which the time is watched
+    std::vector<std::pair<std::size_t, std::size_t>> spans; // from line to line, in the order of their ends
     bool in_spell = false;
     for (std::size_t i = 0; i < lines.size(); ++i) {
       const log_record& r = lines[i];
@@ -168,9 +169,12 @@ inline bool same_event(const log_record& a, const log_record& b) {
           h.lost_lines = plus(h.lost_lines, std::max<std::int64_t>(minus(*r.lost_lines, lost), 0));
           lost = *r.lost_lines;
         }
-        if (is_event(r) && std::none_of(h.events.rbegin(), h.events.rbegin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(h.events.size(), 16)),
-                                        [&r](const log_record& e) { return e.boot == r.boot && same_event(e, r); })) {
-          if (r.event == to_string(takt::watch_event::kind_type::step)) step(r.size_ns.value_or(0), r.realtime_ns, false);
+        if (is_event(r) &&
+            std::none_of(h.events.rbegin(),
+                         h.events.rbegin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(h.events.size(), 16)),
+                         [&r](const log_record& e) { return e.boot == r.boot && same_event(e, r); })) {
+          if (r.event == to_string(takt::watch_event::kind_type::step))
+            step(r.size_ns.value_or(0), r.realtime_ns, false);
           h.events.push_back(r);
         }
       }
@@ -231,7 +235,9 @@ inline bool same_event(const log_record& a, const log_record& b) {
         continue;
       }
       h.unsynchronised_ns = plus(h.unsynchronised_ns, span->length_ns);
-      if (in_spell) h.unsynchronised.back().to_ns = span->to_ns, h.unsynchronised.back().length_ns = plus(h.unsynchronised.back().length_ns, span->length_ns);
+      if (in_spell)
+        h.unsynchronised.back().to_ns = span->to_ns,
+        h.unsynchronised.back().length_ns = plus(h.unsynchronised.back().length_ns, span->length_ns);
       else h.unsynchronised.push_back(*span);
       in_spell = true;
     }

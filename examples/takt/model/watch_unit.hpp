@@ -59,12 +59,17 @@ struct watch_paths {
   constexpr std::string_view logs = "/var/log/";
   const std::string log_directory = paths.log.empty() ? "" : directory(paths.log);
   const bool own = log_directory.size() > logs.size() && log_directory.compare(0, logs.size(), logs) == 0;
-  if (own) ((unit += "LogsDirectory=") += systemd_word(std::string_view(log_directory).substr(logs.size()), false)) += '\n';
-  else if (!log_directory.empty()) ((unit += "ReadWritePaths=") += systemd_word(log_directory, false)) += '\n';
-  if (!paths.metrics.empty()) ((unit += "ReadWritePaths=") += systemd_word(directory(paths.metrics), false)) += '\n';
+  if (own)
+    ((unit += "LogsDirectory=") += systemd_word(std::string_view(log_directory).substr(logs.size()), false)) += '\n';
+  // "-": where the directory is missing, takt says so and not systemd.
+  else if (!log_directory.empty()) ((unit += "ReadWritePaths=") += systemd_word('-' + log_directory, false)) += '\n';
+  if (!paths.metrics.empty())
+    ((unit += "ReadWritePaths=") += systemd_word('-' + directory(paths.metrics), false)) += '\n';
   unit += "# CAP_SYSLOG: the kernel's message at a switch of the clock source.";
-  unit += paths.metrics.empty() ? "\n" : " CAP_DAC_OVERRIDE: the directory of the\n# metrics belongs to their exporter.\n";
-  unit += paths.metrics.empty() ? "CapabilityBoundingSet=CAP_SYSLOG\n" : "CapabilityBoundingSet=CAP_SYSLOG CAP_DAC_OVERRIDE\n";
+  unit +=
+      paths.metrics.empty() ? "\n" : " CAP_DAC_OVERRIDE: the directory of the\n# metrics belongs to their exporter.\n";
+  unit += paths.metrics.empty() ? "CapabilityBoundingSet=CAP_SYSLOG\n"
+                                : "CapabilityBoundingSet=CAP_SYSLOG CAP_DAC_OVERRIDE\n";
   unit += "# Not ProtectClock: it forbids adjtimex, which also reads.\n"
           "NoNewPrivileges=yes\n"
           "RestrictAddressFamilies=AF_UNIX AF_NETLINK\n"

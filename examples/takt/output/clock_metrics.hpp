@@ -38,7 +38,8 @@ private:
 /// How late wake-ups were, as a histogram.
 struct wakeup_latencies {
   /// The upper ends of its buckets, in seconds.
-  static constexpr std::array bounds{1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.5, 1.0};
+  static constexpr std::array bounds{1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3,
+                                     5e-3, 1e-2, 2e-2, 5e-2, 0.1,  0.5,  1.0};
   std::array<std::uint64_t, bounds.size()> buckets{}; ///< each alone, not added up
   std::uint64_t count = 0;
   double sum = 0;
@@ -49,8 +50,8 @@ struct wakeup_latencies {
 struct clock_metrics {
   static constexpr double none = std::numeric_limits<double>::quiet_NaN();
   std::string source;
-  double tick_hertz = none, tick_error_hertz = none; ///< the counter's rate
-  std::string tick_against;                          ///< the clock that it was measured against
+  double tick_hertz = none, tick_error_hertz = none;                     ///< the counter's rate
+  std::string tick_against;                                              ///< the clock that it was measured against
   double monotonic_rate_ratio = none, monotonic_rate_error_ratio = none; ///< MONOTONIC against MONOTONIC_RAW, less 1
   std::optional<takt::leap_facts> leap;
   double offset_seconds = none; ///< what the kernel has still to correct
@@ -63,12 +64,12 @@ struct clock_metrics {
     std::uint64_t checks = 0;
     std::map<std::string, std::uint64_t> events; ///< every kind, also those that have not happened
     std::uint64_t steps = 0;
-    double stepped_seconds = 0;                   ///< the sum of the amounts
+    double stepped_seconds = 0; ///< the sum of the amounts
     double last_step_seconds = none, last_step_at = none;
     double unsynchronised_seconds = 0;
     double last_check_at = none;
     const wakeup_latencies* latencies = nullptr;
-    std::optional<std::uint64_t> lost_lines;      ///< of the log, where there is one
+    std::optional<std::uint64_t> lost_lines; ///< of the log, where there is one
   };
   std::optional<watch> watched;
 
