@@ -385,6 +385,7 @@ exit_code run_command() {
   }
   if (ec) {
     log.end(watch, ec.message());
+    static_cast<void>(metrics.close(watch, log)); // which says that it does not run any more
     return could_not("the kernel's timer cannot be waited for", ec);
   }
   take(watch.check(ec), false);
@@ -401,32 +402,29 @@ const registered entry({
     .group = group::over_time,
     .place = 2,
     .summary = "what happens to this machine's clocks, as it happens",
-    .description =
-        "Reads the counter and all clocks of the kernel once a period, and at once when the kernel "
-        "reports that the system clock was set or the machine resumed. Prints a line for each event, "
-        "with its size and how well that is known: steps of CLOCK_REALTIME, slews (a leap second "
-        "smeared over a day is 11.6 ppm), leap seconds announced and applied, suspend, another clock "
-        "source, a counter that jumps, and an offset or another rate between counter and kernel. It "
-        "knows one period later whether an offset stays or a rate has changed. It also says when the kernel "
-        "begins and ceases to call the clock synchronised. At Ctrl-C, or after "
-        "--for, it prints how often each event happened.\n\n"
-        "With --json each event is a line of its own. It happened between after_ns and before_ns, both "
-        "on CLOCK_MONOTONIC.\n\n"
-        "--log appends the events to a file, and also the beginning, the end and every 15 minutes the state, "
-        "so that gaps show; `takt history` reads it. Each line is written by one call, so several processes "
-        "may share a file. A program that rotates logs need not signal: a file that was "
-        "renamed, removed or emptied is noticed within a period, and the new one begins with the state. While "
-        "the disk is full the last 4096 lines are kept, and standard error says so. All of this takes one "
-        "wake-up a period, on the grid that takt's processes share.\n\n"
-        "--openmetrics replaces FILE at each event and every 10 seconds, in the text format that Prometheus's node "
-        "exporter "
-        "collects from its textfile directory, where the name has to end in .prom. It has the clock source, the rate "
-        "of the counter and of "
-        "CLOCK_MONOTONIC with their errors, what adjtimex says of CLOCK_REALTIME, steps and other events, leap second "
-        "state, "
-        "timer interrupts of each CPU, and how late this command's own wake-ups were. The file stays at the end, with "
-        "takt_watch_running 0.\n\n"
-        "--print-unit prints a unit of systemd for the same flags.",
+    .description = "Reads the counter and all clocks of the kernel once a period, and at once when the kernel "
+                   "reports that the system clock was set or the machine resumed. Prints a line for each event, "
+                   "with its size and how well that is known: steps of CLOCK_REALTIME, slews (a leap second "
+                   "smeared over a day is 11.6 ppm), leap seconds announced and applied, suspend, another clock "
+                   "source, a counter that jumps, and an offset or another rate between counter and kernel. It "
+                   "knows one period later whether an offset stays or a rate has changed. At Ctrl-C, or after "
+                   "--for, it prints how often each event happened.\n\n"
+                   "With --json each event is a line of its own. It happened between after_ns and before_ns, both "
+                   "on CLOCK_MONOTONIC.\n\n"
+                   "That the kernel begins or ceases to call the clock synchronised is an event too.\n\n"
+                   "--log appends the events to a file, and also the beginning, the end and every 15 minutes the "
+                   "state, so that gaps show; `takt history` reads it. Each line is written by one call, so several "
+                   "processes may share a file. A program that rotates logs need not signal: a file that was renamed, "
+                   "removed or emptied is noticed within a period, and the new one begins with the state. While the "
+                   "disk is full the last 4096 lines are kept, and standard error says so. All of this takes one "
+                   "wake-up a period, on the grid that takt's processes share.\n\n"
+                   "--openmetrics replaces FILE at each event and every 10 seconds, in the text format that "
+                   "Prometheus's node exporter collects from its textfile directory, where the name has to end in "
+                   ".prom. It has the clock source, the rate of the counter and of CLOCK_MONOTONIC with their errors, "
+                   "what adjtimex says of CLOCK_REALTIME, steps and other events, the state of leap seconds, timer "
+                   "interrupts of each CPU, and how late this command's own wake-ups were. The file stays at the end, "
+                   "with takt_watch_running 0.\n\n"
+                   "--print-unit prints a unit of systemd for the same flags.",
     .example = "takt watch --for 10min   # does anything happen to this machine's clocks?",
     .flags = &flags,
     .run = &run_command,
