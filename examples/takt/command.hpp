@@ -26,6 +26,7 @@ struct command {
   flag_set* flags = nullptr;          ///< besides --json and --help; null: none
   exit_code (*run)() = nullptr;
   absl::string_view operands = {}; ///< what may stand behind "--": "COMMAND [ARG...]"; empty: nothing
+  absl::string_view files = {};    ///< what may stand among the flags and behind "--": "FILE..."; not with `operands`
 };
 
 /// A constant of a subcommand's file: puts it on the list before main begins.
@@ -38,7 +39,7 @@ const std::vector<command>& commands();
 /// Whether --json was given.
 bool json_wanted();
 
-/// The arguments after "--" on the command line, up to the null pointer that ends argv.
+/// The arguments after "--" on the command line, up to the null pointer that ends argv; of a command with `files`, those.
 [[nodiscard]] std::span<char*> operands();
 
 /// Says on standard error why the subcommand could not do what it was asked; returns exit_code::could_not.

@@ -10,6 +10,7 @@ struct : flag_set {
   flag<bool> json{this, "json", "Print for programs"};
 } common;
 std::span<char*> operands_given;
+std::vector<char*> files_given;
 
 std::vector<any_flag*> flags_of(const command& c) {
   std::vector<any_flag*> all;
@@ -80,6 +81,16 @@ bool parse(const command& c, std::span<char*> arguments, std::string& error) {
   std::vector<const any_flag*> given;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     absl::string_view argument = arguments[i];
+    if (!c.files.empty() && (argument == "--" || argument == "-" || !absl::StartsWith(argument, "-"))) {
+      const bool rest = argument == "--"; // all behind it are files, whatever their names
+      for (i += rest; i < arguments.size(); ++i) {
+        if (*arguments[i] == '\0') return error = "the name of a file is empty", false;
+        files_given.push_back(arguments[i]);
+        if (!rest) break;
+      }
+      operands_given = files_given;
+      continue;
+    }
     if (argument == "--") {
       if (c.operands.empty()) return error = absl::StrCat("takt ", c.name, " runs no command behind --"), false;
       operands_given = arguments.subspan(i + 1);

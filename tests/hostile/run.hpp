@@ -225,6 +225,7 @@ inline const std::vector<command>& commands() {
       for (const auto& [name, value] : bounds)
         if (has(name) && !(c.name == "clocksource")) c.brief.insert(c.brief.end(), {name, value});
       if (c.name == "run") c.brief.emplace_back("--explain"); // starts no program
+      if (c.name == "history") c.brief.emplace_back("/dev/null"); // a log without a line
       found.push_back(std::move(c));
     }
     return found;

@@ -152,7 +152,8 @@ concludes() {
   ! grep -n -i -w -E 'not told|tells?|told|roads?|looks?|somebody|nobody|anybody' "$out" || fail "words that this field does not use: takt $*"
 }
 
-# The checks for every subcommand. every COMMAND ARG...: the arguments make it short and able to print JSON.
+# The checks for every subcommand. every COMMAND ARG...: the arguments make it short and able to print JSON. takes_files is set
+# for a command whose operands are files.
 every() {
   name=$1
   shift
@@ -165,7 +166,7 @@ every() {
   strict "$name"
   wrong_usage "$name" --no-such-flag
   wrong_usage "$name" --no-such-flag=1
-  wrong_usage "$name" stray
+  [ -n "${takes_files:-}" ] || wrong_usage "$name" stray
   wrong_usage "$name" --json=perhaps
   # It can be read on any terminal, and where there is none.
   done_by "$name" "$@"

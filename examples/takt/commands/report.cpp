@@ -5,6 +5,7 @@
 #include "model/kernel_configuration.hpp"
 #include "model/recorded_os.hpp"
 #include "model/scheduling.hpp"
+#include "output/clock_metrics.hpp"
 #include "output/document.hpp"
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
@@ -24,6 +25,7 @@ struct : flag_set {
   details_flag details{this};
   flag<int> repetitions{this, "repetitions", "N", "Batches of 64 reads for each path of the cost table", 1000};
   flag<std::string> from{this, "from", "DIR", from_help};
+  flag<bool> openmetrics{this, "openmetrics", "Print metrics for Prometheus's node exporter, and nothing else"};
 } flags;
 
 using namespace std::chrono_literals;
@@ -494,7 +496,34 @@ exit_code report_collected() {
   return exit_code::done;
 }
 
+/// Prints what can be known of this moment; what is counted or grows over time, takt watch writes.
+exit_code print_metrics() {
+  takt::verdict::facts facts = takt::verdict::facts::gather();
+  std::error_code ec;
+  if (const bool answers = takt::vdso::answers(CLOCK_MONOTONIC, ec); !ec) facts.vdso_answers = answers;
+  facts.marked_unstable = takt::kernel_log::read(ec).found_unstable();
+  clock_metrics m;
+  m.source = facts.current_source;
+  m.ticks_trusted = takt::judge(facts).counter_trusted;
+  m.vdso_answers = facts.vdso_answers;
+  const takt::tsc_calibration calibration = takt::tsc_clock::calibrate(20ms, ec);
+  if (!ec && calibration.rate().known()) {
+    m.tick_hertz = calibration.rate().hertz();
+    m.tick_error_hertz = m.tick_hertz * calibration.uncertainty_ppm() * 1e-6;
+    m.tick_against = "CLOCK_MONOTONIC";
+  }
+  if (const takt::leap_facts leap = takt::leap_facts::read(ec); !ec) m.leap = leap, m.read_offset();
+  counted_interrupts interrupts;
+  interrupts.read();
+  m.interrupts = &interrupts;
+  std::fputs(m.text().c_str(), stdout);
+  return exit_code::done;
+}
+
 exit_code run() {
+  if (*flags.openmetrics && (!flags.from->empty() || json_wanted() || *flags.details))
+    return wrong_usage("--openmetrics goes with neither --from nor --json nor --details");
+  if (*flags.openmetrics) return print_metrics();
   if (!flags.from->empty()) return report_collected();
   const int repetitions = *flags.repetitions;
   if (repetitions < 1) return wrong_usage("--repetitions wants a number above zero");
@@ -552,7 +581,10 @@ const registered entry({
                    "`takt cost` measures the costs more thoroughly, `takt calibrate` the counter's rate. Takes a "
                    "second or two. With --from it reports on the machine on which collect.sh, a shell script beside takt's "
                    "source, gathered the files, as far as files say it. Needs no privileges; with root it can also read the kernel's log where that is "
-                   "restricted.",
+                   "restricted.\n\n"
+                   "--openmetrics prints this moment in the text format that Prometheus's node exporter collects from files: "
+                   "clock source, rate of the counter with its error, synchronisation and offset by adjtimex, leap second state, "
+                   "timer interrupts of each CPU. `takt watch --openmetrics` writes a file, with steps and what else happens over time.",
     .example = "takt report --json | jq .verdict",
     .flags = &flags,
     .run = &run,

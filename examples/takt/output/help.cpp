@@ -62,7 +62,7 @@ std::string default_of(const any_flag& flag) {
 }
 
 std::string usage_of(const command& c) {
-  return absl::StrCat("takt ", c.name, " [FLAG...]", c.operands.empty() ? "" : absl::StrCat(" [-- ", c.operands, "]"));
+  return absl::StrCat("takt ", c.name, " [FLAG...]", c.files.empty() ? "" : " ", c.files, c.operands.empty() ? "" : absl::StrCat(" [-- ", c.operands, "]"));
 }
 
 std::vector<const any_flag*> flags_of(const command& c) {
