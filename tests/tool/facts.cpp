@@ -76,6 +76,11 @@ void compare(std::string where, std::string text, const json& data) {
     }
     std::string_view unit(text);
     unit.remove_prefix(std::min(unit.size(), i + (i < text.size() && text[i] == ' ')));
+    if (unit.starts_with("+/- ")) { // 9.34 +/- 0.3 us: the unit is that of both
+      unit.remove_prefix(4);
+      unit.remove_prefix(std::min(unit.size(), unit.find(' ')));
+      unit.remove_prefix(unit.empty() ? 0 : 1);
+    }
     unit = unit.substr(0, unit.find_first_of(" ,;:()."));
     if (among(number, unit, numbers)) continue;
     ++found;
