@@ -1,5 +1,5 @@
-// examples/takt/model/simulation/: what `takt simulate` says is what processes, the kernel and the planner
-// would do, step by step; and the wake-ups that takt promises to need at most.
+// Protects: that what `takt simulate` says is what processes, the kernel and the planner would do, step by step; and
+// the wake-ups that takt promises to need at most.
 #include "../examples/takt/model/simulation/cells.hpp"
 #include "../examples/takt/model/simulation/fleet.hpp"
 #include "../examples/takt/model/simulation/machine.hpp"
