@@ -114,7 +114,8 @@ void check(const document& d) {
     }
     for (const auto* t : {&s.short_table, &s.brief_table}) {
       for (const auto& row : *t ? (*t)->rows : std::vector<std::vector<value>>())
-        for (const value& cell : row) compare(s.key + ", short", cell.text, said), ++compared;
+        for (std::size_t k = 0; k < row.size(); ++k)
+          if ((*t)->columns[k].key != "policy") compare(s.key + ", short", row[k].text, said), ++compared;
     }
   }
   std::printf("compared %zu, on the screen alone %d\n", compared, found);
