@@ -11,7 +11,8 @@
 #   - no line is longer than 120 columns;
 #   - only cpu/arch*.hpp holds assembly or asks which architecture this is, and all others include it by cpu/arch.hpp
 #     (core/config.hpp, which refuses what no header could serve, such as 32-bit targets, asks too);
-#   - c.h, the C interface, is the only header for C, and includes <stdint.h> and <time.h> alone.
+#   - c.h, the C interface, is the only header for C, and includes <stdint.h> and <time.h> alone;
+#   - every unit test begins with what it protects.
 # interop/ meets other libraries and may include theirs.
 set -u
 cd "$1" || exit 1
@@ -90,4 +91,10 @@ if grep -rnE '^[ \t]*#.*__(x86_64|amd64|i386|aarch64|arm|riscv|loongarch)' examp
   echo "examples ask for the architecture, which only include/takt/cpu/arch*.hpp may"
   status=1
 fi
+tests=0
+for test in tests/unit/*_test.cpp; do
+  tests=$((tests + 1))
+  head -n 1 "$test" | grep -q '^// Protects: [^ ]' || { echo "$test: does not begin with \"// Protects: \" and what it protects"; status=1; }
+done
+[ $tests -gt 50 ] || { echo "only $tests unit tests found"; status=1; }
 exit $status

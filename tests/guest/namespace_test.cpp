@@ -2,21 +2,13 @@
 // namespace's MONOTONIC, and that both paths to each clock agree in there.
 #include "checks.hpp"
 #include "guest.hpp"
+#include "time_namespace.hpp"
 
 #include <takt/sleep/sleep.hpp>
 
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <fcntl.h>
-#include <sched.h>
-#include <string_view>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
 
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
@@ -62,22 +54,6 @@ int claims(nanoseconds outside) {
 } // namespace
 
 TEST_CASE("namespace: the grid is the kernel's own where MONOTONIC and BOOTTIME are shifted") {
-  guest::insist();
   const nanoseconds outside = guest::read(CLOCK_MONOTONIC);
-  const pid_t parent = ::fork();
-  if (parent == 0) {
-    if (::unshare(CLONE_NEWTIME) != 0) ::_exit(100);
-    const int file = ::open("/proc/self/timens_offsets", O_WRONLY);
-    constexpr std::string_view text = "monotonic 123456 3456789\nboottime -1 995000000\n";
-    if (::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) ::_exit(101);
-    const pid_t inside = ::fork();
-    if (inside == 0) ::_exit(claims(outside));
-    int status = -1;
-    ::waitpid(inside, &status, 0);
-    ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 102);
-  }
-  int status = -1;
-  REQUIRE(::waitpid(parent, &status, 0) == parent);
-  REQUIRE(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(guest::in_time_namespace("monotonic 123456 3456789\nboottime -1 995000000\n", [&] { return claims(outside); }) == 0);
 }

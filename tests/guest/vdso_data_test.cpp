@@ -3,6 +3,7 @@
 #include "checks.hpp"
 #include "guest.hpp"
 #include "recorder.hpp"
+#include "time_namespace.hpp"
 
 #include <takt/kernel/vdso_data.hpp>
 
@@ -10,17 +11,8 @@
 
 #include <chrono>
 #include <string>
-#include <thread>
-
-#include <fcntl.h>
-#include <sched.h>
 #include <string_view>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
+#include <thread>
 
 using namespace std::chrono_literals;
 using takt::vdso::data_page;
@@ -83,28 +75,12 @@ TEST_CASE("switch: the data page follows each change of the clock source under l
 }
 
 TEST_CASE("namespace: the data page is unknown where a time namespace shows another one") {
-  guest::insist();
   const data_page outside = data_page::find();
   REQUIRE(outside.known());
-  const pid_t parent = ::fork();
-  if (parent == 0) {
-    if (::unshare(CLONE_NEWTIME) != 0) ::_exit(100);
-    const int file = ::open("/proc/self/timens_offsets", O_WRONLY);
-    constexpr std::string_view text = "monotonic 1000 0\n";
-    if (::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) ::_exit(101);
-    const pid_t inside = ::fork();
-    if (inside == 0) {
-      const data_page page = data_page::find();
-      if (page.known()) ::_exit(1);
-      if (std::string_view(page.why_unknown()).find("time namespace") == std::string_view::npos) ::_exit(2);
-      ::_exit(outside.read() ? 3 : 0); // what was known before the fork is another page now
-    }
-    int status = -1;
-    ::waitpid(inside, &status, 0);
-    ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 102);
-  }
-  int status = -1;
-  REQUIRE(::waitpid(parent, &status, 0) == parent);
-  REQUIRE(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(guest::in_time_namespace("monotonic 1000 0\n", [&] {
+          const data_page page = data_page::find();
+          if (page.known()) return 1;
+          if (std::string_view(page.why_unknown()).find("time namespace") == std::string_view::npos) return 2;
+          return outside.read() ? 3 : 0; // what was known before the fork is another page now
+        }) == 0);
 }

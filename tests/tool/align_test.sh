@@ -45,6 +45,14 @@ for time in /experiment/each_ns /experiment/period_ns/0 /result/rows/0/late_p99_
   json $time | grep -q '^[0-9]*$' || fail "$time is not a whole number of nanoseconds"
 done
 
+# By the number of CPUs, calculated from the same windows: the planner is not beaten, and one CPU with slack is the planner.
+same 'numbers of CPUs' "$(for i in 0 1 2 3 4 5; do json /slack/rows/$i/cpus; done | paste -sd' ')" '1 2 4 8 16 null'
+same 'slack on one CPU' "$(json /slack/rows/0/to_end_ratio)" 1.0
+same 'the fewest expiries' "$(json /slack/rows/0/to_end_per_second)" "$(json /wake_ups/rows/0/planner_per_second)"
+for i in 0 1 2 3 4 5; do
+  json /slack/rows/$i/to_end_ratio /slack/rows/$i/to_roundest_ratio | awk '$1 < 1 { exit 1 }' || fail "CPUs in row $i of the slack"
+done
+
 # The picture shows the same figures, all on one scale.
 picture "$work/align.svg" 'align --processes 3 --threads 2 --each 300ms '
 words "$work/align.svg" note | paste -sd' ' | grep -q ' CPUs\{0,1\}, Linux [0-9].*; other programs used .* of the CPU time' || fail 'no machine in the picture'

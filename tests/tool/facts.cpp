@@ -76,6 +76,11 @@ void compare(std::string where, std::string text, const json& data) {
     }
     std::string_view unit(text);
     unit.remove_prefix(std::min(unit.size(), i + (i < text.size() && text[i] == ' ')));
+    if (unit.starts_with("+/- ")) { // 9.34 +/- 0.3 us: the unit is that of both
+      unit.remove_prefix(4);
+      unit.remove_prefix(std::min(unit.size(), unit.find(' ')));
+      unit.remove_prefix(unit.empty() ? 0 : 1);
+    }
     unit = unit.substr(0, unit.find_first_of(" ,;:()."));
     if (among(number, unit, numbers)) continue;
     ++found;
@@ -109,7 +114,8 @@ void check(const document& d) {
     }
     for (const auto* t : {&s.short_table, &s.brief_table}) {
       for (const auto& row : *t ? (*t)->rows : std::vector<std::vector<value>>())
-        for (const value& cell : row) compare(s.key + ", short", cell.text, said), ++compared;
+        for (std::size_t k = 0; k < row.size(); ++k)
+          if ((*t)->columns[k].key != "policy") compare(s.key + ", short", row[k].text, said), ++compared;
     }
   }
   std::printf("compared %zu, on the screen alone %d\n", compared, found);

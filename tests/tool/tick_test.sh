@@ -63,6 +63,22 @@ same 'the thread that is found too often is listed' "$(row_of '<script>x</s>' fo
 # Threads are woken 0.3 ms after the tick: in another slot.
 json /phases/peak_ns /phases/ticks_at_peak /phases/woken_at_peak /phases/rows/0/ticks /phases/rows/7/wakings | paste -sd' ' |
   awk '!($1 < 100000 && $2 == 1 && $3 == 0 && $4 == 1050 && $5 == 500) { exit 1 }' || fail 'the histograms over one period'
+# What was judged is said: a drifter alone, of which enough is known, and the first 100 ms of all, in which hider hides too.
+grep '\[002\]' "$work/recording" >"$work/drifts"
+done_by tick --from "$work/drifts" --json
+same 'a thread that drifts, alone: listed' "$(json /threads/listed)" 0
+json /threads/judged /threads/listed_from | paste -sd' ' | awk '!($1 > 400 && $1 < 500 && $2 < 0.03) { exit 1 }' || fail 'what was judged of a thread that drifts'
+json /headline | grep -q "No thread hides behind it: $(json /threads/judged) of 500 ticks judged" || fail "the headline: $(json /headline)"
+sed '/ 1000\.1[0-9]*: /,$d' "$work/recording" >"$work/few"
+done_by tick --from "$work/few" --json
+json /threads/judged | awk '!($1 > 0 && $1 < 60) { exit 1 }' || fail 'ticks judged in a short recording'
+same 'nothing is said of threads' "$(json /threads/listed)" null
+json /headline | grep -q "Whether a thread hides is unknown: $(json /threads/judged) of 53 ticks judged" || fail "the headline: $(json /headline)"
+concludes tick --from "$work/few"
+grep -v sched_ "$work/recording" >"$work/unswitched"
+done_by tick --from "$work/unswitched" --json
+same 'ticks judged without switches' "$(json /threads/judged)" 0
+json /headline | grep -q 'is unknown: 0 of 1 050 ticks judged' || fail "the headline: $(json /headline)"
 
 picture "$work/tick.svg" 'tick --from '
 axis "$work/tick.svg" '^offset in the period (ms)'

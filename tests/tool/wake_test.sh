@@ -30,6 +30,25 @@ stages_add_up() {
     fail "stages that do not add up: $*"
 }
 
+# The three numbers take a line for each series and one for the offset, whatever the numbers are.
+run 0 env COLUMNS=80 "$takt" wake --runs 40 --sleep 1ms
+time='[0-9.]+ [mun]?s' one="([0-9.]+( [mun]?s)? [+]/- $time|$time|unknown)"
+line="(waking|expiry) to reading (migrated [(][0-9.]+ %[)] )?$one(, migrated ([(][0-9.]+ %[)] $one|[0-9.]+ %))?[.]"
+head -n 4 "$out" | paste -sd@ | grep -qE "^Idle: $line@Load: $line@(Kernel|Clock)'s offset: [^@]+[.]@\$" || fail 'three lines for the three numbers'
+# They are those of the table: the median, and the end of its interval that is farther away.
+done_by wake --runs 40 --sleep 1ms --idle --json
+json /headline | grep -qE "^Idle: $line (Kernel|Clock)'s offset: " || fail "the headline: $(json /headline)"
+key=waking && [ "$(json /setting/traced)" = true ] || key=latency
+if [ "$(json /classes/rows/0/migrated)" = false ]; then
+  median=waking_to_first && [ $key = waking ] || median=latency
+  { json /classes/rows/0/${median}_ns /classes/rows/0/${key}_low_ns /classes/rows/0/${key}_high_ns | paste -sd' '; json /headline; } | awk '
+    function ns(x, unit) { return x * (unit ~ /^ns/ ? 1 : unit ~ /^us/ ? 1e3 : unit ~ /^ms/ ? 1e6 : 1e9) }
+    function near(a, b) { return a - b <= 0.06 * b + 1 && b - a <= 0.06 * b + 1 }
+    NR == 1 { middle = $1; half = $3 - $1 > $1 - $2 ? $3 - $1 : $1 - $2; next }
+    { i = $6 == "+/-" ? 6 : 7; exit !($i == "+/-" && near(ns($5, $(i == 6 ? 8 : 6)), middle) && near(ns($(i + 1), $(i + 2)), half)) }' ||
+    fail "the median and its interval: $(json /headline)"
+fi
+
 done_by wake --runs 40 --sleep 1ms --json --svg "$work/wake.svg" --html "$work/wake.html"
 same 'runs' "$(runs_of number | wc -l)" 80
 same 'series' "$(runs_of series | sort | uniq -c | awk '{ print $1, $2 }' | paste -sd,)" '40 idle,40 load'
@@ -81,7 +100,7 @@ if can_be_nobody; then
   run 0 as_nobody "$takt" wake --runs 5 --sleep 1ms
   says "the kernel's events  *no"
   says 'are$\|missing'
-  says 'Expiry to first reading'
+  says '^Idle: expiry to reading '
 else
   skip 'without privileges: cannot become another user'
 fi
@@ -111,7 +130,7 @@ if unshare -T --monotonic 1111 true 2>/dev/null; then
   same 'the offset of a time namespace' "$(json /offsets/rows/0/offset)" constant
   json /offsets/rows/0/size_ns | awk '{ off = $1 + 1111e9; exit !(off > -20000 && off < 20000) }' || fail "the size of the offset: $(json /offsets/rows/0/size_ns)"
   same 'it does not go with load' "$(json /offsets/rows/0/with_load)" false
-  json /headline | grep -q 'constant, -1111 s +/- [0-9.]* [a-z]*, not with \(migration or \)\?load' || fail "the headline: $(json /headline)"
+  json /headline | grep -q 'constant -1111 s +/- [0-9.]* [a-z]*, not with \(migration, \)\?load' || fail "the headline: $(json /headline)"
   stages_add_up 'in a time namespace'
   runs_of to_interrupt_ns | awk '$1 != "null" && ($1 < -1e8 || $1 > 1e9) { exit 1 }' || fail 'stages that hold the offset'
 else

@@ -1,5 +1,6 @@
-// How good a rule can be whose processes do not talk to each other: what is proved and computed of it, and how near
-// takt's ladders come.
+// Protects: what is proved and computed of rules whose processes do not talk to each other: the fewest points that any
+// rule can do with, one known length of window, 1 / ln 2 for windows of every length, and how near takt's ladders come
+// to the best rule.
 #include "../examples/takt/model/simulation/best_rule.hpp"
 #include "../examples/takt/model/simulation/cells.hpp"
 #include "support/thorough.hpp"

@@ -1,5 +1,5 @@
-// Protects the rim around the estimator: budgets of every size, the stop rule, what is never read, what is printed, and that
-// every bad pair of clocks ends in an error after a bounded number of readings.
+// Protects: the rim around the estimator: budgets of every size, the stop rule, what is never read, what is printed,
+// and that every bad pair of clocks ends in an error after a bounded number of readings.
 #include <takt/clock/calibration.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <takt/testing/manual_counter.hpp>

@@ -1,5 +1,5 @@
-// clock_cast.hpp: clocks that show the same convert exactly and at compile time; others by what lies between them; the unit
-// is kept, whatever it is, and nothing overflows.
+// Protects: that clocks which show the same convert exactly and at compile time, others by what lies between them; that
+// the unit is kept, whatever it is, and nothing overflows.
 #include <takt/clock/clock_cast.hpp>
 #include <takt/testing/fake_os.hpp>
 

@@ -1,5 +1,5 @@
-// Protects the classifier: each event is distinguished from every other, by the amount that really happened, and what the readings
-// leave open is no event.
+// Protects: the classifier: each event is distinguished from every other, by the amount that really happened, and what
+// the readings leave open is no event.
 #include <takt/clock/clock_changes.hpp>
 #include <takt/testing/fake_os.hpp>
 

@@ -1,4 +1,5 @@
-// examples/takt/model/clocksource_advice.hpp: for each reason of the kernel what helps, and never what does not.
+// Protects: that each reason of the kernel has the advice that helps against it and none that does not, and that what
+// is risky says so.
 #include "../examples/takt/model/clocksource_advice.hpp"
 #include <algorithm>
 #include <doctest/doctest.h>

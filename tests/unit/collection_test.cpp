@@ -1,4 +1,5 @@
-// examples/takt/model/collection.hpp: a tar file and the lines of collect.sh, as they are and as nobody should write them.
+// Protects: that a tar file and the lines of collect.sh are read as they are, that a cut file keeps what stands before
+// the cut and says so, and that anything else is refused.
 #include "../examples/takt/model/collection.hpp"
 #include <cstdio>
 #include <doctest/doctest.h>

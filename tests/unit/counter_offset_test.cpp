@@ -1,5 +1,5 @@
-// Protects the comparison of two CPUs' counters: bounds that always hold the offset and are as tight as the messages are fast,
-// a step back that was seen is never called agreement, and CPUs that cannot be had are an error and no hang.
+// Protects: the comparison of two CPUs' counters: bounds that always hold the offset and are as tight as the messages
+// are fast, a step back that was seen is never called agreement, and CPUs that cannot be had are an error and no hang.
 #include <takt/clock/counter_offset.hpp>
 #include <takt/clock/verdict.hpp>
 

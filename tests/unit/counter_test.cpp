@@ -1,5 +1,5 @@
-/// counter_test.cpp - protects what can be said of the counter without reading it: that its header stays cheap, and its
-/// types. What the reads do is in live/counter_test.cpp, what they compile to in compile/counter_code.sh.
+// Protects: what can be said of the counter without reading it: that its header stays cheap, and its types. What the
+// reads do is in live/counter_test.cpp, what they compile to in compile/counter_code.sh.
 #include <takt/cpu/counter.hpp>
 
 #if defined(_GLIBCXX_CHRONO)

@@ -1,4 +1,4 @@
-// Protects what a stopwatch with counters says: counts less their overhead, nothing where a counter is missing or was
+// Protects: what a stopwatch with counters says: counts less their overhead, nothing where a counter is missing or was
 // shared, and the ticks that it says without counters.
 #include <takt/clock/counting_stopwatch.hpp>
 #include <takt/testing/fake_os.hpp>

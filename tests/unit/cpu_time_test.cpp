@@ -1,4 +1,5 @@
-// examples/takt/model/cpu_time.hpp: the share of CPU time that other programs used, from two samples of /proc/stat.
+// Protects: the share of CPU time that other programs used, from two samples of /proc/stat: guests are not counted
+// twice, this program is not counted, and a text of any other form is unknown.
 #include "../examples/takt/model/cpu_time.hpp"
 #include <chrono>
 #include <doctest/doctest.h>

@@ -1,4 +1,5 @@
-// examples/takt/model/cpu_use.hpp: how long CPUs worked, by their switches and by /proc/stat.
+// Protects: how long CPUs worked: by their switches, from the first event of a recording to the last, and by
+// /proc/stat.
 #include "../examples/takt/model/cpu_use.hpp"
 #include <doctest/doctest.h>
 

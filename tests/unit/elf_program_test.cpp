@@ -1,4 +1,5 @@
-// What kind of program a file is: `takt run` must not preload where the loader or a sanitizer would complain.
+// Protects: what kind of program a file is: `takt run` must not preload where the loader or a sanitizer would complain,
+// and a file that is cut short is no reason to crash.
 #include "../examples/takt/model/elf_program.hpp"
 #include <cstring>
 #include <doctest/doctest.h>

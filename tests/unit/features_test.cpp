@@ -1,5 +1,5 @@
-/// features_test.cpp - protects the decoding of CPUID: each fact is right for recorded processors and hypervisors, what
-/// a processor may not tell stays untold, and no leaf is asked for that does not exist.
+// Protects: the decoding of CPUID: each fact is right for recorded processors and hypervisors, what a processor does
+// not report stays unknown, and no leaf is asked for that does not exist.
 #include <takt/cpu/features.hpp>
 
 #include "support/cpuid_recordings.hpp"

@@ -1,4 +1,5 @@
-// examples/takt/model/folded_time.hpp: a recording of any length in a bounded number of bins, none of its events lost.
+// Protects: that a recording of any length fits into a bounded number of bins, with none of its events lost, and that
+// folded bins hold what bins of that width would have held from the start.
 #include "../examples/takt/model/folded_time.hpp"
 #include <doctest/doctest.h>
 #include <numeric>

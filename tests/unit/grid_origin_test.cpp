@@ -1,4 +1,5 @@
-// grid_origin.hpp: the offset of a time namespace is found where the kernel tells it, and never guessed where not.
+// Protects: that the offset of a time namespace is found where the kernel reports it, and never guessed where it does
+// not; that it follows a process into another namespace; and that a clock that was set is not taken for a namespace.
 #include <cerrno>
 #include <chrono>
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
-// Protects the keeper's checks: the clock stays right, what happened is counted under the right name, a clock that failed is
-// calibrated again without haste, and checks are on the grid.
+// Protects: the keeper's checks: the clock stays right, what happened is counted under the right name, a clock that
+// failed is calibrated again without haste, and checks are on the grid.
 #include <takt/testing/fake_os.hpp>
 #include <takt/testing/manual_counter.hpp>
 #include <takt/timer/keeper.hpp>

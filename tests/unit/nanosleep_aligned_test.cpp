@@ -1,4 +1,4 @@
-// nanosleep_aligned.hpp: bad input never sleeps, good input ends on the grid it names, and the answer is that of a C
+// Protects: that bad input never sleeps, that good input ends on the grid it names, and that the answer is that of a C
 // call.
 #include <cerrno>
 #include <chrono>

@@ -1,4 +1,5 @@
-// periodic.hpp: every deadline is a point of the grid, no cycle is lost without being counted, nothing drifts.
+// Protects: that every deadline is a point of the grid, no cycle is lost without being counted, and nothing drifts; and
+// that stop requests, signals and errors end what they should end.
 #include <cerrno>
 #include <chrono>
 #include <doctest/doctest.h>

@@ -1,4 +1,4 @@
-// phase.hpp: the rule that makes a phase of the boot id never changes, and only a boot id is taken for one.
+// Protects: that the rule that makes a phase of the boot id never changes, and that only a boot id is taken for one.
 #include <cerrno>
 #include <chrono>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// examples/takt/output/picture_colours.hpp: text and marks of the tool's pictures stand out from the page, light and dark.
+// Protects: that text and marks of the tool's pictures stand out from the page, light and dark.
 #include "../examples/takt/output/picture_colours.hpp"
 #include <cmath>
 #include <cstdint>

@@ -1,5 +1,5 @@
-// examples/takt/model/simulation/planner.hpp: what `takt align` and `takt simulate` compare with is the fewest wake-ups there can be,
-// and their counts are those of what happened.
+// Protects: that what `takt align` and `takt simulate` compare with is the fewest wake-ups there can be, and that their
+// counts are those of what happened.
 #include "../examples/takt/model/simulation/planner.hpp"
 #include <algorithm>
 #include <chrono>

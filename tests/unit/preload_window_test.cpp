@@ -1,5 +1,5 @@
-// How far the preloaded object moves a wait: never before its deadline, never beyond the slack or the share, and never
-// out of the range of the clock. What its settings may be, and which threads are real-time ones.
+// Protects: how far the preloaded object moves a wait: never before its deadline, never beyond the slack or the share,
+// and never out of the range of the clock; what its settings may be, and which threads are real-time ones.
 #include "../examples/preload/process.hpp"
 #include "../examples/preload/settings.hpp"
 #include "../examples/preload/window.hpp"

@@ -1,4 +1,5 @@
-// examples/takt/model/process_stat.hpp: the line of /proc/PID/stat, whatever name a process gives itself.
+// Protects: what is read of a process in /proc/PID/stat, whatever name the process gives itself, and that any other
+// line is refused.
 #include "../examples/takt/model/process_stat.hpp"
 #include <doctest/doctest.h>
 #include <string>

@@ -1,5 +1,5 @@
-// Protects the estimator: that its error is as small as promised and its error bar honest, on counters of every kind, with
-// outliers, bends and preemption; and that clocks that are none end in the error that says so.
+// Protects: the estimator: that its error is as small as promised and its error bar honest, on counters of every kind,
+// with outliers, bends and preemption; and that clocks that are none end in the error that says so.
 #include <takt/clock/detail/rate_estimate.hpp>
 
 #include <doctest/doctest.h>

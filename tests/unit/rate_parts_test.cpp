@@ -1,5 +1,6 @@
-// rate_estimate.hpp, part by part, on samples whose every number is chosen: which group is a mode, how far a reading may
-// lie from the line, what a stretch of time weighs. A limit that moves must fail here; rate_estimate_test.cpp has the whole.
+// Protects: the parts of rate_estimate.hpp, on samples whose every number is chosen: which group is a mode, how far a
+// reading may lie from the line, what a stretch of time weighs. A limit that moves must fail here;
+// rate_estimate_test.cpp has the whole.
 #include <takt/clock/detail/rate_estimate.hpp>
 
 #include <doctest/doctest.h>

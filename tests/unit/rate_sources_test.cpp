@@ -1,5 +1,6 @@
-// Protects what is made of the rates that processors, hypervisors, firmware and kernels report: the kernel's own rounding, an uncertainty
-// that depends on whether Linux believed it, a reason where there is none, and the comparison with a measurement.
+// Protects: what is made of the rates that processors, hypervisors, firmware and kernels report: the kernel's own
+// rounding, an uncertainty that depends on whether Linux believed it, a reason where there is none, and the comparison
+// with a measurement.
 #include <takt/clock/rate_sources.hpp>
 #include <takt/testing/fake_os.hpp>
 

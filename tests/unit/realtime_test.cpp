@@ -1,4 +1,4 @@
-// realtime.hpp: a real-time policy is set or refused as a whole, and policy and slack come back.
+// Protects: that a real-time policy is set or refused as a whole, and that policy, nice value and slack come back.
 #include <cerrno>
 #include <doctest/doctest.h>
 #include <system_error>

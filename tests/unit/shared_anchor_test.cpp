@@ -1,5 +1,5 @@
-// Protects what one process believes of another's anchor: every text and every pair of readings that is wrong is refused for
-// the reason that it is wrong, and what is believed is as good as it says.
+// Protects: what one process believes of another's anchor: every text and every pair of readings that is wrong is
+// refused for the reason that it is wrong, and what is believed is as good as it says.
 #include <takt/clock/detail/shared_anchor.hpp>
 
 #include <doctest/doctest.h>

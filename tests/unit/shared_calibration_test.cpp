@@ -1,5 +1,6 @@
-// Protects the sharing of anchors among processes: a file that another user might have written is not believed, one of
-// another boot or clock source neither, a process that finds nothing usable measures, publishes an anchor, and says why.
+// Protects: the sharing of anchors among processes: a file that another user might have written is not believed, one of
+// another boot or clock source neither; a process that finds nothing usable measures, publishes an anchor, and says
+// why.
 #include <takt/clock/shared_calibration.hpp>
 #include <takt/clock/tsc_clock.hpp>
 #include <takt/testing/fake_os.hpp>

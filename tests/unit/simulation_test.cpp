@@ -1,5 +1,5 @@
-// examples/takt/model/simulation/: what `takt simulate` says is what processes, the kernel and the planner
-// would do, step by step; and the wake-ups that takt promises to need at most.
+// Protects: that what `takt simulate` says is what processes, the kernel and the planner would do, step by step; and
+// the wake-ups that takt promises to need at most.
 #include "../examples/takt/model/simulation/cells.hpp"
 #include "../examples/takt/model/simulation/fleet.hpp"
 #include "../examples/takt/model/simulation/machine.hpp"
@@ -193,14 +193,14 @@ TEST_CASE("the kernel's interrupts are those of its queues, and on one CPU as fe
     CAPTURE(seed);
     const drawn_machine m = draw(static_cast<int>(1 + seed % 12), static_cast<int>(1 + seed % 5), 100 + seed);
     const tool::comparison counted = tool::simulator().compare(m.requests);
-    for (const auto& [p, cpus] :
-         {std::pair{wake_policy::kernel_1, 1U}, {wake_policy::kernel_2, 2U}, {wake_policy::kernel_8, 8U}}) {
+    for (const tool::slack_on_cpus& on : tool::slack_policies) {
+      const auto cpus = on.cpus;
       std::vector<std::vector<armed>> queues(cpus);
       for (std::size_t i = 0; i < m.processes(); ++i)
         for (armed& a : m.process(i)) queues[i % cpus].push_back(a);
       std::vector<std::vector<nanoseconds>> came;
       for (const auto& queue : queues) came.push_back(interrupts(queue));
-      CHECK(of(counted, p).wake_ups == distinct(came));
+      CHECK(of(counted, on.to_end).wake_ups == distinct(came));
     }
     CHECK(of(counted, wake_policy::kernel_1).wake_ups == of(counted, wake_policy::planner).wake_ups);
     std::vector<window> windows;
@@ -246,15 +246,15 @@ TEST_CASE("a process that takt and the kernel wake joins the interrupts that com
     CAPTURE(seed);
     const drawn_machine m = draw(static_cast<int>(1 + seed % 12), static_cast<int>(1 + seed % 5), 200 + seed);
     const tool::comparison counted = tool::simulator().compare(m.requests);
-    for (const auto& [p, cpus] :
-         {std::pair{wake_policy::joined_1, 1U}, {wake_policy::joined_2, 2U}, {wake_policy::joined_8, 8U}}) {
+    for (const tool::slack_on_cpus& on : tool::slack_policies) {
+      const auto cpus = on.cpus;
       std::vector<std::vector<nanoseconds>> came;
       for (std::size_t cpu = 0; cpu < cpus; ++cpu) {
         std::vector<std::vector<armed>> mine;
         for (std::size_t i = cpu; i < m.processes(); i += cpus) mine.push_back(m.process(i));
         came.push_back(joined_interrupts(std::move(mine)));
       }
-      CHECK(of(counted, p).wake_ups == distinct(came));
+      CHECK(of(counted, on.to_roundest).wake_ups == distinct(came));
     }
   }
 }
@@ -410,6 +410,41 @@ TEST_CASE("wake-ups over all kinds of machines") {
   CHECK(decimal.worst <= 1.64);    // what the half-way rule gives; the edges of a rung give 2.04
   CHECK(decimal.worst_own >= 1.2); // else the machines are not what they were
   CHECK(judge(sums, wake_policy::latest).worst > 30);
+}
+
+TEST_CASE("slack up to the roundest point costs hardly more than the grid alone on any number of CPUs") {
+  std::vector<tool::summary> sums;
+  tool::simulator sim;
+  std::vector<tool::request> requests;
+  tool::policy_set wanted = bit_of(wake_policy::decimal) | bit_of(wake_policy::planner);
+  for (const tool::slack_on_cpus& on : tool::slack_policies) wanted |= bit_of(on.to_end) | bit_of(on.to_roundest);
+  for (const tool::cell& kind : tool::all_cells(1, 1, 0)) {
+    const tool::workload& w = kind.machine;
+    if (tool::expected_windows(w, tool::simulated_length) > 80'000) continue;
+    tool::fill_requests(requests, tool::draw_timers(w), static_cast<std::size_t>(w.threads), tool::simulated_start,
+                        tool::simulated_length);
+    sums.emplace_back().add(sim.compare(requests, wanted), 60);
+    for (const tool::slack_on_cpus& on : tool::slack_policies) {
+      CAPTURE(on.cpus);
+      CAPTURE(w.processes);
+      CAPTURE(w.threads);
+      CHECK(sums.back().of(sums.back().to_planner, on.to_roundest) <=
+            1.02 * sums.back().of(sums.back().to_planner, wake_policy::decimal));
+    }
+  }
+  REQUIRE(sums.size() > 40);
+  const auto mean = [&](wake_policy p) { return judge(sums, p).mean; };
+  double to_end = 1, to_roundest = 1;
+  for (const tool::slack_on_cpus& on : tool::slack_policies) { // more CPUs join less
+    CAPTURE(on.cpus);
+    CHECK(mean(on.to_end) >= to_end);
+    CHECK(mean(on.to_roundest) >= to_roundest);
+    CHECK((mean(on.to_end) > mean(on.to_roundest)) == (on.cpus >= 4));
+    to_end = mean(on.to_end), to_roundest = mean(on.to_roundest);
+    MESSAGE(on.cpus << " CPUs: " << to_end << " to the end, " << to_roundest << " to the roundest point");
+  }
+  CHECK(mean(wake_policy::kernel_1) == 1);
+  CHECK(mean(wake_policy::joined_1) < 0.95 * mean(wake_policy::decimal));
 }
 
 TEST_CASE("seeds: so many as bring a kind of machine to enough windows, or what was asked for") {

@@ -1,5 +1,5 @@
-// sleep.hpp: every sleep is on one absolute deadline, never ends before the deadline's own clock says due, and tells
-// the kernel the window it may use.
+// Protects: that every sleep is on one absolute deadline, never ends before the deadline's own clock says due, and
+// gives the kernel the window that it may use.
 #include <cerrno>
 #include <chrono>
 #include <cmath>

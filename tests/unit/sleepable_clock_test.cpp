@@ -1,4 +1,5 @@
-// kernel_clock.hpp: the trait names the clocks that can be slept on and no other, and no deadline is rounded down.
+// Protects: that the trait names the clocks that can be slept on and no other, that a deadline in any unit is never
+// rounded down and stops at the ends of the range, and that each clock is read by its own path.
 #include <chrono>
 #include <cmath>
 #include <cstdint>

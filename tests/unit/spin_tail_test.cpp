@@ -1,4 +1,4 @@
-// spin_tail.hpp: the lead follows the worst of the recent wake-ups, and no sleep ends before its clock says due.
+// Protects: that the lead follows the worst of the recent wake-ups, and that no sleep ends before its clock says due.
 #include <cerrno>
 #include <chrono>
 #include <doctest/doctest.h>

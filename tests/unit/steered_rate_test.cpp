@@ -1,5 +1,5 @@
-// Protects what adjtimex's numbers mean for the rate of CLOCK_MONOTONIC: frequency and tick add up, and what is being worked
-// off is reported as far as it is known.
+// Protects: what adjtimex's numbers mean for the rate of CLOCK_MONOTONIC: frequency and tick add up, and what is being
+// worked off is reported as far as it is known.
 #include <takt/kernel/steered_rate.hpp>
 #include <takt/testing/fake_os.hpp>
 

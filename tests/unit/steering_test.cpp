@@ -1,4 +1,4 @@
-// steering.hpp: which segment follows, number by number, at each of its limits: a limit that moves by one must fail here.
+// Protects: which segment follows, number by number, at each of its limits: a limit that moves by one must fail here.
 // The counter has 2 GHz, so that every number is exact.
 #include <takt/clock/detail/steering.hpp>
 

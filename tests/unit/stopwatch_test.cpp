@@ -1,4 +1,4 @@
-// Protects what a stopwatch says of a region: ticks without its own overhead and never below zero, time by the line
+// Protects: what a stopwatch says of a region: ticks without its own overhead and never below zero, time by the line
 // that was in force, and whether the thread changed its CPU.
 #include <takt/clock/stopwatch.hpp>
 #include <takt/testing/fake_os.hpp>

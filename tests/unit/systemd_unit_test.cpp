@@ -1,5 +1,5 @@
-// The unit that a process belongs to, from the text of /proc/PID/cgroup: that which is advised must be one whose
-// setting reaches the process.
+// Protects: that the unit of a process, from the text of /proc/PID/cgroup, is one whose setting reaches the process, or
+// none.
 #include "../examples/takt/model/systemd_unit.hpp"
 #include <doctest/doctest.h>
 

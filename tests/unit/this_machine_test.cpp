@@ -1,4 +1,4 @@
-// examples/takt/model/this_machine.hpp: how a picture names the computer that was measured.
+// Protects: how a picture names the computer that was measured: by its processor, and never by its name in the network.
 #include "../examples/takt/model/this_machine.hpp"
 #include <array>
 #include <doctest/doctest.h>

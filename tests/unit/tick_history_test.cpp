@@ -1,6 +1,6 @@
-// Protects the history of ticks: what one process writes dates every tick of an hour in another one within the error that
-// it states, however the reference is steered; a file is bounded, and goes on after crashes, reboots and foreign hands;
-// and no bytes make the reader crash, or lose what was readable.
+// Protects: the history of ticks: what one process writes dates every tick of an hour in another one within the error
+// that it states, however the reference is steered; a file is bounded, and goes on after crashes, reboots and foreign
+// hands; and no bytes make the reader crash, or lose what was readable.
 #include <takt/clock/tick_history.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <takt/testing/manual_counter.hpp>

@@ -1,5 +1,6 @@
-// Protects the promise of tsc_clock: no read gives less than a read before it, whatever line follows whatever line, and
-// wherever its writer is stopped; and that a line which is no longer believed gives way to the kernel's clock, not to chaos.
+// Protects: the promise of tsc_clock: no read gives less than a read before it, whatever line follows whatever line,
+// and wherever its writer is stopped; and that a line which is no longer believed gives way to the kernel's clock, not
+// to chaos.
 #include <takt/clock/detail/line_register.hpp>
 #include <takt/clock/detail/steering.hpp>
 #include <takt/clock/detail/time_line.hpp>

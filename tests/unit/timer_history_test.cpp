@@ -1,4 +1,5 @@
-// examples/takt/model/timer_history.hpp: what pictures are drawn from stays bounded, and loses no expiry.
+// Protects: that what pictures are drawn from stays bounded, and loses no expiry: of too many owners the rarest become
+// others.
 #include "../examples/takt/model/timer_history.hpp"
 #include <cmath>
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
-// Protects tsc_clock as its users see it, on clocks that do what the test wants: which path it takes when, that it stays on
-// its reference, never goes back, says how wrong it may be, and outlives every bad counter.
+// Protects: tsc_clock as its users see it, on clocks that do what the test wants: which path it takes when, that it
+// stays on its reference, never goes back, says how wrong it may be, and outlives every bad counter.
 #include <takt/clock/tsc_clock.hpp>
 #include <takt/testing/fake_os.hpp>
 #include <takt/testing/manual_counter.hpp>

@@ -1,4 +1,5 @@
-// verdict.hpp: the counter is trusted when everything speaks for it and nothing against it, and the verdict says why.
+// Protects: that the counter is trusted when everything speaks for it and nothing against it, and that the verdict says
+// why.
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <set>

@@ -3,6 +3,7 @@
 #include "stop.hpp"
 #include "model/align_experiment.hpp"
 #include "model/cpu_time.hpp"
+#include "model/simulation/machine.hpp"
 #include "model/simulation/planner.hpp"
 #include "model/this_machine.hpp"
 #include "output/document.hpp"
@@ -322,6 +323,26 @@ section about_wake_ups(const std::vector<finished_run>& runs) {
   return s;
 }
 
+/// Returns: what the same windows cost by the number of CPUs, calculated. Each thread sleeps for itself.
+section about_cpus(const std::vector<timer>& timers, nanoseconds length) {
+  std::vector<request> requests;
+  for (std::size_t i = 0; i < timers.size(); ++i)
+    for (const window& w : windows_within({timers[i]}, length)) requests.push_back({w, static_cast<std::uint32_t>(i)});
+  policy_set wanted = bit_of(wake_policy::plain) | bit_of(wake_policy::decimal) | bit_of(wake_policy::planner);
+  for (const slack_on_cpus& on : slack_policies) wanted |= bit_of(on.to_end) | bit_of(on.to_roundest);
+  const comparison c = simulator().compare(requests, wanted);
+  const std::size_t planned = of(c, wake_policy::planner).wake_ups;
+  const double seconds = std::chrono::duration<double>(length).count();
+  section s = slack_section("The same windows, calculated: the kernel's slack up to their end, and up to takt's point, by the "
+                            "number of CPUs",
+                            {{"per_second", "per second"}, {"ratio", "x the fewest"}}, [&](wake_policy p) {
+                              const std::size_t n = of(c, p).wake_ups;
+                              return std::vector<value>{per_second(static_cast<double>(n), seconds), ratio(n, planned)};
+                            });
+  s.detailed = true;
+  return s;
+}
+
 section about_interrupts(const std::vector<run_record>& idles, const std::vector<finished_run>& runs) {
   section s{"interrupts",
             "Timer interrupts per second as the kernel counts them, minus those of the idle machine before and after",
@@ -595,6 +616,7 @@ exit_code run() {
   d.sections.push_back(about_experiment(w, each, policy.empty() ? "as inherited" : policy, runs));
   d.sections.push_back(about_load(load));
   if (!runs.empty()) d.sections.push_back(about_wake_ups(runs));
+  if (!runs.empty()) d.sections.push_back(about_cpus(timers, runs.front().record.length));
   d.sections.push_back(about_interrupts(idles, runs));
   if (!runs.empty()) {
     d.sections.push_back(about_quiet(runs));
@@ -624,7 +646,8 @@ const registered entry({
         "Starts processes whose threads each need one wake-up per period and may be late by a part of it. All "
         "sleep through the same windows in four ways, one after the other. The results are compared with each "
         "other and with the fewest wake-ups that serve all windows. The processes do not communicate: they "
-        "share only the clock and the rule for round points. Takes six times --each.",
+        "share only the clock and the rule for round points. --details also calculates what the same windows "
+        "cost on 1 to 16 CPUs. Takes six times --each.",
     .example = "takt align --svg align.svg   # half a minute, and a picture",
     .flags = &flags,
     .run = &run,

@@ -83,16 +83,12 @@ void show_with_details(table& t, absl::string_view key) {
 }
 
 /// Returns: the number of CPUs that a policy depends on, for programs.
-value cpus_of(wake_policy p) {
-  switch (p) {
-  case wake_policy::kernel_1:
-  case wake_policy::joined_1: return {"", 1};
-  case wake_policy::kernel_2:
-  case wake_policy::joined_2: return {"", 2};
-  case wake_policy::kernel_8:
-  case wake_policy::joined_8: return {"", 8};
-  default: return {"", nullptr};
-  }
+value cpus_value(wake_policy p) { return {"", cpus_of(p) == 0 ? json() : json(cpus_of(p))}; }
+
+/// People see the policies that depend on the number of CPUs in a table of their own.
+void leave_slack_out(section& s) {
+  s.brief_table = *s.table;
+  std::erase_if(s.brief_table->rows, [](const std::vector<value>& row) { return row.back().data.is_number(); });
 }
 
 /// Returns: how timer slack compares by the number of CPUs, given the multiple of the fewest wake-ups of each policy.
@@ -229,14 +225,23 @@ exit_code simulate_cells(std::uint64_t seed, std::size_t seeds, output_file& svg
                              ratio_value(v.worst),
                              v.worst > 1 ? word(name_of(cells[v.worst_cell])) : value{"", nullptr},
                              v.worst_own == 0 ? value{"", nullptr} : number(v.worst_own, 2),
-                             cpus_of(p.is)});
-    if (v.cells != 0) bars.push_back({p.text, v.best, v.mean, v.worst, p.is == wake_policy::decimal});
+                             cpus_value(p.is)});
+    // The picture keeps to three numbers of CPUs.
+    const std::size_t cpus = cpus_of(p.is);
+    if (v.cells != 0 && cpus != 4 && cpus != 16) bars.push_back({p.text, v.best, v.mean, v.worst, p.is == wake_policy::decimal});
   }
   if (*flags.details)
     s.remarks.push_back(
         "The last column: wake-ups of all processes in the worst kind of machine, as a multiple of what "
         "each process needs alone.");
-  document d{{std::move(s), single_timers(sums, best_rates), std::move(about)}};
+  if (!*flags.details) leave_slack_out(s);
+  section by_cpus = slack_section("The kernel's slack up to the end of the window, and up to takt's point, by the "
+                                  "number of CPUs: wake-ups as multiples of the fewest possible",
+                                  {{"mean", "mean"}, {"worst", "worst"}}, [&](wake_policy p) {
+                                    const verdict v = judge(sums, p);
+                                    return std::vector<value>{ratio_value(v.mean), ratio_value(v.worst)};
+                                  });
+  document d{{std::move(s), std::move(by_cpus), single_timers(sums, best_rates), std::move(about)}};
   d.with_details = *flags.details;
   if (bars.empty()) {
     d.headline = "Stopped before the first machine: nothing to compare.";
@@ -317,7 +322,7 @@ exit_code print_machine(section about, const summary& sum, double best_rate, boo
                              rate(p.is) == 0 ? unknown() : number(rate(p.is), 1),
                              ratio_value(multiple(p.is)),
                              own == 0 ? value{"", nullptr} : number(own, 2),
-                             cpus_of(p.is)});
+                             cpus_value(p.is)});
   }
   if (best_rate != 0 && rate(wake_policy::planner) != 0) {
     const double best = best_rate / static_cast<double>(sum.machines);
@@ -328,7 +333,15 @@ exit_code print_machine(section about, const summary& sum, double best_rate, boo
                                                    value{"", nullptr}});
   }
   about.detailed = true;
-  document d{{std::move(s), std::move(about)}};
+  if (!*flags.details) leave_slack_out(s);
+  section by_cpus = slack_section("The kernel's slack up to the end of the window, and up to takt's point, by the "
+                                  "number of CPUs",
+                                  {{"per_second", "per second"}, {"mean", "x the fewest"}},
+                                  [&](wake_policy p) {
+                                    return std::vector<value>{rate(p) == 0 ? unknown() : number(rate(p), 1),
+                                                              ratio_value(multiple(p))};
+                                  });
+  document d{{std::move(s), std::move(by_cpus), std::move(about)}};
   d.with_details = *flags.details;
   d.headline = sum.machines == 0 || multiple(wake_policy::plain) == 0 // plain is simulated last
                    ? "Stopped before the first result: nothing to compare."
@@ -638,7 +651,8 @@ const registered entry({
         "your own windows. --fleet calculates the load on a service that each process calls when it wakes, on "
         "many machines with one wall clock, with and without a phase for each machine.\n\n"
         "On one CPU the kernel's timer slack needs as few wake-ups as possible; it does not join timers of "
-        "different CPUs.",
+        "different CPUs. A table shows by the number of CPUs what slack up to the end of the window gives, and what "
+        "slack up to the roundest point gives, which is how takt sleeps.",
     .example = "takt simulate --machine 8x4 --svg machine.svg   # one machine, and a picture",
     .flags = &flags,
     .run = &run,

@@ -56,6 +56,12 @@ constexpr trace_kind needed_kinds[] = {trace_kind::hrtimer_expire_entry};
 constexpr trace_kind wanted_kinds[] = {trace_kind::hrtimer_expire_entry, trace_kind::hrtimer_start,
                                        trace_kind::tick_stop, trace_kind::sched_switch, trace_kind::sched_waking};
 
+/// The probability that a report lists any thread by chance.
+constexpr double false_alarm = 0.001;
+
+/// "No thread hides" is said only where a thread that runs for this share of the time, and is never found, is listed.
+constexpr double notable_share = 0.1;
+
 /// Without a length the probe takes so long: with 250 ticks a second some are enough, and it keeps a CPU busy.
 constexpr nanoseconds longest_probe = 2s;
 
@@ -102,7 +108,7 @@ kernel_facts facts_of_this_kernel() {
 /// Everything that is found out from events.
 struct watched {
   explicit watched(const kernel_facts& k)
-      : kernel(k), ticks(takt::tick_trace::options{k.period.value_or(nanoseconds::zero()), 0.001}) {}
+      : kernel(k), ticks(takt::tick_trace::options{k.period.value_or(nanoseconds::zero()), false_alarm}) {}
 
   void add(const trace_event& e) {
     ++events;
@@ -459,6 +465,15 @@ section phase_section(const watched& w, nanoseconds period) {
   return s;
 }
 
+/// Returns: the share of the time from which on a thread that no tick finds is listed. With `judged` ticks the
+/// probability to miss a thread of share p every time is (1 - p)^judged, and the false alarms are shared by all threads,
+/// as tick_trace.hpp describes; 1 if no tick was judged.
+double listed_from(std::uint64_t judged, std::size_t threads) {
+  if (judged == 0) return 1;
+  const double limit = false_alarm / (2 * static_cast<double>(std::max<std::size_t>(threads, 1)));
+  return 1 - std::pow(limit, 1 / static_cast<double>(judged));
+}
+
 section thread_section(const watched& w, const std::vector<takt::tick_trace::thread>& threads, nanoseconds period) {
   constexpr std::size_t shown = 10;
   section s{"threads", "Threads that the tick finds more or less often than they run", {}, {}, {}};
@@ -493,12 +508,19 @@ section thread_section(const watched& w, const std::vector<takt::tick_trace::thr
     if (x.follows_tick && brief.rows.size() < shown) brief.rows.push_back(row);
     t.rows.push_back(std::move(row));
   }
+  const double smallest = listed_from(w.ticks.judged_ticks(), threads.size());
+  const bool enough = smallest <= notable_share;
   s.add("known", "threads", count(threads.size()));
-  s.add("listed", "follow the tick, or avoid it", count(followers));
+  s.add("judged", "ticks judged", count(w.ticks.judged_ticks()), absl::StrCat("of ", count(w.ticks.ticks()).text));
+  s.add("listed_from", "a thread that hides is listed from", share(smallest), "of the time");
+  s.add("listed", "follow the tick, or avoid it", followers != 0 || enough ? count(followers) : unknown());
   // People are spared a table of threads of which there is nothing to be said.
   if (!threads.empty() && (followers != 0 || *flags.details || json_wanted()))
     s.table = std::move(t), s.brief_table = std::move(brief);
-  if (followers == 0) s.remarks.push_back("No thread is found by the tick more or less often than chance explains.");
+  if (followers == 0 && !enough)
+    s.remarks.push_back("Too few ticks could be judged: those within 1.5 periods of the tick before, where all switches "
+                        "of the CPU in between are known. Watch for longer, or while its CPUs are busy.");
+  else if (followers == 0) s.remarks.push_back("No thread is found by the tick more or less often than chance explains.");
   else s.remarks.push_back("Shares of all ticks, and of the time of all CPUs while ticks came.");
   switch (w.kernel.accounting) {
   case takt::kernel_config::cpu_accounting::tick:
@@ -538,8 +560,10 @@ std::string headline_of(const watched& w, nanoseconds period, const std::vector<
   std::erase_if(listed, [](const takt::tick_trace::thread& x) { return !x.follows_tick; });
   if (listed.empty()) {
     const double then = around(w.ticks.wakings_in_period(), peak_of(w.ticks.ticks_in_period()).slot);
+    const bool enough = listed_from(w.ticks.judged_ticks(), threads.size()) <= notable_share;
     return absl::StrCat(
-        text, threads.empty() ? "" : " No thread hides behind it.",
+        text, enough ? " No thread hides behind it: " : " Whether a thread hides is unknown: ",
+        count(w.ticks.judged_ticks()).text, " of ", count(w.ticks.ticks()).text, " ticks judged.",
         then > 3 * by_chance ? absl::StrCat(" ", share(then).text, " of all wake-ups of threads come with it.") : "");
   }
   const auto& worst = listed.front();

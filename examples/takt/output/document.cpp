@@ -5,6 +5,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
+#include <absl/strings/str_replace.h>
 #include <absl/strings/str_split.h>
 #include <algorithm>
 #include <cmath>
@@ -98,7 +99,7 @@ void section::add_detail(std::string fact_key, std::string label, tool::value v,
 
 json to_json(const document& d) {
   json all = json::object();
-  if (!d.headline.empty()) all["headline"] = d.headline;
+  if (!d.headline.empty()) all["headline"] = absl::StrReplaceAll(d.headline, {{"\n", " "}});
   for (const section& s : d.sections) {
     json& out = all[s.key] = json::object();
     json sources = json::object();
@@ -337,7 +338,7 @@ void print_heading(std::FILE* out, absl::string_view text, unsigned width) {
 namespace {
 void print_headline(const document& d, std::FILE* out, unsigned width) {
   if (d.headline.empty()) return;
-  print_heading(out, d.headline, width);
+  for (const absl::string_view line : absl::StrSplit(d.headline, '\n')) print_heading(out, line, width);
   std::fputc('\n', out);
 }
 /// The sections that people are to see.

@@ -80,7 +80,9 @@ struct section {
 
 struct document {
   std::vector<section> sections;
-  std::string headline = {};  // the conclusion: sentences for at most three lines of 80 columns
+  // The conclusion: sentences for at most three lines of 80 columns. Where it has line breaks, each begins a line of the
+  // screen; JSON has blanks there.
+  std::string headline = {};
   bool with_details = true;   // false: what is `detailed` is left out for people
 };
 

@@ -62,20 +62,38 @@ std::string not_with(const line_offset& o) {
   std::vector<std::string> same;
   if (o.by_migration.differs == false) same.push_back("migration");
   if (o.by_load.differs == false) same.push_back("load");
-  if (o.by_source.differs == false) same.push_back("clock source");
-  return same.empty() ? "" : absl::StrCat(", not with ", absl::StrJoin(same, " or "));
+  if (o.by_source.differs == false) same.push_back("source");
+  return same.empty() ? "" : absl::StrCat(", not with ", absl::StrJoin(same, ", "));
+}
+
+/// Returns: `middle` and how far from it its interval ends, in one unit where that is short: "9.34 +/- 0.3 us".
+std::string with_interval(nanoseconds middle, nanoseconds half) {
+  const std::string text = brief_time(middle).text;
+  const std::size_t blank = text.find(' ');
+  const std::string unit = text.substr(blank + 1);
+  const double size = unit == "s" ? 1e9 : unit == "ms" ? 1e6 : unit == "us" ? 1e3 : 1;
+  const double x = static_cast<double>(half.count()) / size;
+  constexpr double short_from = 0.0095, short_below = 1000; // of the unit: two digits say it
+  if (half.count() != 0 && (x < short_from || x >= short_below)) return absl::StrCat(text, " +/- ", brief_time(half).text);
+  return absl::StrFormat("%s +/- %s %s", text.substr(0, blank), x < 99.5 ? absl::StrFormat("%.2g", x) : decimal(x, 0), unit);
+}
+/// Returns: how far the end of the interval is from the median that is farther from it.
+nanoseconds reach(const takt::wake_summary::median& m) { return std::max(m.high - m.middle, m.middle - m.low); }
+std::string with_interval(const takt::wake_summary::median& m) {
+  if (m.count == 0) return "unknown";
+  return m.has_interval ? with_interval(m.middle, reach(m)) : brief_time(m.middle).text;
 }
 
 std::string offset_text(const line_offset& o) {
-  const std::string size = brief_time(o.size).text, within = brief_time(o.uncertainty).text;
+  const std::string within = brief_time(o.uncertainty).text, size = with_interval(o.size, o.uncertainty);
   switch (o.kind) {
   case line_offset::law::unknown: return "unknown: too few runs";
   case line_offset::law::none: return absl::StrCat("none within ", within);
-  case line_offset::law::constant: return absl::StrCat("constant, ", size, " +/- ", within, not_with(o));
+  case line_offset::law::constant: return absl::StrCat("constant ", size, not_with(o));
   case line_offset::law::drift: return absl::StrFormat("a drift of %.3f ppm", o.rate * 1e-3);
-  case line_offset::law::after_switch: return absl::StrCat(size, " +/- ", within, ", with the clock source");
-  case line_offset::law::with_load: return absl::StrCat(size, " +/- ", within, ", with load");
-  case line_offset::law::with_migration: return absl::StrCat(size, " +/- ", within, ", with migration");
+  case line_offset::law::after_switch: return absl::StrCat(size, ", with the clock source");
+  case line_offset::law::with_load: return absl::StrCat(size, ", with load");
+  case line_offset::law::with_migration: return absl::StrCat(size, ", with migration");
   case line_offset::law::irregular: return "irregular";
   }
   return {};
@@ -165,17 +183,22 @@ std::vector<std::pair<std::string, json>> facts_of(const wake_record& w) {
 }
 
 std::string three_numbers(const wake_results& results, const wake_setting& setting) {
-  std::vector<std::string> migrated, waited;
-  for (const auto& s : results.summary.by_series)
-    migrated.push_back(absl::StrCat(series_name(s.loaded), " ", percent(s.share_migrated()).text));
-  for (const auto& c : results.summary.by_class) {
-    const auto& m = setting.traced && c.waking_to_first.count != 0 ? c.waking_to_first : c.expiry_to_first;
-    waited.push_back(absl::StrCat(series_name(c.loaded), c.migrated ? " migrated " : " ", brief_time(m.middle).text));
+  std::string text;
+  for (const auto& s : results.summary.by_series) {
+    std::vector<std::string> parts;
+    bool moved = false;
+    for (const auto& c : results.summary.by_class) {
+      if (c.loaded != s.loaded) continue;
+      moved = moved || c.migrated;
+      parts.push_back(absl::StrCat(c.migrated ? absl::StrCat("migrated (", percent(s.share_migrated()).text, ") ") : "",
+                                   with_interval(setting.traced ? c.waking_to_first : c.expiry_to_first)));
+    }
+    if (!moved) parts.push_back(absl::StrCat("migrated ", percent(s.share_migrated()).text));
+    absl::StrAppend(&text, s.loaded ? "Load: " : "Idle: ", setting.traced ? "waking" : "expiry", " to reading ",
+                    absl::StrJoin(parts, ", "), ".\n");
   }
   const line_offset& o = setting.traced ? results.kernel : results.counter;
-  return absl::StrCat("Migrated: ", absl::StrJoin(migrated, ", "), ". ", setting.traced ? "Waking" : "Expiry",
-                      " to first reading, median: ", absl::StrJoin(waited, ", "), ". Offset of ",
-                      setting.traced ? "the kernel's stamps" : "the clock from the counter", ": ", offset_text(o), ".");
+  return absl::StrCat(text, setting.traced ? "Kernel's" : "Clock's", " offset: ", offset_text(o), ".");
 }
 
 section classes_section(const wake_results& results, const wake_setting& setting) {
@@ -196,16 +219,19 @@ section classes_section(const wake_results& results, const wake_setting& setting
                {"waking_to_first_ns", setting.traced ? "waking to first, median" : "", true},
                {"waking_low_ns", setting.traced ? "95 % from" : "", true},
                {"waking_high_ns", setting.traced ? "to" : "", true},
+               {"waking_within_ns", "", true},
                {"latency_ns", "expiry to first, median", true},
                {"latency_low_ns", "95 % from", true, true},
-               {"latency_high_ns", "to", true, true}};
+               {"latency_high_ns", "to", true, true},
+               {"latency_within_ns", "", true}};
   for (const auto& c : results.summary.by_class) {
     const auto& w = c.waking_to_first;
     const auto& l = c.expiry_to_first;
     t.rows.push_back({word(series_name(c.loaded)), yes_no(c.migrated), count(c.runs),
                       time_or_dash(w.count != 0, w.middle), time_or_dash(w.has_interval, w.low),
-                      time_or_dash(w.has_interval, w.high), time_or_dash(l.count != 0, l.middle),
-                      time_or_dash(l.has_interval, l.low), time_or_dash(l.has_interval, l.high)});
+                      time_or_dash(w.has_interval, w.high), time_or_dash(w.has_interval, reach(w)),
+                      time_or_dash(l.count != 0, l.middle), time_or_dash(l.has_interval, l.low),
+                      time_or_dash(l.has_interval, l.high), time_or_dash(l.has_interval, reach(l))});
   }
   if (t.rows.empty()) s.remarks.push_back("No wake-up was taken.");
   return s;

@@ -63,7 +63,9 @@ void describe(const wake_recorder& recorder, wake_setting& setting);
 [[nodiscard]] section setting_section(const wake_results& results, const wake_setting& setting);
 /// Returns: every run, for programs and among the details.
 [[nodiscard]] section runs_section(const wake_results& results);
-/// Returns: the three numbers as sentences.
+/// Returns: the three numbers in lines of at most 80 columns: for each series the median from waking to the first reading,
+/// of the runs that did not migrate and of those that did, with its 95 % confidence interval, and the share that migrated;
+/// then the offset. The interval is shown by its end that is farther from the median.
 [[nodiscard]] std::string three_numbers(const wake_results& results, const wake_setting& setting);
 
 /// Returns: the value of rank ceil(q * n) of the sorted values; precondition: there is one.

@@ -2,6 +2,7 @@
 #include "timers_document.hpp"
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_split.h>
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -167,7 +168,7 @@ std::string draw_wake_svg(const wake_results& results, const wake_setting& setti
     return svg.finish();
   }
   svg.y += 10;
-  svg.paragraph(three_numbers(results, setting), "ink");
+  for (const absl::string_view line : absl::StrSplit(three_numbers(results, setting), '\n')) svg.paragraph(line, "ink");
   draw_bars(svg, results);
   draw_points(svg, results, false);
   draw_points(svg, results, true);

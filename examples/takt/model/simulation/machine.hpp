@@ -38,7 +38,9 @@ enum class wake_policy {
   plain,
   kernel_1,
   kernel_2,
+  kernel_4,
   kernel_8,
+  kernel_16,
   tens,
   systemd,
   latest,
@@ -47,7 +49,9 @@ enum class wake_policy {
   decimal,
   joined_1,
   joined_2,
+  joined_4,
   joined_8,
+  joined_16,
   binary,
   both_ladders,
   planner,
@@ -63,7 +67,9 @@ inline constexpr policy_name policies[] = {
     {wake_policy::plain, "plain", "plain timers: when due"},
     {wake_policy::kernel_1, "kernel_1", "the kernel's slack, 1 CPU"},
     {wake_policy::kernel_2, "kernel_2", "the kernel's slack, 2 CPUs"},
+    {wake_policy::kernel_4, "kernel_4", "the kernel's slack, 4 CPUs"},
     {wake_policy::kernel_8, "kernel_8", "the kernel's slack, 8 CPUs"},
+    {wake_policy::kernel_16, "kernel_16", "the kernel's slack, 16 CPUs"},
     {wake_policy::tens, "tens", "powers of ten, the last point"},
     {wake_policy::systemd, "systemd", "systemd's levels, else latest"},
     {wake_policy::latest, "latest", "latest: each its own planner"},
@@ -72,12 +78,32 @@ inline constexpr policy_name policies[] = {
     {wake_policy::decimal, "decimal", "roundest, decimal: takt"},
     {wake_policy::joined_1, "joined_1", "takt with the kernel's slack, 1 CPU"},
     {wake_policy::joined_2, "joined_2", "takt with the kernel's slack, 2 CPUs"},
+    {wake_policy::joined_4, "joined_4", "takt with the kernel's slack, 4 CPUs"},
     {wake_policy::joined_8, "joined_8", "takt with the kernel's slack, 8 CPUs"},
+    {wake_policy::joined_16, "joined_16", "takt with the kernel's slack, 16 CPUs"},
     {wake_policy::binary, "binary", "roundest, binary"},
     {wake_policy::both_ladders, "both_ladders", "every other process binary"},
     {wake_policy::planner, "planner", "all-knowing planner"},
 };
 inline constexpr std::size_t policy_count = std::size(policies);
+
+/// The policies of the kernel's slack, by the number of CPUs: its hard expiry is the end of the window, or the roundest
+/// point, as sleep_until_within() and the scheduler ask for.
+struct slack_on_cpus {
+  std::size_t cpus;
+  wake_policy to_end, to_roundest;
+};
+inline constexpr slack_on_cpus slack_policies[] = {{1, wake_policy::kernel_1, wake_policy::joined_1},
+                                                  {2, wake_policy::kernel_2, wake_policy::joined_2},
+                                                  {4, wake_policy::kernel_4, wake_policy::joined_4},
+                                                  {8, wake_policy::kernel_8, wake_policy::joined_8},
+                                                  {16, wake_policy::kernel_16, wake_policy::joined_16}};
+/// Returns: the number of CPUs that `p` depends on; 0 if on none.
+[[nodiscard]] constexpr std::size_t cpus_of(wake_policy p) {
+  for (const slack_on_cpus& s : slack_policies)
+    if (p == s.to_end || p == s.to_roundest) return s.cpus;
+  return 0;
+}
 
 /// A set of policies, as bits.
 using policy_set = unsigned;
@@ -406,34 +432,31 @@ public:
       begins_.push_back(static_cast<std::ptrdiff_t>(innermost_.size()));
     }
     const std::size_t processes = std::exchange(process, 0);
-    constexpr std::pair<wake_policy, std::size_t> kernels[] = {
-        {wake_policy::kernel_1, 1}, {wake_policy::kernel_2, 2}, {wake_policy::kernel_8, 8}};
-    for (const auto& [p, cpus] : kernels) {
-      for (std::size_t cpu = 0; cpu < cpus && (wanted & bit_of(p)) != 0; ++cpu) {
+    for (const slack_on_cpus& s : slack_policies) {
+      const auto on_each = [&](wake_policy p, auto&& fill) { // fill(cpu, points)
+        for (std::size_t cpu = 0; cpu < s.cpus && (wanted & bit_of(p)) != 0; ++cpu)
+          run(p, [&](auto& points) { fill(cpu, points); });
+      };
+      on_each(s.to_end, [&](std::size_t cpu, auto& points) {
         windows_.clear();
-        for (std::size_t i = cpu; i < processes; i += cpus)
+        for (std::size_t i = cpu; i < processes; i += s.cpus)
           windows_.insert(windows_.end(), innermost_.begin() + begins_[i], innermost_.begin() + begins_[i + 1]);
         keep_innermost_(windows_);
-        run(p, [&](auto& points) { walk_as_the_kernel(windows_, points); });
-      }
-    }
-    constexpr std::pair<wake_policy, std::size_t> joined[] = {
-        {wake_policy::joined_1, 1}, {wake_policy::joined_2, 2}, {wake_policy::joined_8, 8}};
-    for (const auto& [p, cpus] : joined) {
-      for (std::size_t cpu = 0; cpu < cpus && (wanted & bit_of(p)) != 0; ++cpu) {
+        walk_as_the_kernel(windows_, points);
+      });
+      on_each(s.to_roundest, [&](std::size_t cpu, auto& points) {
         std::vector<std::span<const window>> mine;
-        for (std::size_t i = cpu; i < processes; i += cpus)
+        for (std::size_t i = cpu; i < processes; i += s.cpus)
           mine.emplace_back(innermost_.begin() + begins_[i], innermost_.begin() + begins_[i + 1]);
-        run(p, [&](auto& points) { walk_joined(mine, takt::wake_at_roundest<>{}, points); });
-      }
+        walk_joined(mine, takt::wake_at_roundest<>{}, points);
+      });
     }
     keep_innermost_(innermost_);
     run(wake_policy::planner, [&](auto& points) { points = takt::fewest_wakeups(innermost_); });
     for (std::size_t i = 0; i < policy_count; ++i) result[i].wake_ups = seen_[i].count();
-    for (const wake_policy p : {wake_policy::plain, wake_policy::kernel_1, wake_policy::kernel_2, wake_policy::kernel_8,
-                                wake_policy::joined_1, wake_policy::joined_2, wake_policy::joined_8,
-                                wake_policy::planner})
-      result[static_cast<std::size_t>(p)].process_wake_ups = 0;
+    for (const policy_name& p : policies)
+      if (p.is == wake_policy::plain || p.is == wake_policy::planner || cpus_of(p.is) != 0)
+        result[static_cast<std::size_t>(p.is)].process_wake_ups = 0;
     return result;
   }
   comparison compare(std::span<const request> machine, policy_set wanted = every_policy) {
