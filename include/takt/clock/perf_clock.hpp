@@ -87,7 +87,7 @@ public:
   }
   /// Returns: how far a conversion may be off, either way: a nanosecond, and the time of a tick.
   [[nodiscard]] constexpr std::chrono::nanoseconds error() const noexcept {
-    return std::chrono::nanoseconds(1 + static_cast<std::int64_t>(page_.multiplier >> page_.shift));
+    return std::chrono::nanoseconds(1 + static_cast<std::int64_t>(std::uint64_t{page_.multiplier} >> page_.shift));
   }
 
   /// Returns: what perf's clock shows at a tick, by the kernel's own arithmetic, which is modulo 2^64. A counter of

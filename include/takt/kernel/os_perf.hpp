@@ -77,8 +77,9 @@ template <class Take> [[nodiscard]] bool read_perf_page(const perf_page& page, T
   return false;
 }
 
-/// Reads the records between `tail` and `head` of a ring of `size` bytes, whose counter has the sample_type sample_time.
-/// Returns: how many samples there are; `time` receives that of the last. Stops at a record that makes no sense.
+/// Reads the records between `tail` and `head` of a ring of `size` bytes, whose counter has the sample_type
+/// sample_time. Returns: how many samples there are; `time` receives that of the last. Stops at a record that makes no
+/// sense.
 [[nodiscard]] inline std::size_t read_perf_times(const unsigned char* ring, std::uint64_t size, std::uint64_t tail,
                                                  std::uint64_t head, std::uint64_t& time) noexcept {
   struct record {

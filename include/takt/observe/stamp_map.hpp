@@ -102,7 +102,7 @@ public:
     if (upper) name.remove_prefix(prefix.size());
     struct row {
       clock which;
-      std::string_view names[4]; ///< the last one after "CLOCK_"
+      std::string_view names[4]; ///< of ftrace, two of perf, and after "CLOCK_"
     };
     constexpr row rows[] = {{clock::perf, {"perf", "perf", "perf", ""}},
                             {clock::monotonic, {"mono", "monotonic", "mono", "MONOTONIC"}},
@@ -110,9 +110,10 @@ public:
                             {clock::boottime, {"boot", "boottime", "boot", "BOOTTIME"}},
                             {clock::realtime, {"real", "realtime", "real", "REALTIME"}},
                             {clock::tai, {"tai", "tai", "tai", "TAI"}}};
+    if (name.empty()) return std::nullopt;
     for (const row& r : rows) {
-      if (!name.empty() && (upper ? name == r.names[3] : name == r.names[0] || name == r.names[1] || name == r.names[2]))
-        return r.which;
+      const auto &[tracing, full, perf, constant] = r.names;
+      if (upper ? name == constant : name == tracing || name == full || name == perf) return r.which;
     }
     return std::nullopt;
   }
@@ -278,7 +279,8 @@ inline stamp_map::tick_stamp stamp_map::to_ticks(std::chrono::nanoseconds t, clo
   std::int64_t found_at = 0; // on the line
   const auto consider = [&](std::uint64_t tick) {
     const stamp s = shown_at(tick, c);
-    const nanoseconds off = s.time < t ? detail::saturating_subtract(t, s.time) : detail::saturating_subtract(s.time, t);
+    const bool early = s.time < t;
+    const nanoseconds off = detail::saturating_subtract(early ? t : s.time, early ? s.time : t);
     if (off > s.error) return;
     const std::int64_t at = line_.at(tick).time;
     nanoseconds error = detail::saturating_add(s.error, off);

@@ -55,7 +55,8 @@ public:
       all.push_back(p);
     } else if (held_) {
       all[n - 1] = p;
-      if (!is_short(p.tick - before_last_.tick, before_last_.tick - all[n - 2].tick)) all.insert(all.end() - 1, before_last_), held_ = false;
+      if (!is_short(p.tick - before_last_.tick, before_last_.tick - all[n - 2].tick))
+        all.insert(all.end() - 1, before_last_), held_ = false;
     } else if (n > 2 && all[n - 3].tick < all[n - 2].tick && all[n - 2].tick < all[n - 1].tick &&
                is_short(p.tick - all[n - 1].tick, all[n - 1].tick - all[n - 2].tick)) {
       before_last_ = all[n - 1], held_ = true;
@@ -240,7 +241,8 @@ private:
   static void measure_perf(tick_rate rate, clock_point& point, std::error_code& ec) noexcept {
     typename Os::perf_stamp found[faults];
     std::size_t got = 0;
-    if (const int error = Os::read_perf_stamps([] { return counter::read().count(); }, found, faults, got); error != 0) {
+    const int error = Os::read_perf_stamps([] { return counter::read().count(); }, found, faults, got);
+    if (error != 0) {
       ec = errno_code(error);
       return;
     }
