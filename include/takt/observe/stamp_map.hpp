@@ -153,8 +153,8 @@ public:
     ec = why(c);
     return ec ? stamp() : shown_at(t.count(), c);
   }
-  /// Returns: the tick at which the clock showed `t`; the last one if it showed that twice, and the time between the
-  /// two is in the error. Errors: those of why(); ERANGE for a time that the clock never showed, because it was set
+  /// Returns: the tick at which the clock showed `t`; the last one if it showed that twice between the samples, and the
+  /// time between the two is in the error. Errors: those of why(); ERANGE for a time that the clock never showed, because it was set
   /// beyond it. Costs some us.
   [[nodiscard]] tick_stamp to_ticks(std::chrono::nanoseconds t, clock c, std::error_code& ec) const noexcept;
   /// Returns: what the clock `to` showed when `from` showed `t`. Errors: those of to_ticks() and from_ticks().
@@ -282,6 +282,8 @@ inline stamp_map::tick_stamp stamp_map::to_ticks(std::chrono::nanoseconds t, clo
     const bool early = s.time < t;
     const nanoseconds off = detail::saturating_subtract(early ? t : s.time, early ? s.time : t);
     if (off > s.error) return;
+    if (any && s.extrapolated && !found.extrapolated) return; // a clock that was set back will show `t` again
+    if (any && !s.extrapolated && found.extrapolated) any = false;
     const std::int64_t at = line_.at(tick).time;
     nanoseconds error = detail::saturating_add(s.error, off);
     if (any) {
