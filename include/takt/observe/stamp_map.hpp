@@ -121,7 +121,7 @@ public:
   /// Effects: compares all clocks now. A clock that cannot be read does not prevent the others: why() has the reason.
   /// Errors: not_calibrated before Clock::calibrate(); counter_forbidden; those of locate(); of add(); ENOMEM. Costs
   /// some 50 us; 150 us where perf's clock is measured.
-  template <class Clock = tsc_clock> void sample(std::error_code& ec) noexcept {
+  template <class Clock = tsc_clock> TAKT_UNWINDS void sample(std::error_code& ec) noexcept {
     const comparison c = detail::stamp_source<Clock>::template compare<comparison>(ec);
     if (!ec) add(c, ec);
   }
@@ -134,9 +134,16 @@ public:
   /// Effects: adds a comparison, which the caller has made or kept. Errors: EINVAL for one that makes no sense;
   /// reference_went_back if it was not made after the one before; ENOBUFS above max_samples; ENOMEM. Linear in the
   /// number of samples.
-  void add(const comparison& c, std::error_code& ec) noexcept {
+  TAKT_UNWINDS void add(const comparison& c, std::error_code& ec) noexcept {
     ec.clear();
-    static_cast<void>(detail::or_no_memory([&] { return add_sound(c, ec), 0; }, ec));
+    static_cast<void>(detail::or_no_memory(
+        [&] {
+          stamp_map next = *this; // so that nothing is half done where memory runs out
+          next.add_sound(c, ec);
+          if (!ec) *this = static_cast<stamp_map&&>(next);
+          return 0;
+        },
+        ec));
   }
 
   /// Returns: the number of samples.
@@ -181,7 +188,7 @@ private:
     if (c == clock::perf && !pages_.empty()) return true;
     return has_line(c) ? !line_of(c).points().empty() : !distances_[number(c)].empty();
   }
-  void add_sound(const comparison& c, std::error_code& ec);
+  TAKT_UNWINDS void add_sound(const comparison& c, std::error_code& ec);
   [[nodiscard]] stamp shown_at(std::uint64_t tick, clock c) const noexcept;
 
   std::size_t samples_ = 0;
@@ -191,7 +198,7 @@ private:
   std::error_code unknown_[clocks]{};
 };
 
-inline void stamp_map::add_sound(const comparison& c, std::error_code& ec) {
+TAKT_UNWINDS inline void stamp_map::add_sound(const comparison& c, std::error_code& ec) {
   using detail::errno_code;
   const std::int64_t now = c.line.reference.count();
   const auto point_of = [](const clock_point& p) {

@@ -47,7 +47,6 @@ public:
   void add(const history_point& p, double ns_per_tick, double ppm) {
     auto& all = content_.points;
     if (all.empty()) content_.sections.assign(1, {0, ns_per_tick, ppm});
-    all.reserve(all.size() + 2); // so that nothing is half done where memory runs out
     const std::size_t n = all.size();
     const auto is_short = [](std::uint64_t chord, std::uint64_t neighbour) { return chord < neighbour / 2; };
     if (n > 0 && (p.tick <= all[n - 1].tick || p.reference < all[n - 1].reference)) {
