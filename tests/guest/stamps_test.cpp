@@ -1,21 +1,24 @@
 // Protects: that stamps of perf and ftrace lie between takt's, on a machine whose page of perf says its time, while clocks
-// are steered and set between the samples.
+// are steered and set between the samples, and while the machine sleeps.
 #include "guest.hpp"
 #include <support/stamped_events.hpp>
 
 #include <takt/clock/tsc_clock.hpp>
 #include <takt/observe/stamp_map.hpp>
+#include <takt/timer/alarm.hpp>
 
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <iterator>
 #include <string>
 #include <sys/mount.h>
 #include <system_error>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -158,4 +161,50 @@ TEST_CASE("stamps: clocks that are steered and set between the samples were wher
   };
   CHECK(error_at(5) < 1ms);
   CHECK(error_at(2 * 20 + 5) >= 59min);
+}
+
+TEST_CASE("suspend: stamps from before and after lie between takt's, by every clock") {
+  const takt::tick_rate rate = calibrated_rate();
+  std::error_code ec;
+  takt::alarm_timer alarm(takt::alarm_timer::clock::boottime, ec);
+  REQUIRE_MESSAGE(!ec, ec.message());
+  std::vector<stamped_event> events[std::size(clocks)], faults;
+  stamp_map map;
+  const auto sample = [&] {
+    map.sample(ec);
+    REQUIRE_MESSAGE(!ec, ec.message());
+  };
+  const auto some = [&] {
+    for (int i = 0; i < 4; ++i) {
+      sample();
+      std::this_thread::sleep_for(50ms);
+      for (std::size_t k = 0; k < std::size(clocks); ++k) {
+        stamped_event e;
+        e.before = takt::ordered_counter::read().count();
+        e.time = guest::read(clocks[k].id).count();
+        e.after = takt::ordered_counter::read().count();
+        events[k].push_back(e);
+      }
+      REQUIRE(add_page_faults(faults) == 0);
+      std::this_thread::sleep_for(50ms);
+    }
+    sample();
+  };
+  some();
+  guest::insist();
+  alarm.at(alarm.now() + 4s, ec);
+  REQUIRE_FALSE(ec);
+  const int file = ::open("/sys/power/state", O_WRONLY);
+  REQUIRE(::write(file, "mem", 3) == 3);
+  ::close(file);
+  some();
+  for (std::size_t k = 0; k < std::size(clocks); ++k) {
+    CAPTURE(k);
+    check_between(map, clocks[k].which, rate, events[k], 0ns);
+  }
+  REQUIRE(faults.size() >= 8);
+  check_between(map, clock_type::perf, rate, faults, 0ns);
+  const auto boot = map.from_ticks(tick_point(events[2].back().before), clock_type::boottime, ec);
+  const auto mono = map.from_ticks(tick_point(events[2].back().before), clock_type::monotonic, ec);
+  CHECK(boot.time - mono.time > 1s);
 }
