@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -31,6 +32,8 @@ struct machine {
   double step_at = 1e18;    // the tick at which REALTIME and BOOTTIME step
   double steer_at = 1e18;   // the tick at which MONOTONIC becomes faster
   double steering = 0;      // by this
+  double freeze_at = 1e18;  // the tick at which the machine is suspended
+  double freeze = 0;        // for so many ticks, during which MONOTONIC stands still
   takt::perf_clock page;    // unknown: perf is measured
   std::int64_t perf_from = 77'000'000;
 
@@ -38,16 +41,17 @@ struct machine {
     const auto t = static_cast<double>(tick);
     const double raw = t / rate;
     const auto ns = [](double x) { return static_cast<std::int64_t>(std::floor(x)); };
-    const std::int64_t mono = ns(raw + (t > steer_at ? (t - steer_at) / rate * steering : 0));
+    const double frozen = t > freeze_at ? std::min(t - freeze_at, freeze) / rate : 0;
+    const std::int64_t mono = ns(raw - frozen + (t > steer_at ? (t - steer_at) / rate * steering : 0));
     const bool stepped = t > step_at;
     switch (c) {
     case clock_type::perf:
       return page.known() ? page.from_ticks(tick_point(tick)).count() : perf_from + ns(raw * (1 + 3e-6));
     case clock_type::monotonic: return mono;
     case clock_type::monotonic_raw: return ns(raw);
-    case clock_type::boottime: return mono + 5'000'000'000 + (stepped ? boot_step : 0);
-    case clock_type::realtime: return mono + 1'700'000'000'000'000'000 + (stepped ? real_step : 0);
-    case clock_type::tai: return mono + 1'700'000'037'000'000'000 + (stepped ? real_step : 0);
+    case clock_type::boottime: return mono + 5'000'000'000 + ns(frozen) + (stepped ? boot_step : 0);
+    case clock_type::realtime: return mono + ns(frozen) + 1'700'000'000'000'000'000 + (stepped ? real_step : 0);
+    case clock_type::tai: return mono + ns(frozen) + 1'700'000'037'000'000'000 + (stepped ? real_step : 0);
     }
     return 0;
   }
@@ -75,8 +79,11 @@ constexpr std::uint64_t second = 2'500'000'000, start = 1'000 * second;
 stamp_map sampled(const machine& m, int seconds, std::mt19937_64& random) {
   stamp_map map;
   for (int i = 0; i <= seconds; ++i) {
+    const std::uint64_t tick = start + static_cast<std::uint64_t>(i) * second;
+    const double asleep = static_cast<double>(tick) - m.freeze_at;
+    if (asleep > 0 && asleep < m.freeze) continue; // nothing samples then
     std::error_code ec;
-    map.add(m.at(start + static_cast<std::uint64_t>(i) * second, random), ec);
+    map.add(m.at(tick, random), ec);
     REQUIRE_FALSE(ec);
   }
   return map;
@@ -157,6 +164,22 @@ TEST_CASE("where a clock was set or the machine suspended, the size of the step 
     if (step != -500'000'000 && step != 800) CHECK(back.error < 600ns);
     const auto within = map.from_ticks(tick_point(start + 7 * second + second / 4), clock_type::realtime, ec);
     CHECK(within.error.count() >= std::abs(step));
+  }
+}
+
+TEST_CASE("a clock that stood still in suspend showed its time for many ticks") {
+  std::mt19937_64 random(11);
+  for (const double seconds : {0.3, 4.0, 3.9}) {
+    machine m;
+    m.freeze = seconds * static_cast<double>(second);
+    m.freeze_at = static_cast<double>(start) + 7.3 * static_cast<double>(second);
+    const stamp_map map = sampled(m, 15, random);
+    check_all(map, m, 15, random);
+    std::error_code ec;
+    const auto asleep = map.to_ticks(std::chrono::nanoseconds(m.shown(clock_type::monotonic, start + 7 * second + second / 3)),
+                                     clock_type::monotonic, ec);
+    CHECK_FALSE(ec);
+    CHECK(static_cast<double>(asleep.error.count()) >= seconds * 0.5e9);
   }
 }
 

@@ -161,16 +161,20 @@ public:
     return ec ? stamp() : shown_at(t.count(), c);
   }
   /// Returns: the tick at which the clock showed `t`; the last one if it showed that twice between the samples, and the
-  /// time between the two is in the error. Errors: those of why(); ERANGE for a time that the clock never showed, because it was set
-  /// beyond it. Costs some 100 ns, more with many steps.
+  /// time between the two is in the error. Errors: those of why(); ERANGE for a time that the clock never showed,
+  /// because it was set beyond it. Costs some 200 ns, more with many steps.
   [[nodiscard]] tick_stamp to_ticks(std::chrono::nanoseconds t, clock c, std::error_code& ec) const noexcept;
   /// Returns: what the clock `to` showed when `from` showed `t`. Errors: those of to_ticks() and from_ticks().
   [[nodiscard]] stamp convert(std::chrono::nanoseconds t, clock from, clock to, std::error_code& ec) const noexcept {
     const tick_stamp at = to_ticks(t, from, ec);
     if (ec) return {};
-    stamp s = from_ticks(at.at, to, ec);
+    ec = why(to);
     if (ec) return {};
-    s.error = detail::saturating_add(s.error, at.error);
+    stamp s = shown_at(at.at.count(), to, at.error);
+    // Meanwhile the clock went on, up to a thousandth faster than the counter.
+    constexpr std::int64_t parts = 1000;
+    s.error = detail::saturating_add(s.error, detail::saturating_add(at.error, at.error / parts));
+    s.extrapolated = s.extrapolated || at.extrapolated;
     return s;
   }
 
@@ -189,7 +193,8 @@ private:
     return has_line(c) ? !line_of(c).points().empty() : !distances_[number(c)].empty();
   }
   TAKT_UNWINDS void add_sound(const comparison& c, std::error_code& ec);
-  [[nodiscard]] stamp shown_at(std::uint64_t tick, clock c) const noexcept;
+  /// `open`: the tick may be earlier or later by so much.
+  [[nodiscard]] stamp shown_at(std::uint64_t tick, clock c, std::chrono::nanoseconds open = {}) const noexcept;
 
   std::size_t samples_ = 0;
   detail::stamp_line line_, raw_, perf_;
@@ -240,7 +245,8 @@ TAKT_UNWINDS inline void stamp_map::add_sound(const comparison& c, std::error_co
   }
 }
 
-inline stamp_map::stamp stamp_map::shown_at(std::uint64_t tick, clock c) const noexcept {
+inline stamp_map::stamp stamp_map::shown_at(std::uint64_t tick, clock c,
+                                            std::chrono::nanoseconds open) const noexcept {
   using std::chrono::nanoseconds;
   const detail::history_date line = line_.at(tick);
   stamp s;
@@ -251,7 +257,8 @@ inline stamp_map::stamp stamp_map::shown_at(std::uint64_t tick, clock c) const n
   }
   s.extrapolated = line.extrapolated;
   const auto by = [&](const auto& stretches, auto value_at, std::int64_t error) {
-    const detail::stretch_choice at = detail::choose_stretch(stretches, line.time, line.error);
+    const std::int64_t unsure = detail::saturating_sum(line.error, open.count());
+    const detail::stretch_choice at = detail::choose_stretch(stretches, line.time, unsure);
     const std::int64_t time = value_at(stretches[at.chosen].value);
     std::int64_t spread = 0;
     for (std::size_t i = at.first; i <= at.last; ++i) {
@@ -283,36 +290,46 @@ inline stamp_map::tick_stamp stamp_map::to_ticks(std::chrono::nanoseconds t, clo
   ec = why(c);
   if (ec) return found;
   bool any = false;
-  std::int64_t found_at = 0; // on the line
-  const auto consider = [&](std::uint64_t tick) {
+  const auto distance = [this](std::uint64_t a, std::uint64_t b) { // of two ticks
+    const auto apart = static_cast<double>(takt::ticks(a - b).signed_count()) * line_.ns_per_tick();
+    return nanoseconds(detail::saturated_ns((apart < 0 ? -apart : apart) + 1));
+  };
+  // `tick_off(by, out)` sets `out` to the tick at which the clock showed `by` more, and returns whether there is one.
+  const auto consider = [&](std::uint64_t tick, auto tick_off) {
     const stamp s = shown_at(tick, c);
     const bool early = s.time < t;
     const nanoseconds off = detail::saturating_subtract(early ? t : s.time, early ? s.time : t);
     if (off > s.error) return;
     if (any && s.extrapolated && !found.extrapolated) return; // a clock that was set back will show `t` again
     if (any && !s.extrapolated && found.extrapolated) any = false;
-    const std::int64_t at = line_.at(tick).time;
-    nanoseconds error = detail::saturating_add(s.error, off);
-    if (any) {
-      const std::int64_t apart =
-          at < found_at ? detail::saturating_difference(found_at, at) : detail::saturating_difference(at, found_at);
-      error = detail::saturating_add(error > found.error ? error : found.error, nanoseconds(apart));
+    // A clock that stood still while the counter went on, in suspend, showed the same time for many ticks.
+    const nanoseconds around = detail::saturating_add(s.error, off);
+    nanoseconds error = around;
+    for (const std::int64_t by : {-around.count(), around.count()}) {
+      std::uint64_t end = 0;
+      error = detail::later(error, tick_off(by, end) ? distance(end, tick) : nanoseconds::max());
     }
-    any = true, found_at = at;
+    if (any) error = detail::saturating_add(detail::later(error, found.error), distance(tick, found.at.count()));
+    any = true;
     found.at = tick_point(tick), found.error = error, found.extrapolated = s.extrapolated;
   };
-  std::uint64_t tick = 0;
+  const auto by_line = [&](const detail::stamp_line& line, std::int64_t time) {
+    std::uint64_t tick = 0;
+    if (!line.tick_of(time, tick)) return;
+    consider(tick, [&](std::int64_t by, std::uint64_t& out) {
+      return line.tick_of(detail::saturating_sum(time, by), out);
+    });
+  };
   if (has_line(c)) {
-    if (line_of(c).tick_of(t.count(), tick)) consider(tick);
+    by_line(line_of(c), t.count());
   } else if (c == clock::perf) {
-    for (const auto& page : pages_) {
+    for (const auto& page : pages_) { // a page has no such times
       const tick_point at = page.value.to_ticks(t, ec);
-      if (!ec) consider(at.count());
+      if (!ec) consider(at.count(), [&](std::int64_t, std::uint64_t& out) { return out = at.count(), true; });
     }
   } else {
-    for (const auto& d : distances_[number(c)]) {
-      if (line_.tick_of(detail::saturating_difference(t.count(), d.value.middle()), tick)) consider(tick);
-    }
+    for (const auto& d : distances_[number(c)])
+      by_line(line_, detail::saturating_difference(t.count(), d.value.middle()));
   }
   ec = any ? std::error_code() : detail::errno_code(ERANGE);
   return found;

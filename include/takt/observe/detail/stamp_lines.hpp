@@ -42,6 +42,7 @@ template <class Clock> struct stamp_source;
 class stamp_line {
 public:
   [[nodiscard]] const std::vector<history_point>& points() const noexcept { return content_.points; }
+  [[nodiscard]] double ns_per_tick() const noexcept { return ns_per_tick_; }
   /// Effects: adds a point. `ns_per_tick`: about the rate, to a thousandth; `ppm`: its uncertainty, negative where that
   /// is unknown.
   void add(const history_point& p, double ns_per_tick, double ppm) {
