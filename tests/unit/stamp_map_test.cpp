@@ -242,6 +242,10 @@ TEST_CASE("samples close together do not make the error large, and many of them 
   }
   CHECK(map.size() == at.size());
   CHECK(check_all(map, m, 7, random) < 400);
+  for (const double s : {0.5, 6.5}) {
+    const auto tick = tick_point(start + static_cast<std::uint64_t>(s * static_cast<double>(second)));
+    CHECK(map.from_ticks(tick, clock_type::monotonic_raw, ec).error < 1us);
+  }
   // A sample a millisecond for a second after samples a second apart: the last chord does not grow without an end.
   for (int i = 1; i <= 3'000; ++i) {
     map.add(m.at(start + 8 * second + static_cast<std::uint64_t>(i) * second / 1000, random), ec);
