@@ -11,6 +11,7 @@
 #include <takt/clock/counter_offset.hpp>
 #include <takt/clock/counting_stopwatch.hpp>
 #include <takt/clock/discipline_report.hpp>
+#include <takt/clock/perf_clock.hpp>
 #include <takt/clock/rate_sources.hpp>
 #include <takt/clock/shared_calibration.hpp>
 #include <takt/clock/stopwatch.hpp>

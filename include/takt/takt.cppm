@@ -7,9 +7,9 @@
 /// rejects it in others. A program that imports takt is linked with takt.o.
 ///
 /// It exports what takt.hpp offers, core/format.hpp, clock/tick_history.hpp, and the headers of observe/ that analyse
-/// recordings: takt.hpp leaves these out because of what they cost each time, and a module costs that once. The headers of interop/ and
-/// testing/ are not exported, because they need other libraries or are for tests. A program may include them, and all
-/// other headers of takt, before or after `import takt;`: the names mean the same entities.
+/// recordings: takt.hpp leaves these out because of what they cost each time, and a module costs that once. The headers
+/// of interop/ and testing/ are not exported, because they need other libraries or are for tests. A program may include
+/// them, and all other headers of takt, before or after `import takt;`: the names mean the same entities.
 ///
 /// Does not promise: macros. A module exports none. TAKT_VERSION_MAJOR and the others are in <takt/core/config.hpp>;
 /// takt::version is the version as a number.
@@ -23,6 +23,7 @@ module;
 #include <takt/observe/coalescing.hpp>
 #include <takt/observe/duration_histogram.hpp>
 #include <takt/observe/line_offset.hpp>
+#include <takt/observe/stamp_map.hpp>
 #include <takt/observe/tick_probe.hpp>
 #include <takt/observe/tick_trace.hpp>
 #include <takt/observe/tick_usage.hpp>
@@ -98,6 +99,7 @@ using takt::online_cpus;
 using takt::ordered_counter;
 using takt::ordering;
 using takt::overrun;
+using takt::perf_clock;
 using takt::perf_event;
 using takt::periodic;
 using takt::phase_from_boot_id;
@@ -131,6 +133,7 @@ using takt::sleep_within;
 using takt::sleepable_clock;
 using takt::sleeps_on;
 using takt::spin_tail;
+using takt::stamp_map;
 using takt::steered_rate;
 using takt::stop_condition;
 using takt::stopwatch;

@@ -76,7 +76,7 @@ for header in $(cd include && find takt -mindepth 2 -maxdepth 2 -name '*.hpp' | 
   esac
   # The analysis of recordings: too expensive for takt.hpp; observe.hpp names these headers instead.
   case $header in
-    takt/observe/trace_* | takt/observe/timer_* | takt/observe/tick_* | takt/observe/wake_* | takt/observe/line_offset.hpp | takt/observe/coalescing.hpp | takt/observe/duration_histogram.hpp)
+    takt/observe/trace_* | takt/observe/timer_* | takt/observe/tick_* | takt/observe/wake_* | takt/observe/stamp_map.hpp | takt/observe/line_offset.hpp | takt/observe/coalescing.hpp | takt/observe/duration_histogram.hpp)
       grep -q "[ (]${header##*/}" include/takt/observe.hpp || { echo "include/takt/observe.hpp: does not name $header"; status=1; }
       continue ;;
   esac

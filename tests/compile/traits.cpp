@@ -64,6 +64,13 @@ static_assert(offsetof(perf_page, lock) == offsetof(perf_event_mmap_page, lock))
 static_assert(offsetof(perf_page, capabilities) == offsetof(perf_event_mmap_page, capabilities));
 static_assert(offsetof(perf_page, shift) == offsetof(perf_event_mmap_page, time_shift));
 static_assert(offsetof(perf_page, multiplier) == offsetof(perf_event_mmap_page, time_mult));
+static_assert(offsetof(perf_page, zero) == offsetof(perf_event_mmap_page, time_zero));
+static_assert(offsetof(perf_page, cycles) == offsetof(perf_event_mmap_page, time_cycles));
+static_assert(offsetof(perf_page, mask) == offsetof(perf_event_mmap_page, time_mask));
+static_assert(offsetof(perf_page, size) == offsetof(perf_event_mmap_page, size));
+static_assert(offsetof(takt::detail::perf_ring_page, head) == offsetof(perf_event_mmap_page, data_head));
+static_assert(offsetof(takt::detail::perf_ring_page, tail) == offsetof(perf_event_mmap_page, data_tail));
+static_assert(+perf_request::sample_time == +PERF_SAMPLE_TIME);
 
 } // namespace
 

@@ -4,6 +4,7 @@
 //                              alone, and all from that one on. A step then has its usual value or reports an error, and
 //                              once there is memory again it has its usual value.
 // A step checks what must hold and calls broken() where it does not. A value of "*" differs from run to run.
+#include <takt/observe/stamp_map.hpp>
 #include <takt/takt.hpp>
 #include <takt/testing/manual_clock.hpp>
 
@@ -158,6 +159,24 @@ std::string perf_clocks(std::error_code& ec) {
       must(!takt::perf_event::explain(e.missing, e, {}).empty(), "an event that is missing without words");
       if (e.missing == std::errc::not_enough_memory) ec = e.missing;
     }
+  return varies;
+}
+std::string perf_time(std::error_code& ec) {
+  const auto perf = takt::perf_clock::read(ec);
+  must(perf.known() == !ec, "perf's clock that is known beside an error, or unknown without one");
+  must(!ec || !takt::perf_clock::explain(ec).empty(), "perf's clock that is unknown without words");
+  return varies;
+}
+std::string stamps(std::error_code& ec) {
+  takt::stamp_map map;
+  map.sample(ec);
+  must((map.size() == 1) == !ec, "a sample beside an error, or none without one");
+  for (int c = 0; c < 6 && !ec; ++c) {
+    const auto which = static_cast<takt::stamp_map::clock>(c);
+    std::error_code why;
+    static_cast<void>(map.from_ticks(takt::tick_point(1), which, why));
+    must(why == map.why(which), "a conversion with another reason than its clock's");
+  }
   return varies;
 }
 std::string perf_find(std::error_code& ec) {
@@ -541,6 +560,8 @@ constexpr step steps[] = {
     {"vdso::data_page::find", data_page},
     {"perf_event::clocks", perf_clocks},
     {"perf_event::find", perf_find},
+    {"perf_clock::read", perf_time},
+    {"stamp_map::sample", stamps},
     {"perf_event::group", perf_group},
     {"stopwatch::counting", counting},
     {"timer_slack", own_slack},

@@ -178,7 +178,7 @@ template <class ReadCounter>
 [[nodiscard, gnu::always_inline]] inline std::optional<std::uint64_t>
 count_by_page(const perf_page& page, ReadCounter read_counter) noexcept {
   std::optional<std::uint64_t> count;
-  read_perf_page(page, [&](const perf_page& p) {
+  const bool read = read_perf_page(page, [&](const perf_page& p) {
     count.reset();
     const std::uint32_t index = __atomic_load_n(&p.index, __ATOMIC_ACQUIRE);
     const auto width = __atomic_load_n(&p.width, __ATOMIC_ACQUIRE);
@@ -190,6 +190,7 @@ count_by_page(const perf_page& page, ReadCounter read_counter) noexcept {
     const auto shown = static_cast<std::int64_t>(read_counter(index - 1) << (64 - width)) >> (64 - width);
     count = static_cast<std::uint64_t>(offset) + static_cast<std::uint64_t>(shown);
   });
+  if (!read) count.reset();
   return count;
 }
 

@@ -90,7 +90,8 @@ template <class Tag> struct fake_os {
     std::vector<perf_counter> perf_counters;              ///< all counters that were opened so far
     int perf_read_error = 0;                              ///< the error of reading a counter
     const detail::perf_page* perf_page = nullptr;         ///< the page of each counter; null: it cannot be mapped
-    answer<linux_os::perf_clock> perf{{}, EACCES};         ///< what perf's mapped page says of sched_clock
+    answer<linux_os::perf_clock> perf{{}, EACCES};         ///< what perf's mapped page says of its clock
+    answer<std::vector<linux_os::perf_stamp>> perf_stamps{{}, EACCES}; ///< what read_perf_stamps() answers
     answer<std::string> release{"6.1.0-test", 0};         ///< the release of the kernel
     answer<std::uint64_t> slack{50'000, 0};               ///< the timer slack of the calling thread, in nanoseconds
     answer<int> policy{SCHED_OTHER, 0};                   ///< the scheduling policy of every thread
@@ -320,6 +321,16 @@ template <class Tag> struct fake_os {
   [[nodiscard]] static int kernel_log(std::string& out) { return give(now.log, out); }
   using perf_clock = linux_os::perf_clock;
   [[nodiscard]] static int read_perf_clock(perf_clock& out) noexcept { return give(now.perf, out); }
+  using perf_stamp = linux_os::perf_stamp;
+  template <class ReadCounter>
+  [[nodiscard]] static int read_perf_stamps(ReadCounter, perf_stamp* out, std::size_t size, std::size_t& got) noexcept {
+    if (now.perf_stamps.error != 0) return now.perf_stamps.error;
+    got = 0;
+    for (const perf_stamp& s : now.perf_stamps.value) {
+      if (got < size) out[got++] = s;
+    }
+    return got == 0 ? ENODATA : 0;
+  }
   static constexpr int first_perf_counter = 500;
   [[nodiscard]] static int perf_open(const detail::perf_request& wanted, int task, int cpu, int group, int& fd) {
     const auto found = now.perf_counts.find({wanted.type, wanted.config});
