@@ -36,6 +36,7 @@ enum class errc {
   truncated_file = 15,         ///< the end of a file of takt is missing
   other_version = 16,          ///< a file of takt has a form that this version does not know
   other_boot = 17,             ///< a file of takt was written before the last boot, or on another machine
+  not_bounded = 18,            ///< the error of the system clock is not known (bounded_clock.hpp says why)
 };
 
 [[nodiscard, gnu::visibility("default")]] const std::error_category& error_category() noexcept;
@@ -64,6 +65,7 @@ namespace detail {
   case errc::truncated_file: return "the end of the file is missing";
   case errc::other_version: return "the file has a form that this version of takt does not know";
   case errc::other_boot: return "the file was written before the last boot, or on another machine";
+  case errc::not_bounded: return "the error of the system clock is not known";
   }
   return "unknown error";
 }
