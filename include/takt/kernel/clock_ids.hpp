@@ -6,8 +6,9 @@
 /// Does not promise: that the running kernel has the clock. read_clock(id, ec) finds out.
 /// Sources: clock_gettime(2), clock_getres(2) (dynamic clocks), clock_nanosleep(2), timerfd_create(2), futex(2),
 /// time_namespaces(7). Linux 6.12 kernel/time/posix-timers.c (posix_clocks), fs/timerfd.c, lib/vdso/gettimeofday.c
-/// (VDSO_HRES, VDSO_COARSE, VDSO_RAW), include/linux/time_namespace.h. Auxiliary clocks: Linux 6.17 include/uapi/linux/time.h, kernel/time/timekeeping.c
-/// (clock_aux has neither nsleep nor timer_create), Documentation/ABI/stable/sysfs-kernel-time-aux-clocks.
+/// (VDSO_HRES, VDSO_COARSE, VDSO_RAW), include/linux/time_namespace.h. Auxiliary clocks: Linux 6.17
+/// include/uapi/linux/time.h, kernel/time/timekeeping.c (clock_aux has neither nsleep nor timer_create),
+/// Documentation/ABI/stable/sysfs-kernel-time-aux-clocks.
 #pragma once
 #include <takt/core/config.hpp>
 #include <string>

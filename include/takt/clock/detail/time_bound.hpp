@@ -53,7 +53,7 @@ inline constexpr std::chrono::nanoseconds first_age = std::chrono::milliseconds(
 /// How late the kernel may act on the turn of a second: a tick, which is 10 ms at most, and as much again.
 inline constexpr std::chrono::nanoseconds late_tick = std::chrono::milliseconds(20);
 /// adjtimex(2) takes a tick of 9000 to 11000 us and a frequency of 500 ppm: no steered rate is further off.
-inline constexpr double steering_ppm = 101'000;
+inline constexpr double max_steered_ppm = 101'000;
 } // namespace bound_parameters
 
 struct bound_reading;
@@ -122,9 +122,9 @@ struct bound_sample {
 };
 
 /// Returns: the size of a number.
-[[nodiscard]] constexpr double size_of(double x) noexcept { return x < 0 ? -x : x; }
+[[nodiscard]] constexpr double magnitude(double x) noexcept { return x < 0 ? -x : x; }
 /// Returns: what passed on a clock from one reading to another, in ns.
-[[nodiscard]] constexpr double passed(const std::optional<std::chrono::nanoseconds>& from,
+[[nodiscard]] constexpr double passed_ns(const std::optional<std::chrono::nanoseconds>& from,
                                       const std::optional<std::chrono::nanoseconds>& to) noexcept {
   using std::chrono::nanoseconds;
   return static_cast<double>(saturating_subtract(to.value_or(nanoseconds()), from.value_or(nanoseconds())).count());
@@ -145,16 +145,16 @@ struct bound_sample {
 }
 
 /// The counter's rate against RAW with its error; zero if it is not known.
-struct counter_rate {
+struct raw_rate {
   double ticks_per_ns = 0, ppm = 0;
 };
 /// Returns: the mean rate of the counter since the origin; zero if the time since then is too short.
-[[nodiscard]] constexpr counter_rate rate_since(const clock_readings& origin, const clock_readings& now) noexcept {
-  const double raw = passed(origin.raw, now.raw);
+[[nodiscard]] constexpr raw_rate rate_since(const clock_readings& origin, const clock_readings& now) noexcept {
+  const double raw = passed_ns(origin.raw, now.raw);
   if (!(raw >= static_cast<double>(bound_parameters::first_age.count()))) return {};
   const auto counted = static_cast<double>((now.counter - origin.counter).signed_count());
   const auto open = static_cast<double>(origin.half_width.count()) + static_cast<double>(now.half_width.count()) + 2;
-  return counted > 0 ? counter_rate{counted / raw, open / raw * 1e6} : counter_rate{};
+  return counted > 0 ? raw_rate{counted / raw, open / raw * 1e6} : raw_rate{};
 }
 
 /// Effects: takes into account what happened since the last sample.
@@ -165,7 +165,7 @@ template <class = for_callers> constexpr void note_events(const bound_reading& r
   bool kept = counts && m.counted; // the counter goes on from the origin
   if (m.filled) {
     clock_expectations known;
-    if (const counter_rate rate = rate_since(m.origin, m.before); kept && rate.ticks_per_ns > 0)
+    if (const raw_rate rate = rate_since(m.origin, m.before); kept && rate.ticks_per_ns > 0)
       known.rate = tick_rate(frequency(rate.ticks_per_ns * 1e9));
     const clock_changes found = classify(m.before, now, known);
     if (found.has(kind::step)) m.held = false, m.stepped = true, ++m.generation;
@@ -198,20 +198,20 @@ template <class = for_callers> [[nodiscard]] constexpr double stated_error(const
 /// Returns: the error of CLOCK_REALTIME now by what was stated when the clock was last synchronised, in ns.
 template <class = for_callers>
 [[nodiscard]] constexpr double held_error(const bound_memory& m, const clock_readings& now) noexcept {
-  const double monotonic = passed(m.held_at.monotonic, now.monotonic), raw = passed(m.held_at.raw, now.raw);
-  const double slewed = size_of(monotonic - raw * (1 + m.held_ppm * 1e-6));
-  const double moved = size_of(passed(m.held_at.realtime, now.realtime) - monotonic);
+  const double monotonic = passed_ns(m.held_at.monotonic, now.monotonic), raw = passed_ns(m.held_at.raw, now.raw);
+  const double slewed = magnitude(monotonic - raw * (1 + m.held_ppm * 1e-6));
+  const double moved = magnitude(passed_ns(m.held_at.realtime, now.realtime) - monotonic);
   const auto open = static_cast<double>(now.half_width.count()) + static_cast<double>(m.held_at.half_width.count());
-  return m.held_error + size_of(monotonic) * bound_parameters::kernel_ppm * 1e-6 + slewed + moved + 2 * open;
+  return m.held_error + magnitude(monotonic) * bound_parameters::kernel_ppm * 1e-6 + slewed + moved + 2 * open;
 }
 
 /// Returns: by how much each end of the interval moves while the line goes on with that slope, in ppm.
-[[nodiscard]] constexpr double growth_ppm(double slope, const counter_rate& rate, double steered) noexcept {
+[[nodiscard]] constexpr double growth_ppm(double slope, const raw_rate& rate, double steered) noexcept {
   using bound_parameters::kernel_ppm;
   const double off = slope > 0 ? (slope * rate.ticks_per_ns - 1) * 1e6 : steered;
   const double unsure = slope > 0 ? rate.ppm : 0;
-  const double apart = kernel_ppm + size_of(off - steered), alone = size_of(off) + kernel_ppm;
-  return (size_of(off) > kernel_ppm && alone > apart ? alone : apart) + unsure;
+  const double apart = kernel_ppm + magnitude(off - steered), alone = magnitude(off) + kernel_ppm;
+  return (magnitude(off) > kernel_ppm && alone > apart ? alone : apart) + unsure;
 }
 
 /// Effects: widens the interval, or shortens its validity, where a leap second is near.
@@ -273,18 +273,18 @@ template <class> constexpr bound_sample draw_bounds(const bound_reading& r, boun
   const auto wide = static_cast<std::int64_t>(error) + 1;
   if (s.status != status::unknown) s.lowest = real - wide - r.at, s.highest = real + wide - r.at;
 
-  counter_rate rate;
+  raw_rate rate;
   double grows = 0;
   if (r.segment == 0) {
     grows = growth_ppm(0, rate, steered), s.max_age = static_cast<std::uint64_t>(max_age.count());
   } else if (rate = rate_since(m.origin, r.clocks); rate.ticks_per_ns > 0) {
     const double now = growth_ppm(r.slope, rate, steered), later = growth_ppm(r.cruise, rate, steered);
     grows = now > later ? now : later;
-    const double known_for = passed(m.origin.raw, r.clocks.raw);
+    const double known_for = passed_ns(m.origin.raw, r.clocks.raw);
     s.max_age = known_for < static_cast<double>(max_age.count()) ? static_cast<std::uint64_t>(known_for)
                                                                  : static_cast<std::uint64_t>(max_age.count());
   } else {
-    grows = steering_ppm + 2 * kernel_ppm + (r.cruise > 0 ? size_of(1 - r.slope / r.cruise) * 1e6 : 0);
+    grows = max_steered_ppm + 2 * kernel_ppm + (r.cruise > 0 ? magnitude(1 - r.slope / r.cruise) * 1e6 : 0);
     s.max_age = static_cast<std::uint64_t>(first_age.count());
   }
   if (!r.usable) s.max_age = 0;
