@@ -84,7 +84,7 @@ TEST_CASE("bounded: a synchronised clock is bounded by what the kernel states, a
   CHECK(t.status == status::synchronised);
   CHECK(t.reason == reason::stated);
   CHECK(t.error() >= 1003us);
-  CHECK(t.error() < 1003us + 2 * 515us); // two turns of the second at most, and the readings
+  CHECK(t.error() < 1003us + 2 * 550us); // a second and a late tick of it, another turn, and the readings
   CHECK(misses_within(2s) == 0);
   for (int i = 0; i < 20; ++i) {
     std::this_thread::sleep_for(730ms);
@@ -93,7 +93,7 @@ TEST_CASE("bounded: a synchronised clock is bounded by what the kernel states, a
     const nanoseconds after = stated();
     CHECK(t.status == status::synchronised);
     CHECK(t.error() >= before);
-    CHECK(t.error() <= after + 520us);
+    CHECK(t.error() <= after + 560us);
   }
   CHECK(t.error() > 1003us + 14 * 500us);
   guest::steer(400);

@@ -166,6 +166,7 @@ TEST_CASE("a clock that is not synchronised has no bound, a refused adjtimex non
   s = draw_bounds(r, m.memory);
   CHECK(s.status == status::unknown);
   CHECK(s.reason == reason::unsettled);
+  CHECK(s.max_age == 0); // the next read tries again
 }
 
 TEST_CASE("a daemon that states an error of zero gives no bound, also when the kernel has let it grow") {

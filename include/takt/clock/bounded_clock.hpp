@@ -27,9 +27,10 @@
 ///
 /// Does not promise: that the servers and the daemon are right; UTC while servers smear a leap second, because then it
 /// is their time scale that is bounded; a bound on a crystal that is more than 500 ppm off; to notice a suspend before
-/// the first sample of the process (call refresh() at its start), and a step between two samples that was undone. In a
-/// thread that may not read the counter, what tsc_clock.hpp says of now(). Programs and plug-ins each sample for
-/// themselves.
+/// the first sample of the process (call refresh() at its start), and a step between two samples that was undone; to
+/// notice that a virtual machine was stopped or restored, if its clocks only stood still and its kernel goes on to call
+/// them synchronised. In a thread that may not read the counter, and under a filter that forbids clock_gettime(2), what
+/// tsc_clock.hpp and posix_clock.hpp say of now(). Programs and plug-ins each sample for themselves.
 /// Sources: adjtimex(2), ntp_adjtime(3); Linux 6.12 kernel/time/ntp.c; chrony 4.5 sys_generic.c and sys_timex.c
 /// set_sync_status; ntp 4.2.8 ntpd/ntp_loopfilter.c; systemd 255 timesyncd-manager.c; linuxptp 4.2 clockadj.c.
 #pragma once

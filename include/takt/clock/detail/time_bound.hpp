@@ -287,7 +287,7 @@ template <class> constexpr bound_sample draw_bounds(const bound_reading& r, boun
     grows = max_steered_ppm + 2 * kernel_ppm + (r.cruise > 0 ? magnitude(1 - r.slope / r.cruise) * 1e6 : 0);
     s.max_age = static_cast<std::uint64_t>(first_age.count());
   }
-  if (!r.usable) s.max_age = 0;
+  if (!r.usable || s.reason == reason::unsettled) s.max_age = 0;
   const double growth = grows * 1e-6 * 0x1p32;
   s.growth = growth < 0x1p32 ? static_cast<std::uint64_t>(growth) + 1 : std::uint64_t{1} << 32;
   apply_leap(s, real);
