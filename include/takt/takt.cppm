@@ -217,7 +217,8 @@ using takt::vdso::image;
 namespace {
 template <class Subject> using text_of = std::string (*)(const Subject&);
 struct definitions {
-  text_of<takt::bounded_time> bounded_time = takt::to_string, bounded_time_explained = takt::explain;
+  text_of<takt::bounded_time> bounded_time = takt::to_string;
+  text_of<takt::bounded_time> explanation = takt::explain;
   text_of<takt::clock_changes> clock_changes = takt::to_string;
   text_of<takt::detail::discipline_report> discipline_report = takt::to_string;
   text_of<takt::detail::keeper_report> keeper_report = takt::to_string;

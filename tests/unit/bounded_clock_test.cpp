@@ -128,6 +128,23 @@ TEST_CASE("a sample belongs to a segment: calibrating and disciplining make the 
   CHECK(b::os::asked == asked + 2);
 }
 
+TEST_CASE("a sample is not extended beyond the end of its segment, which the read renews") {
+  using b = bench<struct ending>;
+  const b here;
+  CHECK(b::clock::calibrate(5ms, 1s).rate().known()); // valid for five seconds
+  b::pass(100ms);
+  static_cast<void>(b::bounded::now());
+  b::pass(5s - 102ms);
+  static_cast<void>(b::bounded::refresh());
+  const int asked = b::os::asked;
+  b::pass(1ms);
+  static_cast<void>(b::bounded::now());
+  CHECK(b::os::asked == asked); // not yet
+  b::pass(5ms);
+  CHECK(b::bounded::now().status == status::synchronised);
+  CHECK(b::os::asked == asked + 2);
+}
+
 TEST_CASE("UTC is in the interval, whatever crystal, daemon and kernel do within what they promise") {
   using b = bench<struct property>;
   using machine = b::machine;
