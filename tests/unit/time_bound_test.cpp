@@ -300,6 +300,18 @@ TEST_CASE("leap seconds: around the moment when the kernel acts the interval has
     CHECK(back(s) < 3ms);
     CHECK(forward(s) > 1s);
   }
+  // adjtimex reports the phase after the step, and the kernel has not stepped the clock yet.
+  for (const nanoseconds when : std::initializer_list<nanoseconds>{0ns, 19ms}) {
+    const bound_sample s = at(when, phase::in_progress);
+    CHECK(s.max_age == 0);
+    CHECK(back(s) > 1s);
+    CHECK(forward(s) > 1s);
+    const bound_sample deleted = at(-1s + when, phase::applied);
+    CHECK(deleted.max_age == 0);
+    CHECK(deleted.reason == reason::leap_second);
+    CHECK(back(deleted) < 3ms);
+    CHECK(forward(deleted) > 1s);
+  }
   // The last second is left out.
   for (const nanoseconds when : std::initializer_list<nanoseconds>{-1s - 20ms, -1s, -1s + 19ms}) {
     const bound_sample s = at(when, phase::deletion_pending);
@@ -311,6 +323,7 @@ TEST_CASE("leap seconds: around the moment when the kernel acts the interval has
   CHECK(at(-2s, phase::deletion_pending).reason == reason::stated);
   CHECK(at(1ms, phase::applied).reason == reason::stated);
   CHECK(forward(at(1ms, phase::applied)) < 3ms);
+  CHECK(forward(at(-1s - 1ms, phase::applied)) < 3ms);
 }
 
 TEST_CASE("hostile clocks and statements give no bound, and nothing overflows") {

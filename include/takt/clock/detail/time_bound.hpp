@@ -21,8 +21,8 @@
 /// Pure functions: readings in, a sample out. `bound_memory` carries from one sample to the next.
 ///
 /// Does not promise: to recognise a daemon that states an error which the kernel would have arrived at by itself.
-/// Sources: adjtimex(2); Linux 6.12 kernel/time/ntp.c (second_overflow, ntp_clear), kernel/time/timekeeping.c
-/// (timekeeping_resume, timekeeping_inject_offset).
+/// Sources: adjtimex(2); Linux 6.12 kernel/time/ntp.c (second_overflow, ntp_clear, __do_adjtimex),
+/// kernel/time/timekeeping.c (timekeeping_resume, timekeeping_inject_offset).
 #pragma once
 #include <takt/clock/bounded_time.hpp>
 #include <takt/clock/clock_changes.hpp>
@@ -214,24 +214,40 @@ template <class = for_callers>
   return (magnitude(off) > kernel_ppm && alone > apart ? alone : apart) + unsure;
 }
 
-/// Effects: widens the interval, or shortens its validity, where a leap second is near.
+/// Effects: widens the interval, or shortens its validity, where a leap second is near. The kernel acts at midnight to
+/// insert a second and a second earlier to delete one, late by a tick; what adjtimex(2) reports is not late. So the
+/// reported phase may be that after the step while CLOCK_REALTIME has not been stepped.
 template <class = for_callers> constexpr void apply_leap(bound_sample& s, std::int64_t real) noexcept {
   using phase = leap_facts::phase_kind;
   constexpr std::int64_t second = 1'000'000'000, day = 86'400 * second, late = bound_parameters::late_tick.count();
-  const std::int64_t since = (real % day + day) % day;
-  // When the kernel acts: an insertion at midnight, a deletion a second earlier. It may be late by a tick.
-  const std::int64_t until = (s.leap == phase::deletion_pending ? day - second : day) - since;
-  const bool pending = s.leap == phase::insertion_pending || s.leap == phase::deletion_pending;
-  const bool near = pending && ((until <= late && until >= -late) || until >= day - late);
+  const std::int64_t since = (real % day + day) % day, since_last = since - (day - second);
+  bool back = false, forward = false, near = false; // UTC may be a second less, or more; the kernel acts about now
+  std::int64_t until = 0;                           // it acts, or 0
+  switch (s.leap) {
+  case phase::none: return;
+  case phase::insertion_pending:
+    back = near = since <= late || day - since <= late;
+    until = day - since;
+    break;
+  case phase::in_progress: // this scale has no number for 23:59:60: both neighbours are in
+    forward = true;
+    back = near = since <= late;
+    break;
+  case phase::deletion_pending:
+    forward = near = since_last <= late && since_last >= -late;
+    until = -since_last;
+    break;
+  case phase::applied:
+    forward = near = since_last <= late && since_last >= 0;
+    break;
+  }
   if (near) s.max_age = 0;
-  else if (pending && until > 0 && static_cast<std::uint64_t>(until - late) < s.max_age)
+  else if (until > late && static_cast<std::uint64_t>(until - late) < s.max_age)
     s.max_age = static_cast<std::uint64_t>(until - late);
-  if (!near && s.leap != phase::in_progress) return;
-  if (s.status == bounded_time::status_kind::unknown) return;
+  if ((!back && !forward) || s.status == bounded_time::status_kind::unknown) return;
   s.reason = bounded_time::reason_kind::leap_second;
-  // While a second is inserted, UTC shows 23:59:60, which this scale has no number for: both neighbours are in.
-  if (s.leap == phase::insertion_pending) s.lowest -= second;
-  else s.highest += second;
+  if (back) s.lowest -= second;
+  if (forward) s.highest += second;
 }
 
 /// Returns: the interval that follows from a reading and from what is remembered.
