@@ -101,6 +101,12 @@ TEST_CASE("without a calibration CLOCK_MONOTONIC is the line, and the kernel is 
   CHECK(b::os::asked == 4);
   static_cast<void>(b::bounded::refresh());
   CHECK(b::os::asked == 6);
+  // A thread may be forbidden to read the counter, which costs hidden time here.
+  const std::int64_t before = b::machine::now.time;
+  static_cast<void>(b::clock::now());
+  const std::int64_t cost = b::machine::now.time - before;
+  static_cast<void>(b::bounded::now());
+  CHECK(b::machine::now.time - before == 2 * cost);
 }
 
 TEST_CASE("a sample belongs to a segment: calibrating and disciplining make the next read sample") {

@@ -95,7 +95,8 @@ public:
     std::int64_t t = 0;
     const std::uint64_t segment = lines().newest();
     detail::bound_sample s;
-    if (lines().try_read(segment, [] { return counter::read().count(); }, c, t)) [[likely]] {
+    // Before a calibration the counter is not read: the thread may be forbidden to.
+    if (segment != 0 && lines().try_read(segment, [] { return counter::read().count(); }, c, t)) [[likely]] {
       if (bounds().load(s) && fits(s, segment, t)) [[likely]] return s.at_time(t);
     }
     return slow_path();
