@@ -4,6 +4,8 @@
 /// programs write or read such logs, and it needs <mutex> and <span>.
 #pragma once
 #include <takt/clock/anchor_finding.hpp>
+#include <takt/clock/bounded_clock.hpp>
+#include <takt/clock/bounded_time.hpp>
 #include <takt/clock/calibration.hpp>
 #include <takt/clock/clock_cast.hpp>
 #include <takt/clock/clock_changes.hpp>

@@ -7,3 +7,4 @@
 #include <takt/sleep/slack.hpp>
 #include <takt/sleep/sleep.hpp>
 #include <takt/sleep/spin_tail.hpp>
+#include <takt/sleep/wait_until_past.hpp>

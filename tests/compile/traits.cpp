@@ -25,6 +25,7 @@ static_assert(std::is_same_v<decltype(takt::region_begin()), takt::tick_point> &
 // clock
 static_assert(sizeof(takt::stopwatch::lap) == 40 && is_value<takt::stopwatch::lap>);
 static_assert(sizeof(takt::stopwatch) == 32 && noexcept(takt::stopwatch()));
+static_assert(sizeof(takt::bounded_time) == 32 && is_value<takt::bounded_time> && noexcept(takt::bounded_clock::now()));
 static_assert(noexcept(std::declval<takt::stopwatch&>().start()) && noexcept(std::declval<const takt::stopwatch&>().stop()));
 static_assert(noexcept(takt::stopwatch::lap().time()) && std::is_same_v<decltype(takt::stopwatch::lap().elapsed()), takt::ticks>);
 

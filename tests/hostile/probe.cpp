@@ -499,6 +499,12 @@ std::string watch(std::error_code& ec) {
   if (!ec) static_cast<void>(watch.check(ec));
   return varies;
 }
+std::string bounded(std::error_code&) {
+  const takt::bounded_time t = takt::bounded_clock::refresh();
+  must(t.known() || t.earliest == takt::bounded_time::time_point::min(), "an interval without a bound that ends");
+  must(!explain(t).empty(), "an interval without words");
+  return varies;
+}
 std::string guard(std::error_code&) {
   takt::run_guard guard;
   const auto r = guard.finish();
@@ -609,6 +615,7 @@ constexpr step steps[] = {
     {"grid_timer", node},
     {"clock_keeper", keeper},
     {"clock_watch", watch},
+    {"bounded_clock", bounded},
     {"run_guard", guard},
     {"clocksource::current, throwing", source_throwing},
     {"timer_interrupts::read, throwing", interrupts_throwing},

@@ -102,3 +102,13 @@ TEST_CASE("a clock that is not in the table has no properties") {
 }
 
 } // namespace
+
+TEST_CASE("the clock of a descriptor has the number that the kernel makes of it, and no row") {
+  CHECK(takt::descriptor_clock(0) == -5);
+  CHECK(takt::descriptor_clock(3) == -29);
+  CHECK(takt::descriptor_clock(1'000'000) == -8'000'005);
+  for (const int fd : {0, 1, 1023}) {
+    CHECK((~takt::descriptor_clock(fd) >> 3) == fd); // as it turns the number into the descriptor again
+    CHECK(takt::clock_properties::find(takt::descriptor_clock(fd)) == nullptr);
+  }
+}

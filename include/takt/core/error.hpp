@@ -37,6 +37,7 @@ enum class errc {
   other_version = 16,          ///< a file of takt has a form that this version does not know
   other_boot = 17,             ///< a file of takt was written before the last boot, or on another machine
   perf_time_unknown = 18,      ///< the page of a perf event does not say how its clock follows the counter
+  not_bounded = 19,            ///< the error of the system clock is not known (bounded_clock.hpp says why)
 };
 
 [[nodiscard, gnu::visibility("default")]] const std::error_category& error_category() noexcept;
@@ -67,6 +68,7 @@ namespace detail {
   case errc::other_boot: return "the file was written before the last boot, or on another machine";
   case errc::perf_time_unknown:
     return "the kernel does not say how perf's clock follows the counter (no cap_user_time_zero)";
+  case errc::not_bounded: return "the error of the system clock is not known";
   }
   return "unknown error";
 }

@@ -4,10 +4,11 @@
 /// command-line tool. To add a clock, add its row, and its line in tests/unit/clock_ids_test.cpp.
 ///
 /// Does not promise: that the running kernel has the clock. read_clock(id, ec) finds out.
-/// Sources: clock_gettime(2), clock_nanosleep(2), timerfd_create(2), futex(2), time_namespaces(7). Linux 6.12
-/// kernel/time/posix-timers.c (posix_clocks), fs/timerfd.c, lib/vdso/gettimeofday.c (VDSO_HRES, VDSO_COARSE, VDSO_RAW),
-/// include/linux/time_namespace.h. Auxiliary clocks: Linux 6.17 include/uapi/linux/time.h, kernel/time/timekeeping.c
-/// (clock_aux has neither nsleep nor timer_create), Documentation/ABI/stable/sysfs-kernel-time-aux-clocks.
+/// Sources: clock_gettime(2), clock_getres(2) (dynamic clocks), clock_nanosleep(2), timerfd_create(2), futex(2),
+/// time_namespaces(7). Linux 6.12 kernel/time/posix-timers.c (posix_clocks), fs/timerfd.c, lib/vdso/gettimeofday.c
+/// (VDSO_HRES, VDSO_COARSE, VDSO_RAW), include/linux/time_namespace.h. Auxiliary clocks: Linux 6.17
+/// include/uapi/linux/time.h, kernel/time/timekeeping.c (clock_aux has neither nsleep nor timer_create),
+/// Documentation/ABI/stable/sysfs-kernel-time-aux-clocks.
 #pragma once
 #include <takt/core/config.hpp>
 #include <string>
@@ -22,6 +23,10 @@ namespace takt::inline TAKT_ABI {
 template <unsigned N>
   requires(N < 8)
 inline constexpr clockid_t aux_clock = 16 + static_cast<clockid_t>(N);
+
+/// Returns: the number of the clock behind an open file, such as a PTP hardware clock (/dev/ptp0), as long as the file
+/// is open. Such a clock has no row in the table: what it shows is its driver's affair.
+[[nodiscard]] constexpr clockid_t descriptor_clock(int fd) noexcept;
 
 /// One row of the table.
 struct clock_properties {
@@ -118,6 +123,11 @@ inline constexpr clock_properties clock_properties::table[] = {
 };
 
 // definitions
+
+constexpr clockid_t descriptor_clock(int fd) noexcept {
+  constexpr unsigned by_descriptor = 3; // the lowest three bits say what the others are
+  return static_cast<clockid_t>(~static_cast<unsigned>(fd) << 3 | by_descriptor);
+}
 
 constexpr const clock_properties* clock_properties::find(clockid_t id) noexcept {
   for (const clock_properties& row : clock_properties::table)
