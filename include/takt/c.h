@@ -220,7 +220,9 @@ enum takt_change_kind {
   TAKT_CHANGE_LEAP_ANNOUNCED,  ///< a leap second is pending, by which CLOCK_REALTIME will step by `size_ns`
   TAKT_CHANGE_LEAP_WITHDRAWN,  ///< the announced leap second is not pending any more
   TAKT_CHANGE_LEAP_APPLIED,    ///< a leap second stepped CLOCK_REALTIME by `size_ns`
-  TAKT_CHANGE_TAI_SET          ///< the offset TAI - UTC was set, by `size_ns`
+  TAKT_CHANGE_TAI_SET,         ///< the offset TAI - UTC was set, by `size_ns`
+  TAKT_CHANGE_RESTORED,        ///< the machine or this process was restored from a snapshot or migrated
+  TAKT_CHANGE_BACKWARDS        ///< CLOCK_MONOTONIC went backwards, by `size_ns` or more
 };
 /// A change of the clocks. Only the library makes these; later versions may add fields.
 struct takt_change {

@@ -130,6 +130,7 @@ static void grid(void) {
   /* What programs that were compiled before rely on. */
   CHECK_EQUAL(TAKT_SLACK_1S, 9);
   CHECK_EQUAL(TAKT_CHANGE_TAI_SET, 10);
+  CHECK_EQUAL(TAKT_CHANGE_BACKWARDS, 12);
   CHECK_EQUAL(offsetof(struct takt_change, rate_ppm), 40);
   CHECK_EQUAL(offsetof(struct takt_change, text), 48);
 }
