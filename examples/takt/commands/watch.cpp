@@ -31,6 +31,16 @@ std::string utc(const watch_event& e) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%E6S", t, absl::UTCTimeZone());
 }
 
+/// How a restore is known, as an array of names.
+json signs_of(const watch_event& e) {
+  using enum takt::restore_signs::sign;
+  json names = json::array();
+  for (const auto s : {generation, disruption, generation_id, boot_id, time_namespace, clocks_leapt}) {
+    if (e.signs.has(s)) names.push_back(std::string(to_string(s)));
+  }
+  return names;
+}
+
 json as_json(const watch_event& e) {
   json j{{"event", std::string(to_string(e.kind))}, {"reported", utc(e)}, {"realtime_ns", e.reported.time_since_epoch().count()},
          {"after_ns", e.after.count()}, {"before_ns", e.before.count()}};
@@ -45,6 +55,11 @@ json as_json(const watch_event& e) {
     if (e.kind == watch_kind::slew) j["lasts"] = e.lasts;
     if (e.size != nanoseconds::zero()) j["size_ns"] = e.size.count(), j["uncertainty_ns"] = e.uncertainty.count();
     break;
+  case watch_kind::restored:
+    j["signs"] = signs_of(e), j["inferred"] = e.signs.inferred();
+    j["size_ns"] = e.size.count(), j["uncertainty_ns"] = e.uncertainty.count();
+    break;
+  case watch_kind::backwards: j["size_ns"] = e.size.count(); break; // a bound: by this or more
   default: j["size_ns"] = e.size.count(), j["uncertainty_ns"] = e.uncertainty.count(); break;
   }
   j["text"] = to_string(e);
@@ -64,6 +79,15 @@ struct totals {
     narrowest = std::min(narrowest, half), widest = std::max(widest, half), sum += half;
   }
 };
+
+/// What VMClock says of restores, past and to come.
+std::string vmclock_note(const takt::detail::vmclock_page* page) {
+  if (page == nullptr) return "none that may be read";
+  std::string note = page->generation ? "it counts restores" : "it marks disruptions, and does not count restores";
+  if (page->disruption_imminent) note += "; a disruption is to come within about an hour";
+  else if (page->disruption_soon) note += "; a disruption is to come within about a day";
+  return note;
+}
 
 document summary(const takt::clock_watch& watch, const totals& t, nanoseconds period, nanoseconds watched) {
   section s{"watch", "What happened to the clocks", {}, {}, {}};
@@ -87,6 +111,8 @@ document summary(const takt::clock_watch& watch, const totals& t, nanoseconds pe
   const takt::tick_rate rate = watch.history().rate();
   s.add("counter_hz", "the counter against MONOTONIC_RAW", hertz(rate.known() ? std::optional(rate.hertz()) : std::nullopt),
         watch.judges_counter() ? "" : "the counter may not be read");
+  const auto* const vmclock = watch.vmclock();
+  s.add("vmclock", "VMClock", word(vmclock != nullptr ? to_string(vmclock->status) : "none"), vmclock_note(vmclock));
   if (last.leap_known) {
     s.add("leap_second", "leap second", word(as_absl(to_string(last.leap.phase))));
     const auto tai = last.leap.tai_minus_utc;
@@ -153,6 +179,12 @@ const registered entry({
                    "source, a counter that jumps, and an offset or another rate between counter and kernel. It "
                    "knows one period later whether an offset stays or a rate has changed. At Ctrl-C, or after "
                    "--for, it prints how often each event happened.\n\n"
+                   "A virtual machine that was restored from a snapshot or migrated is an event of its own, with "
+                   "how that is known: VMClock (/dev/vmclock0, which on older kernels only root may read), the "
+                   "kernel's message about a new generation id; or, for a process that CRIU restored, another boot "
+                   "id or time namespace. Without these, a restore is inferred, and so called, if the kernel's "
+                   "clocks leapt and the counter did not. CLOCK_MONOTONIC that goes backwards, as it does where the "
+                   "counters of the CPUs differ, is an event of its own too.\n\n"
                    "With --json each event is a line of its own. It happened between after_ns and before_ns, both "
                    "on CLOCK_MONOTONIC.",
     .example = "takt watch --for 10min   # does anything happen to this machine's clocks?",
