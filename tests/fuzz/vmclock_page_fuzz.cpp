@@ -31,7 +31,7 @@ void page(std::span<const unsigned char> bytes) {
   expect(std::string_view(to_string(p.status)).size() > 0);
   // The same bytes, padded with zeros, as a mapped page: the same, but for fields that end there.
   std::uint64_t words[14]{};
-  std::memcpy(words, bytes.data(), bytes.size() < sizeof(words) ? bytes.size() : sizeof(words));
+  if (!bytes.empty()) std::memcpy(words, bytes.data(), bytes.size() < sizeof(words) ? bytes.size() : sizeof(words));
   vmclock_page mapped;
   const int as_mapped = takt::detail::read_vmclock(words, mapped);
   if (bytes.size() >= sizeof(words)) expect(as_mapped == error && (error != 0 || mapped == p));

@@ -81,7 +81,7 @@ struct totals {
 };
 
 /// What VMClock says of restores, past and to come.
-std::string vmclock_note(const takt::detail::vmclock_page* page) {
+std::string vmclock_note(const auto* page) {
   if (page == nullptr) return "none that may be read";
   std::string note = page->generation ? "it counts restores" : "it marks disruptions, and does not count restores";
   if (page->disruption_imminent) note += "; a disruption is to come within about an hour";
