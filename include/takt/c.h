@@ -246,7 +246,7 @@ void takt_watch_destroy(takt_watch *watch);
 /// ERRORS: EPERM in a forked child.
 int takt_watch_fd(takt_watch *watch);
 /// Sets `*change` to the next change, which is valid until the next call for this watch. Call it until it returns 0.
-/// Only one thread at a time may call it for a watch. Takes some 12 us once in a period, and allocates for changes.
+/// Only one thread at a time may call it for a watch. Takes some 20 us once in a period, and allocates for changes.
 /// RETURN VALUE: 1; or 0 if there is no change.
 /// ERRORS: ENOMEM; EPERM in a forked child.
 int takt_watch_next(takt_watch *watch, const struct takt_change **change);
