@@ -544,6 +544,17 @@ TEST_CASE("clock_history: a process that was restored has other clocks, which sh
   CHECK(m.count(watch_kind::restored) == 1);
   m.watch(20);
   CHECK(m.events.size() == 1);
+  // On the same machine, stopped for a minute of its counter: rates are judged from there on.
+  machine same;
+  same.watch(10);
+  restore(same, signs({sign::time_namespace}), [&] { same.counter += 60 * same.hertz, same.real += 60s; });
+  only(same, watch_kind::restored, 60s, 1us);
+  same.watch(20);
+  CHECK(same.events.size() == 1);
+  same.events.clear();
+  same.slew_ppm += 100;
+  same.watch(10);
+  only_rate(same, watch_kind::slew, 112, 2);
 }
 
 TEST_CASE("clock_history: clocks that leapt while the counter did not let a restore be inferred") {
@@ -597,6 +608,16 @@ TEST_CASE("clock_history: clocks that leapt while the counter did not let a rest
     m.watch(10);
     m.pass(1e9);
     m.counter = 1000;
+    sample_due(m, 10h);
+    CHECK(m.count(watch_kind::counter_jump) == 1);
+    CHECK(m.count(watch_kind::restored) == 0);
+  }
+  // A counter that jumped ahead, in a sample that came late.
+  {
+    machine m;
+    m.watch(10);
+    m.pass(3600e9);
+    m.counter += 3600 * m.hertz;
     sample_due(m, 1h);
     CHECK(m.count(watch_kind::counter_jump) == 1);
     CHECK(m.count(watch_kind::restored) == 0);
@@ -642,6 +663,14 @@ TEST_CASE("clock_history: MONOTONIC that goes backwards is an event of its own")
   REQUIRE(m.events.size() == 1);
   CHECK(m.events[0].kind == watch_kind::backwards);
   CHECK(std::abs((m.events[0].size + 2s).count()) < 1'000'000);
+  // The clocks went back, and the counter did not.
+  m.watch(20);
+  m.events.clear();
+  m.pass(1e9);
+  for (double* clock : {&m.mono, &m.raw}) *clock -= 3e9;
+  m.history.add(m.next_sample(), m.events);
+  REQUIRE(m.events.size() == 1);
+  CHECK(m.events[0].kind == watch_kind::backwards);
 }
 
 TEST_CASE("clock_history: every event has a name and a sentence") {

@@ -105,8 +105,10 @@ TEST_CASE("restore_probe: what cannot be asked is no sign, neither when it goes 
   CHECK_FALSE(m.p.take().any());
   m.name("time:[4026533000]");
   CHECK(m.p.take() == set({sign::time_namespace}));
-  m.offsets("1");
+  m.offsets("2"); // with what it had before it says nothing
   CHECK_FALSE(m.p.take().any());
+  m.page[generation] = 5;
+  CHECK(m.p.take() == set({sign::generation}));
   // A hypervisor that begins to count, or stops, says nothing about a restore.
   m.page[flags] = 0;
   CHECK_FALSE(m.p.take().any());

@@ -73,6 +73,7 @@ TEST_CASE("vmclock_page: a page ends where it says, or where the bytes do") {
     CHECK(p.status == (size > 34 ? status::synchronised : status::unknown));
     REQUIRE(parse(with(page_of(), 4, size, 4), p) == 0); // the bytes behind are of something else
     CHECK(p.generation.has_value() == (size >= 112));
+    CHECK(p.status == (size > 34 ? status::synchronised : status::unknown));
     REQUIRE(parse(with(page_of(size), 4, 0xffffffff, 4), p) == 0); // says that it is larger than the bytes
     CHECK(p.generation.has_value() == (size >= 112));
   }
