@@ -1,10 +1,12 @@
 /// uevent.hpp - whether a message of the kernel about its devices states that this machine has a new generation id.
 ///
-/// The driver of the generation id (vmgenid) sends such a message after the hypervisor loaded the machine from a
-/// snapshot or a clone: the kernel's driver core broadcasts "change@", the path of the device and variables, each
-/// ended by a zero byte, one of them NEW_VMGENID=1.
+/// In some kernels the driver of the generation id (vmgenid) sends such a message after the hypervisor loaded the
+/// machine from a snapshot or a clone: the kernel's driver core broadcasts "change@", the path of the device and
+/// variables, each ended by a zero byte, one of them NEW_VMGENID=1.
 ///
-/// Sources: Linux 6.12 drivers/virt/vmgenid.c, lib/kobject_uevent.c (kobject_uevent_env); netlink(7).
+/// Does not promise: that the running kernel sends it. Debian's 6.1 and 6.12 do not.
+/// Sources: Linux drivers/virt/vmgenid.c in the kernels that send it; 6.12 lib/kobject_uevent.c (kobject_uevent_env);
+/// netlink(7).
 #pragma once
 #include <takt/core/config.hpp>
 
