@@ -20,7 +20,8 @@ int main(int argc, char** argv) {
     if (::poll(descriptors, 1, static_cast<int>(left.count())) <= 0) continue;
     for (const takt::watch_event& e : watch.take()) {
       switch (e.kind) {
-      case watch_kind::suspend: std::printf("connections are stale: "); break;
+      case watch_kind::suspend:
+      case watch_kind::restored: std::printf("connections are stale: "); break;
       case watch_kind::step:
       case watch_kind::leap_applied: std::printf("times of day moved: "); break;
       case watch_kind::source_switched: std::printf("latencies are not comparable from here on: "); break;

@@ -473,6 +473,6 @@ int takt_watch_next(takt_watch* watch, const takt_change** change) {
     return 1;
   });
 }
-static_assert(static_cast<int>(TAKT_CHANGE_TAI_SET) == static_cast<int>(takt::watch_event::kind_type::tai_set));
+static_assert(static_cast<int>(TAKT_CHANGE_BACKWARDS) == static_cast<int>(takt::watch_event::kind_type::backwards));
 
 } // extern "C"

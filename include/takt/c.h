@@ -220,7 +220,9 @@ enum takt_change_kind {
   TAKT_CHANGE_LEAP_ANNOUNCED,  ///< a leap second is pending, by which CLOCK_REALTIME will step by `size_ns`
   TAKT_CHANGE_LEAP_WITHDRAWN,  ///< the announced leap second is not pending any more
   TAKT_CHANGE_LEAP_APPLIED,    ///< a leap second stepped CLOCK_REALTIME by `size_ns`
-  TAKT_CHANGE_TAI_SET          ///< the offset TAI - UTC was set, by `size_ns`
+  TAKT_CHANGE_TAI_SET,         ///< the offset TAI - UTC was set, by `size_ns`
+  TAKT_CHANGE_RESTORED,        ///< the machine or this process was restored from a snapshot or migrated
+  TAKT_CHANGE_BACKWARDS        ///< CLOCK_MONOTONIC went backwards, by `size_ns` or more
 };
 /// A change of the clocks. Only the library makes these; later versions may add fields.
 struct takt_change {
@@ -244,7 +246,7 @@ void takt_watch_destroy(takt_watch *watch);
 /// ERRORS: EPERM in a forked child.
 int takt_watch_fd(takt_watch *watch);
 /// Sets `*change` to the next change, which is valid until the next call for this watch. Call it until it returns 0.
-/// Only one thread at a time may call it for a watch. Takes some 12 us once in a period, and allocates for changes.
+/// Only one thread at a time may call it for a watch. Takes some 20 us once in a period, and allocates for changes.
 /// RETURN VALUE: 1; or 0 if there is no change.
 /// ERRORS: ENOMEM; EPERM in a forked child.
 int takt_watch_next(takt_watch *watch, const struct takt_change **change);

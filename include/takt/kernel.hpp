@@ -14,6 +14,7 @@
 #include <takt/kernel/leap.hpp>
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/os_files.hpp>
+#include <takt/kernel/os_machine.hpp>
 #include <takt/kernel/os_perf.hpp>
 #include <takt/kernel/perf_event.hpp>
 #include <takt/kernel/perf_group.hpp>

@@ -8,5 +8,6 @@
 #pragma once
 #include <takt/observe/clock_history.hpp>
 #include <takt/observe/clock_watch.hpp>
+#include <takt/observe/restore_signs.hpp>
 #include <takt/observe/run_guard.hpp>
 #include <takt/observe/watch_event.hpp>

@@ -117,6 +117,7 @@ using takt::read_counter_and_cpu;
 using takt::realtime_policy;
 using takt::region_begin;
 using takt::region_end;
+using takt::restore_signs;
 using takt::roundest_point;
 using takt::run_guard;
 using takt::run_report;
@@ -225,6 +226,7 @@ struct definitions {
   text_of<takt::clock_changes> clock_changes = takt::to_string;
   text_of<takt::detail::discipline_report> discipline_report = takt::to_string;
   text_of<takt::detail::keeper_report> keeper_report = takt::to_string;
+  text_of<takt::restore_signs> restore_signs = takt::to_string;
   text_of<takt::run_report> run_report = takt::to_string;
   text_of<takt::tsc_calibration> tsc_calibration = takt::to_string;
   text_of<takt::watch_event> watch_event = takt::to_string;

@@ -7,7 +7,7 @@
 #     examples do not use takt::detail; but examples/preload, a part of takt that is compiled, does: what it needs without a
 #     C++ library (saturating arithmetic, the offsets of a time namespace) has no public form;
 #   - what lies in detail/ lives in takt::detail;
-#   - only the OS policy, kernel/os.hpp, kernel/os_files.hpp and kernel/os_perf.hpp, includes anything but the C++ standard library and <time.h>;
+#   - only the OS policy, kernel/os.hpp and kernel/os_{files,machine,perf}.hpp, includes anything but the C++ standard library and <time.h>;
 #   - no line is longer than 120 columns;
 #   - only cpu/arch*.hpp holds assembly or asks which architecture this is, and all others include it by cpu/arch.hpp
 #     (core/config.hpp, which refuses what no header could serve, such as 32-bit targets, asks too);
@@ -35,7 +35,7 @@ find include/takt -mindepth 2 -name '*.hpp' | sort | xargs awk '
       else if (target ~ /^takt\/cpu\/arch_/ && FILENAME !~ /^include\/takt\/cpu\/arch\.hpp$/) breach("cpu/arch.hpp chooses the architecture")
       else if (room == "kernel" && target == "takt/cpu/arch.hpp") next
       else if (to[2] != room && !(floor[to[2]] < floor[room])) breach("points upwards or sideways")
-    } else if (target ~ /[\/.]/ && target != "time.h" && FILENAME !~ /^include\/takt\/kernel\/os(_files|_perf)?\.hpp$/ && room != "interop") {
+    } else if (target ~ /[\/.]/ && target != "time.h" && FILENAME !~ /^include\/takt\/kernel\/os(_files|_machine|_perf)?\.hpp$/ && room != "interop") {
       breach("neither standard library nor <time.h>")
     }
   }

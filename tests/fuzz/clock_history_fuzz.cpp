@@ -30,7 +30,7 @@ void check(const takt::clock_changes& e) {
 }
 
 void check(const std::vector<takt::watch_event>& events) {
-  expect(events.size() <= 9); // each kind at most once, but for an announcement that replaces another
+  expect(events.size() <= 11); // each kind at most once, but for an announcement that replaces another
   for (const takt::watch_event& e : events) {
     expect(is_number(e.rate_ppm) && is_number(e.rate_uncertainty_ppm) && e.rate_uncertainty_ppm >= 0);
     expect(e.uncertainty >= nanoseconds::zero());
@@ -53,6 +53,10 @@ takt::clock_history::sample any_sample(input& in) {
   s.leap_known = (which & 32) != 0;
   s.leap.phase = static_cast<takt::leap_facts::phase_kind>(in.take<std::uint8_t>() % 5);
   if ((which & 64) != 0) s.source = (which & 128) != 0 ? "tsc" : "hpet";
+  const auto more = in.take<std::uint8_t>();
+  if ((more & 1) != 0) s.due = in.any();
+  if ((more & 2) != 0) s.readings.backwards = in.any();
+  if ((more & 4) != 0) s.signs.bits = in.take<std::uint8_t>() & 63;
   return s;
 }
 

@@ -19,6 +19,7 @@ struct call {
 // have no way to fail; brk, execve and rseq, where the C library ends a program that is denied them.
 constexpr call calls[] = {
     {"adjtimex", SYS_adjtimex},
+    {"bind", SYS_bind},
     {"clock_getres", SYS_clock_getres},
     {"clock_gettime", SYS_clock_gettime},
     {"clock_nanosleep", SYS_clock_nanosleep},
@@ -51,6 +52,7 @@ constexpr call calls[] = {
     {"prctl", SYS_prctl},
     {"prlimit64", SYS_prlimit64},
     {"read", SYS_read},
+    {"recvfrom", SYS_recvfrom},
     {"renameat2", SYS_renameat2},
     {"rt_sigaction", SYS_rt_sigaction},
     {"rt_sigprocmask", SYS_rt_sigprocmask},
@@ -62,6 +64,8 @@ constexpr call calls[] = {
     {"sched_yield", SYS_sched_yield},
     {"seccomp", SYS_seccomp},
     {"set_robust_list", SYS_set_robust_list},
+    {"setsockopt", SYS_setsockopt},
+    {"socket", SYS_socket},
     {"syslog", SYS_syslog},
     {"timerfd_create", SYS_timerfd_create},
     {"timerfd_settime", SYS_timerfd_settime},

@@ -38,6 +38,15 @@ void only(const clock_changes& found, std::initializer_list<kind> expected) {
   CHECK(found.any() == (expected.size() > 0));
 }
 
+/// The thread is moved to a CPU that is 70 us behind before the read `moved`.
+struct two_cpus : takt::testing::fake_os<struct two_cpus_tag> {
+  inline static int reads = 0, moved = 0;
+  static int clock_gettime(clockid_t id, timespec& out) noexcept {
+    if (++reads == moved) advance(-70us);
+    return fake_os::clock_gettime(id, out);
+  }
+};
+
 } // namespace
 
 TEST_CASE("nothing happened") {
@@ -218,8 +227,65 @@ TEST_CASE("a clock that jumps between the readings makes the set wide, whatever 
   CHECK(r.counter == takt::tick_point());
 }
 
+TEST_CASE("MONOTONIC that goes backwards is no suspend, wherever it shows") {
+  const auto behind = [](clock_readings r, nanoseconds by) { // all on a CPU whose counter is behind
+    for (auto* clock : {&r.monotonic, &r.raw, &r.boottime, &r.realtime}) **clock -= by;
+    r.counter -= takt::ticks(static_cast<std::uint64_t>(by.count()) * 5 / 2);
+    return r;
+  };
+  // Within one set.
+  auto r = later();
+  r.backwards = 12us;
+  auto found = takt::detail::classify(start(), r, known);
+  only(found, {kind::backwards});
+  CHECK(found.backwards == 12us);
+  CHECK(to_string(found) == "backwards 12 us");
+  // From one set to the next, by however little.
+  for (const nanoseconds by : {nanoseconds(1ns), nanoseconds(500ns), nanoseconds(3ms)}) {
+    found = takt::detail::classify(start(), behind(later(0s), by), known);
+    CHECK(found.has(kind::backwards));
+    CHECK(found.backwards == by);
+    for (const kind other : {kind::suspend, kind::step}) CHECK_FALSE(found.has(other));
+  }
+  only(takt::detail::classify(start(), later(0s), known), {}); // the same time is not back
+  // BOOTTIME and REALTIME were read on a CPU that is behind, MONOTONIC was not.
+  r = later();
+  *r.boottime -= 50us, *r.realtime -= 50us;
+  found = takt::detail::classify(start(), r, known);
+  only(found, {kind::backwards});
+  CHECK(found.slept == 0s);
+  CHECK(found.backwards <= 50us);
+  CHECK(found.backwards > 49us);
+  // A step is seen nevertheless, and so is a suspend.
+  *r.realtime += 1h;
+  only(takt::detail::classify(start(), r, known), {kind::backwards, kind::step});
+  r = later();
+  *r.boottime += 30s, *r.realtime += 30s, r.backwards = 1us;
+  only(takt::detail::classify(start(), r, known), {kind::backwards, kind::suspend});
+}
+
+TEST_CASE("MONOTONIC that goes backwards while the clocks are read makes the set wide, and is stated") {
+  using os = two_cpus;
+  for (int moved = 0; moved <= 20; ++moved) {
+    CAPTURE(moved);
+    os::reset();
+    for (const clockid_t id : {CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME, CLOCK_REALTIME, CLOCK_TAI})
+      os::now.clocks[id] = {{1, 0}, 0};
+    os::now.reading = 20ns;
+    const auto before = takt::detail::read_all_clocks<takt::detail::no_counter, os>({}, takt::access::syscall);
+    os::reads = 0, os::moved = moved;
+    const auto after = takt::detail::read_all_clocks<takt::detail::no_counter, os>({}, takt::access::syscall);
+    const auto found = takt::detail::classify(before, after, {});
+    CHECK_FALSE(found.has(kind::suspend));
+    CHECK_FALSE(found.has(kind::step));
+    CHECK(found.has(kind::backwards) == (moved >= 1 && moved <= 18));
+    CHECK(found.backwards <= 70us);
+    os::moved = 0;
+  }
+}
+
 TEST_CASE("every event has a name") {
-  for (int e = 0; e <= static_cast<int>(kind::disagreement); ++e)
+  for (int e = 0; e <= static_cast<int>(kind::backwards); ++e)
     CHECK(takt::to_string(static_cast<kind>(e)) != "unknown");
   CHECK(takt::to_string(static_cast<kind>(99)) == "unknown");
 }

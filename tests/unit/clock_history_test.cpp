@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <iterator>
 #include <random>
 #include <string>
@@ -452,8 +453,228 @@ TEST_CASE("clock_history: a counter that shows anything at all, of any rate, is 
   }
 }
 
+namespace {
+
+using sign = takt::restore_signs::sign;
+
+takt::restore_signs signs(std::initializer_list<sign> list) {
+  takt::restore_signs s;
+  for (const sign one : list) s.add(one);
+  return s;
+}
+
+/// One more sample, a second later, with these signs, after `happens` was done to the machine.
+template <class F> void restore(machine& m, takt::restore_signs how, F&& happens) {
+  m.pass(1e9);
+  happens();
+  takt::clock_history::sample l = m.next_sample();
+  l.signs = how;
+  m.history.add(l, m.events);
+}
+
+} // namespace
+
+TEST_CASE("clock_history: a machine that was restored or migrated is no machine whose clock was set") {
+  for (const sign how : {sign::generation, sign::disruption, sign::generation_id}) {
+    for (const nanoseconds by : {nanoseconds(0), nanoseconds(7h), nanoseconds(-3s)}) {
+      machine m;
+      m.watch(10);
+      restore(m, signs({how}), [&] { m.real += by; });
+      only(m, watch_kind::restored, by, 1us);
+      CHECK(m.events[0].signs == signs({how}));
+      CHECK(m.events[0].before - m.events[0].after < 1100ms);
+      m.watch(20);
+      CHECK(m.events.size() == 1);
+      m.real += 1h; // a step is a step again
+      m.watch(3);
+      CHECK(m.count(watch_kind::step) == 1);
+    }
+  }
+}
+
+TEST_CASE("clock_history: a counter that jumped while the machine was restored is reported beside that") {
+  machine m;
+  m.counter = 2e13;
+  m.watch(10);
+  restore(m, signs({sign::generation, sign::disruption}), [&] { m.counter -= 2.596e9 * 60; });
+  REQUIRE(m.events.size() == 2);
+  CHECK(m.events[0].kind == watch_kind::restored);
+  CHECK(m.events[1].kind == watch_kind::counter_jump);
+  m.watch(20);
+  CHECK(m.events.size() == 2);
+}
+
+TEST_CASE("clock_history: the signs of one restore are one event, those of the next another") {
+  machine m;
+  m.watch(10);
+  restore(m, signs({sign::generation, sign::disruption}), [] {});
+  restore(m, signs({sign::generation_id}), [] {});
+  CHECK(m.events.size() == 1);
+  restore(m, signs({sign::generation_id}), [] {}); // the same sign again: another restore
+  CHECK(m.events.size() == 2);
+  m.watch(20);
+  restore(m, signs({sign::generation}), [] {}); // a while later: another
+  CHECK(m.events.size() == 3);
+  restore(m, signs({sign::time_namespace}), [] {}); // a process is no machine
+  CHECK(m.events.size() == 4);
+  CHECK(m.count(watch_kind::restored) == 4);
+}
+
+TEST_CASE("clock_history: a process that was restored has other clocks, which show no suspend, step or jump") {
+  // CRIU: MONOTONIC and BOOTTIME go on from where they were, on a machine with another counter, an hour later.
+  for (const sign how : {sign::time_namespace, sign::boot_id}) {
+    machine m;
+    m.watch(10);
+    restore(m, signs({how}), [&] { m.counter = 1000, m.real += 1h, m.boot += 5e9, m.hertz = 3e9; });
+    only(m, watch_kind::restored, 1h + 5s, 1us);
+    CHECK(m.events[0].signs.of_process());
+    if (how == sign::boot_id) { // the rate of another machine's counter is measured anew
+      CHECK_FALSE(m.history.rate().known());
+      m.watch(20);
+      CHECK(m.events.size() == 1);
+      CHECK(m.history.rate().hertz() == doctest::Approx(3e9).epsilon(1e-4));
+    }
+  }
+  // setns(2): MONOTONIC and BOOTTIME go far back.
+  machine m;
+  m.mono = 1e15, m.raw = 1e15;
+  m.watch(10);
+  restore(m, signs({sign::time_namespace}), [&] { m.mono = 5e9, m.raw = 4e9, m.real += std::chrono::nanoseconds(1'000'000s); });
+  CHECK(m.events.size() == 1);
+  CHECK(m.count(watch_kind::restored) == 1);
+  m.watch(20);
+  CHECK(m.events.size() == 1);
+  // On the same machine, stopped for a minute of its counter: rates are judged from there on.
+  machine same;
+  same.watch(10);
+  restore(same, signs({sign::time_namespace}), [&] { same.counter += 60 * same.hertz, same.real += 60s; });
+  only(same, watch_kind::restored, 60s, 1us);
+  same.watch(20);
+  CHECK(same.events.size() == 1);
+  same.events.clear();
+  same.slew_ppm += 100;
+  same.watch(10);
+  only_rate(same, watch_kind::slew, 112, 2);
+}
+
+TEST_CASE("clock_history: clocks that leapt while the counter did not let a restore be inferred") {
+  const auto sample_due = [](machine& m, nanoseconds late) {
+    takt::clock_history::sample l = m.next_sample();
+    l.due = *l.readings.monotonic - late;
+    m.history.add(l, m.events);
+  };
+  const auto leap = [](machine& m, nanoseconds by) { m.mono += static_cast<double>(by.count()), m.raw += static_cast<double>(by.count()); };
+  for (const nanoseconds by : {nanoseconds(1h), nanoseconds(10s)}) {
+    machine m;
+    m.counter = 2e13;
+    m.watch(10);
+    m.pass(0.4e9);
+    leap(m, by); // the timer of the next sample expires at once
+    sample_due(m, by - 600ms);
+    only(m, watch_kind::restored, by, by / 1000);
+    CHECK(m.events[0].signs.inferred());
+    CHECK(to_string(m.events[0]).find("inferred") == 0);
+    m.watch(20);
+    CHECK(m.events.size() == 1);
+  }
+  // A sign that comes later makes it known.
+  {
+    machine m;
+    m.counter = 2e13;
+    m.watch(10);
+    leap(m, 1h);
+    sample_due(m, 1h);
+    restore(m, signs({sign::generation_id}), [] {});
+    CHECK(m.count(watch_kind::restored) == 2);
+    CHECK_FALSE(m.events.back().signs.inferred());
+  }
+  // What else puts the counter behind the clocks: it jumped back, and the sample was in time, or nobody knows.
+  for (const bool due : {true, false}) {
+    machine m;
+    m.counter = 2e13;
+    m.watch(10);
+    m.pass(1e9);
+    m.counter -= 0.5 * m.hertz; // not back in all, as after a leap
+    takt::clock_history::sample l = m.next_sample();
+    if (due) l.due = *l.readings.monotonic - 1ms;
+    m.history.add(l, m.events);
+    CHECK(m.events.size() == 1);
+    CHECK(m.count(watch_kind::counter_jump) == 1);
+  }
+  // A counter that was reset, in a sample that came late.
+  {
+    machine m;
+    m.counter = 2e13;
+    m.watch(10);
+    m.pass(1e9);
+    m.counter = 1000;
+    sample_due(m, 10h);
+    CHECK(m.count(watch_kind::counter_jump) == 1);
+    CHECK(m.count(watch_kind::restored) == 0);
+  }
+  // A counter that jumped ahead, in a sample that came late.
+  {
+    machine m;
+    m.watch(10);
+    m.pass(3600e9);
+    m.counter += 3600 * m.hertz;
+    sample_due(m, 1h);
+    CHECK(m.count(watch_kind::counter_jump) == 1);
+    CHECK(m.count(watch_kind::restored) == 0);
+  }
+  // A busy machine: the sample is late, and clocks and counter agree.
+  {
+    machine m;
+    m.watch(10);
+    m.pass(20e9);
+    sample_due(m, 19s);
+    CHECK(m.events.empty());
+  }
+  // A suspend during which the counter stood still.
+  {
+    machine m;
+    m.watch(10);
+    m.boot += 3600e9, m.real -= 0s;
+    m.pass(1e9);
+    sample_due(m, 1h);
+    CHECK(m.count(watch_kind::suspend) == 1);
+    CHECK(m.count(watch_kind::restored) == 0);
+  }
+}
+
+TEST_CASE("clock_history: MONOTONIC that goes backwards is an event of its own") {
+  machine m;
+  m.watch(10);
+  takt::clock_history::sample l = m.next_sample();
+  l.readings.backwards = 70us;
+  m.history.add(l, m.events);
+  REQUIRE(m.events.size() == 1);
+  CHECK(m.events[0].kind == watch_kind::backwards);
+  CHECK(m.events[0].size == -70us);
+  CHECK(to_string(m.events[0]) == "CLOCK_MONOTONIC went backwards: by -70.000 us or more");
+  m.watch(20);
+  CHECK(m.events.size() == 1);
+  // Two samples, the second on a CPU that is 3 s behind.
+  m.events.clear();
+  m.pass(1e9);
+  for (double* clock : {&m.mono, &m.raw}) *clock -= 3e9;
+  m.counter -= 3 * m.hertz;
+  m.history.add(m.next_sample(), m.events);
+  REQUIRE(m.events.size() == 1);
+  CHECK(m.events[0].kind == watch_kind::backwards);
+  CHECK(std::abs((m.events[0].size + 2s).count()) < 1'000'000);
+  // The clocks went back, and the counter did not.
+  m.watch(20);
+  m.events.clear();
+  m.pass(1e9);
+  for (double* clock : {&m.mono, &m.raw}) *clock -= 3e9;
+  m.history.add(m.next_sample(), m.events);
+  REQUIRE(m.events.size() == 1);
+  CHECK(m.events[0].kind == watch_kind::backwards);
+}
+
 TEST_CASE("clock_history: every event has a name and a sentence") {
-  for (int k = 0; k <= static_cast<int>(watch_kind::tai_set); ++k) {
+  for (int k = 0; k <= static_cast<int>(watch_kind::backwards); ++k) {
     watch_event e;
     e.kind = static_cast<watch_kind>(k);
     CHECK(to_string(e.kind) != "unknown");

@@ -6,6 +6,10 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -192,6 +196,78 @@ TEST_CASE("clock_watch: the counter jumps") {
   CHECK(events[0].kind == watch_kind::counter_jump);
   CHECK(std::chrono::abs(events[0].size - 1s) <= events[0].uncertainty);
   CHECK(m.w.wait(100s, m.ec).empty());
+}
+
+TEST_CASE("clock_watch: a restore is reported with how it is known, in place of the step it looks like") {
+  static std::uint64_t page[14];
+  using sign = takt::restore_signs::sign;
+  std::memset(page, 0, sizeof(page));
+  page[0] = 0x4b4c4356 | std::uint64_t{112} << 32, page[1] = 1, page[3] = 1 << 8;
+  const auto only_sign = [](const std::vector<takt::watch_event>& events, sign how) {
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].kind == watch_kind::restored);
+    takt::restore_signs wanted;
+    wanted.add(how);
+    CHECK(events[0].signs == wanted);
+    CHECK(std::chrono::abs(events[0].size - 1h) <= events[0].uncertainty);
+  };
+  all_clocks fresh;
+  os::now.vmclock = page;
+  os::now.files[takt::detail::boot_id_path].value = "0f0c9f0e-5dc1-4b7b-9d7f-3d9a3a1f0001\n";
+  os::now.links[takt::detail::own_time_namespace_path].value = std::string(takt::detail::first_time_namespace);
+  std::error_code ec;
+  {
+    watch w(1s, ec);
+    REQUIRE(w.vmclock() != nullptr);
+    CHECK(os::now.vmclock_maps == 1);
+    CHECK(os::now.uevents_sockets == 1);
+    CHECK(w.wait(5s, ec).empty());
+    during_wait([] { page[13] = 7, os::step(1h); });
+    only_sign(w.wait(1min, ec), sign::generation);
+    CHECK(w.wait(1min, ec).empty());
+    during_wait([] { page[2] = 9, os::step(1h); });
+    only_sign(w.wait(1min, ec), sign::disruption);
+    CHECK(w.wait(1min, ec).empty());
+    during_wait([] { os::now.uevents.push_back(std::string("change@/x\0NEW_VMGENID=1\0", 24)), os::step(1h); });
+    only_sign(w.wait(1min, ec), sign::generation_id);
+    CHECK(w.wait(1min, ec).empty());
+    during_wait([] {
+      os::now.files[takt::detail::boot_id_path].value = "0f0c9f0f-5dc1-4b7b-9d7f-3d9a3a1f0001\n";
+      os::step(1h);
+    });
+    only_sign(w.wait(1min, ec), sign::boot_id);
+    CHECK(w.wait(1min, ec).empty());
+    during_wait([] {
+      os::now.links[takt::detail::own_time_namespace_path].value = "time:[4026532999]";
+      os::step(1h);
+    });
+    only_sign(w.wait(1min, ec), sign::time_namespace);
+    CHECK(w.wait(1min, ec).empty());
+    during_wait([] { os::step(1h); });
+    const auto events = w.wait(1min, ec);
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].kind == watch_kind::step);
+    watch moved(std::move(w));
+    CHECK(os::now.vmclock_maps == 1);
+    page[13] = 8;
+    CHECK(moved.wait(2s, ec).size() == 1);
+  }
+  CHECK(os::now.vmclock_maps == 0);
+  CHECK(os::now.uevents_sockets == 0);
+}
+
+TEST_CASE("clock_watch: clocks that leap while the counter does not are called inferred") {
+  machine m;
+  CHECK(m.w.wait(5s, m.ec).empty());
+  during_wait([] {
+    counter::leap -= 3600ULL * 2'500'000'000; // which counts RAW
+    os::advance(1h);
+  });
+  const auto events = m.w.wait(2h, m.ec);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == watch_kind::restored);
+  CHECK(events[0].signs.inferred());
+  CHECK(std::chrono::abs(events[0].size - 1h) <= events[0].uncertainty);
 }
 
 TEST_CASE("clock_watch: what cannot be read is not judged") {

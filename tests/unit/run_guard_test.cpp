@@ -6,8 +6,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <iterator>
 #include <ostream>
+#include <string>
 
 namespace {
 
@@ -114,6 +118,66 @@ TEST_CASE("run_guard: suspend is distinguished from a step") {
   CHECK_FALSE(r.was_stepped());
   CHECK(says(r, "suspended for 29.99") != says(r, "suspended for 30.000"));
   CHECK_FALSE(r.trusted());
+}
+
+TEST_CASE("run_guard: a restore spoils it, and is not called a step or a suspend") {
+  using sign = takt::restore_signs::sign;
+  static const std::uint64_t page[14] = {0x4b4c4356 | std::uint64_t{112} << 32, 1, 0, 1 << 8}, restored[14] = {page[0], 1, 1, 1 << 8};
+  static std::uint64_t now[14];
+  std::copy(std::begin(page), std::end(page), now);
+  machine();
+  os::now.vmclock = now;
+  {
+    guard g;
+    os::advance(1s);
+    std::copy(std::begin(restored), std::end(restored), now);
+    os::step(1h);
+    const takt::run_report r = g.finish();
+    CHECK(r.restored.has(sign::disruption));
+    CHECK_FALSE(r.was_stepped());
+    CHECK_FALSE(r.suspended());
+    CHECK_FALSE(r.trusted());
+    CHECK(says(r, "migrated"));
+    CHECK(says(r, "VMClock disruption marker"));
+    CHECK_FALSE(says(r, "set by"));
+    CHECK_FALSE(g.finish().trusted()); // asked again, the same
+  }
+  CHECK(os::now.vmclock_maps == 0);
+  CHECK(os::now.uevents_sockets == 0);
+  machine();
+  os::now.links[takt::detail::own_time_namespace_path].value = "time:[4026531834]";
+  guard g;
+  os::now.links[takt::detail::own_time_namespace_path].value = "time:[4026532999]";
+  move(CLOCK_BOOTTIME, 30s); // another offset of BOOTTIME is no suspend
+  const takt::run_report r = g.finish();
+  CHECK(r.restored.has(sign::time_namespace));
+  CHECK_FALSE(r.suspended());
+  CHECK_FALSE(r.trusted());
+  CHECK(says(r, "time namespace"));
+}
+
+TEST_CASE("run_guard: a child reports no restore and takes no message from its parent") {
+  machine();
+  guard g;
+  os::now.uevents.push_back(std::string("change@/x\0NEW_VMGENID=1\0", 24));
+  os::now.forks.value = 1;
+  CHECK_FALSE(g.finish().restored.any());
+  os::now.forks.value = 0;
+  CHECK(g.finish().restored.any());
+}
+
+TEST_CASE("run_guard: MONOTONIC that went backwards spoils it") {
+  machine();
+  guard g;
+  os::advance(-2ms);
+  const takt::run_report r = g.finish();
+  CHECK(r.went_backwards());
+  CHECK(r.backwards <= 2ms);
+  CHECK(r.backwards > 1900us);
+  CHECK_FALSE(r.suspended());
+  CHECK_FALSE(r.was_stepped());
+  CHECK_FALSE(r.trusted());
+  CHECK(says(r, "went backwards by "));
 }
 
 TEST_CASE("run_guard: a thread that was moved spoils it, also one that came back") {

@@ -254,6 +254,15 @@ private:
   bool changed_ = false, broken_ = false, failing_ = false;
 };
 
+/// What VMClock says of restores, past and to come.
+std::string vmclock_note(const auto* page) {
+  if (page == nullptr) return "none that may be read";
+  std::string note = page->generation ? "it counts restores" : "it marks disruptions, and does not count restores";
+  if (page->disruption_imminent) note += "; a disruption is to come within about an hour";
+  else if (page->disruption_soon) note += "; a disruption is to come within about a day";
+  return note;
+}
+
 document summary(const takt::clock_watch& watch, const totals& t, nanoseconds period, nanoseconds watched) {
   section s{"watch", "What happened to the clocks", {}, {}, {}};
   const auto ns = [](nanoseconds d) { return time_value(d); };
@@ -278,6 +287,8 @@ document summary(const takt::clock_watch& watch, const totals& t, nanoseconds pe
   s.add("counter_hz", "the counter against MONOTONIC_RAW",
         hertz(rate.known() ? std::optional(rate.hertz()) : std::nullopt),
         watch.judges_counter() ? "" : "the counter may not be read");
+  const auto* const vmclock = watch.vmclock();
+  s.add("vmclock", "VMClock", word(vmclock != nullptr ? to_string(vmclock->status) : "none"), vmclock_note(vmclock));
   if (last.leap_known) {
     s.add("leap_second", "leap second", word(as_absl(to_string(last.leap.phase))));
     const auto tai = last.leap.tai_minus_utc;
@@ -409,6 +420,12 @@ const registered entry({
                    "source, a counter that jumps, and an offset or another rate between counter and kernel. It "
                    "knows one period later whether an offset stays or a rate has changed. At Ctrl-C, or after "
                    "--for, it prints how often each event happened.\n\n"
+                   "A virtual machine that was restored from a snapshot or migrated is an event of its own, with "
+                   "how that is known: VMClock (/dev/vmclock0, which on older kernels only root may read), the "
+                   "kernel's message about a new generation id; or, for a process that CRIU restored, another boot "
+                   "id or time namespace. Without these, a restore is inferred, and so called, if the kernel's "
+                   "clocks leapt and the counter did not. CLOCK_MONOTONIC that goes backwards, as it does where the "
+                   "counters of the CPUs differ, is an event of its own too.\n\n"
                    "With --json each event is a line of its own. It happened between after_ns and before_ns, both "
                    "on CLOCK_MONOTONIC.\n\n"
                    "That the kernel begins or ceases to call the clock synchronised is an event too.\n\n"

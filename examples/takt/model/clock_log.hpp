@@ -60,6 +60,16 @@ inline constexpr std::string_view log_start = "start", log_end = "end", log_stat
   return all;
 }
 
+/// Returns: how a restore is known, as an array of names.
+[[nodiscard]] inline nlohmann::ordered_json restore_sign_names(takt::restore_signs signs) {
+  using enum takt::restore_signs::sign;
+  nlohmann::ordered_json names = nlohmann::ordered_json::array();
+  for (const auto s : {generation, disruption, generation_id, boot_id, time_namespace, clocks_leapt}) {
+    if (signs.has(s)) names.push_back(std::string(to_string(s)));
+  }
+  return names;
+}
+
 /// Returns: the members of an event that say what happened, as `takt watch --json` prints them. A kind that is new to
 /// takt::watch_event needs nothing here unless it has members that no other kind has.
 [[nodiscard]] inline nlohmann::ordered_json event_members(const takt::watch_event& e) {
@@ -82,6 +92,11 @@ inline constexpr std::string_view log_start = "start", log_end = "end", log_stat
     if (e.size != std::chrono::nanoseconds::zero())
       j["size_ns"] = e.size.count(), j["uncertainty_ns"] = e.uncertainty.count();
     break;
+  case kinds::restored:
+    j["signs"] = restore_sign_names(e.signs), j["inferred"] = e.signs.inferred();
+    j["size_ns"] = e.size.count(), j["uncertainty_ns"] = e.uncertainty.count();
+    break;
+  case kinds::backwards: j["size_ns"] = e.size.count(); break; // a bound: by this or more
   default: j["size_ns"] = e.size.count(), j["uncertainty_ns"] = e.uncertainty.count(); break;
   }
   j["text"] = to_string(e);

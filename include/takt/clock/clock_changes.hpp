@@ -7,6 +7,9 @@
 ///
 /// The judgement is a pure function of two sets of readings, defined for all values. What was not read is not judged.
 ///
+/// CLOCK_MONOTONIC may go backwards from one CPU to another where the kernel trusts counters that differ. That is an
+/// event of its own, wherever it shows: between the two sets, within one, or as a BOOTTIME that lost on MONOTONIC.
+///
 /// Does not promise: to see what happened and was undone between the two sets; to distinguish a leap second from a step
 /// of the same size; to know which of the two is right when counter and kernel disagree.
 /// Sources: Linux 6.12 kernel/time/timekeeping.c (timekeeping_inject_sleeptime64, do_settimeofday64,
@@ -41,12 +44,14 @@ struct clock_changes {
     suspend,      ///< the machine slept
     counter_jump, ///< the counter jumped, was reset, went on during a suspend, or changed its rate by far
     disagreement, ///< the rates of counter and kernel are further apart than crystals and NTP explain
+    backwards,    ///< CLOCK_MONOTONIC went backwards: the counters of the CPUs differ, and the kernel trusts them
   };
 
   std::uint8_t bits = 0;                   ///< one bit for each kind
   std::chrono::nanoseconds step{};         ///< how far REALTIME was set, suspends subtracted; positive: forward
   std::chrono::nanoseconds slept{};        ///< how long the machine slept: the gain of BOOTTIME on MONOTONIC
   std::chrono::nanoseconds counter_jump{}; ///< the gain of the counter on the kernel; positive: the counter is ahead
+  std::chrono::nanoseconds backwards{};    ///< how far MONOTONIC went back at least; never negative
   double slew_ppm = 0;                     ///< the rate of MONOTONIC against RAW; positive: MONOTONIC is faster
   double disagreement_ppm = 0;             ///< the rate of the counter against the kernel; positive: it is faster
 
@@ -83,6 +88,7 @@ struct clock_readings {
   std::optional<std::chrono::nanoseconds> realtime;  ///< CLOCK_REALTIME
   std::chrono::nanoseconds half_width{};             ///< the error bound of each reading
   std::optional<std::chrono::nanoseconds> tai{};     ///< CLOCK_TAI
+  std::chrono::nanoseconds backwards{};              ///< how far MONOTONIC went back while they were read
 };
 
 /// Stands for a counter that may not be read: the kernel's clocks are compared with each other alone.
@@ -144,7 +150,7 @@ constexpr clock_changes classify(const clock_readings& before, const clock_readi
   clock_changes found;
   // An amount is calculated from two readings of each set, and each reading may be off by the half width of its set.
   const nanoseconds open = both_twice(before.half_width, after.half_width);
-  const nanoseconds limit = saturating_add(open, min_change);
+  nanoseconds limit = saturating_add(open, min_change);
   const auto passed = [](const auto& from, const auto& to) -> std::optional<nanoseconds> {
     if (!from || !to) return {};
     return saturating_subtract(*to, *from);
@@ -153,10 +159,22 @@ constexpr clock_changes classify(const clock_readings& before, const clock_readi
 
   const auto monotonic = passed(before.monotonic, after.monotonic);
   const auto raw = passed(before.raw, after.raw);
+  const auto opposite = [](nanoseconds d) { return saturating_subtract(nanoseconds::zero(), d); };
+  found.backwards = later(after.backwards, opposite(monotonic.value_or(nanoseconds::zero())));
   if (const auto boot = passed(before.boottime, after.boottime); boot && monotonic) {
     found.slept = saturating_subtract(*boot, *monotonic);
-    if (exceeds(found.slept)) found.add(kind::suspend);
+    if (exceeds(found.slept)) {
+      if (found.slept > nanoseconds::zero()) {
+        found.add(kind::suspend);
+      } else { // BOOTTIME never loses on MONOTONIC: some of the clocks were read on a CPU whose counter is behind
+        found.backwards = later(found.backwards, saturating_subtract(opposite(found.slept), open));
+        limit = saturating_add(limit, opposite(found.slept));
+        found.slept = nanoseconds::zero();
+      }
+    }
   }
+  found.backwards = later(found.backwards, nanoseconds::zero());
+  if (found.backwards != nanoseconds::zero()) found.add(kind::backwards);
   if (const auto real = passed(before.realtime, after.realtime); real && monotonic) {
     found.step = saturating_subtract(*real, *monotonic);
     if (found.has(kind::suspend)) found.step = saturating_subtract(found.step, found.slept);
@@ -198,6 +216,7 @@ constexpr std::string_view to_string(clock_changes::kind e) noexcept {
   case suspend: return "suspend";
   case counter_jump: return "counter jump";
   case disagreement: return "disagreement";
+  case backwards: return "backwards";
   }
   return "unknown";
 }
@@ -208,8 +227,8 @@ namespace detail {
 template <class T> std::string clock_changes_text(const dependent<T, clock_changes>& e) {
   dependent<T, std::string> text;
   using kind = clock_changes::kind;
-  for (const kind c : {kind::step, kind::slew, kind::suspend,
-                               kind::counter_jump, kind::disagreement}) {
+  for (const kind c : {kind::step, kind::slew, kind::suspend, kind::counter_jump, kind::disagreement,
+                       kind::backwards}) {
     if (!e.has(c)) continue;
     text += text.empty() ? "" : ", ";
     text += to_string(c);
@@ -219,6 +238,7 @@ template <class T> std::string clock_changes_text(const dependent<T, clock_chang
     case kind::suspend: text += " " + detail::short_duration<T>(e.slept); break;
     case kind::counter_jump: text += " " + detail::signed_duration<T>(e.counter_jump); break;
     case kind::disagreement: text += " " + detail::signed_number<T>(e.disagreement_ppm) + " ppm"; break;
+    case kind::backwards: text += " " + detail::short_duration<T>(e.backwards); break;
     }
   }
   return text.empty() ? "nothing" : text;
@@ -247,15 +267,24 @@ template <class Counter, class Os> clock_readings read_all_clocks(tick_rate rate
   };
   clock_readings best;
   std::uint64_t narrowest = ~std::uint64_t{0};
+  std::optional<nanoseconds> last; // what MONOTONIC showed last
+  nanoseconds backwards{};
+  const auto read_monotonic = [&] {
+    const nanoseconds now = read.template operator()<CLOCK_MONOTONIC>();
+    if (last && now < *last) backwards = later(backwards, saturating_subtract(*last, now));
+    return *(last = now);
+  };
   for (int again = 0; again < 3; ++again) {
     clock_readings r;
     const tick_point begin = Counter::read();
-    r.monotonic = read.template operator()<CLOCK_MONOTONIC>();
+    r.monotonic = read_monotonic();
     r.raw = read.template operator()<CLOCK_MONOTONIC_RAW>();
     r.boottime = read.template operator()<CLOCK_BOOTTIME>();
     r.realtime = read.template operator()<CLOCK_REALTIME>();
     r.tai = read.template operator()<CLOCK_TAI>();
-    const nanoseconds by_monotonic = saturating_subtract(read.template operator()<CLOCK_MONOTONIC>(), *r.monotonic);
+    const nanoseconds passed = saturating_subtract(read_monotonic(), *r.monotonic);
+    // Going backwards is an error of the readings, too.
+    const nanoseconds by_monotonic = later(passed, saturating_subtract(nanoseconds::zero(), passed));
     const ticks width = Counter::read() - begin;
     const nanoseconds by_counter = rate.to<nanoseconds>(width); // zero for an unknown rate
     const nanoseconds longer = by_counter > by_monotonic ? by_counter : by_monotonic;
@@ -268,6 +297,7 @@ template <class Counter, class Os> clock_readings read_all_clocks(tick_rate rate
     r.half_width = whole / 2 + nanoseconds(1);
     best = r;
   }
+  best.backwards = backwards;
   return best;
 }
 

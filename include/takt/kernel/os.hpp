@@ -4,7 +4,8 @@
 /// use testing::fake_os instead. A function of the policy makes one system call, or a few that belong together, and
 /// does not interpret the result. The only state of the policy is the count of forks, because no system call tells a
 /// forked child from its parent: their process ids may be equal, in two namespaces. os_files.hpp has the functions that
-/// read and write files and texts, os_perf.hpp those of perf_event_open(2).
+/// read and write files and texts, os_perf.hpp those of perf_event_open(2), os_machine.hpp those about the machine as a
+/// whole.
 ///
 /// Unless the comment of a function says otherwise: it returns 0 or a value of errno (never -1). It repeats a system
 /// call that a signal interrupted. On failure it leaves its output unchanged, but a buffer of characters may then hold
@@ -12,14 +13,15 @@
 /// cancellation point, because the cancellation of a thread in one would end the program. If libc's function is a
 /// cancellation point, takt makes the system call itself.
 ///
-/// os.hpp, os_files.hpp and os_perf.hpp are the only headers of takt that include more than the C++ standard library
-/// and <time.h>.
+/// os.hpp, os_files.hpp, os_machine.hpp and os_perf.hpp are the only headers of takt that include more than the C++
+/// standard library and <time.h>.
 /// Sources: syscalls(2), prctl(2), getauxval(3), seccomp(2), vdso(7), clock_nanosleep(2), futex(2), sched_setattr(2),
 /// adjtimex(2), times(2), timerfd_create(2), ppoll(2), madvise(2) MADV_WIPEONFORK.
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/cpu/arch.hpp>
 #include <takt/kernel/os_files.hpp>
+#include <takt/kernel/os_machine.hpp>
 #include <takt/kernel/os_perf.hpp>
 
 #include <atomic>
@@ -57,7 +59,7 @@ struct alignas(arch::max_page_size) fork_page {
 } // namespace detail
 
 /// The running system: the policy that programs use.
-struct [[gnu::visibility("default")]] linux_os : detail::os_files, detail::os_perf {
+struct [[gnu::visibility("default")]] linux_os : detail::os_files, detail::os_machine, detail::os_perf {
   /// The type of the vDSO's clock_gettime. It returns 0 or a negative value of errno, as system calls do in the kernel.
   using clock_gettime_function = int (*)(clockid_t, timespec*);
 

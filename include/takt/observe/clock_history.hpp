@@ -5,6 +5,11 @@
 /// a rate (the counter against the kernel, the kernel's steering) is reported when the next stretch of time has shown
 /// whether it lasts.
 ///
+/// A machine or process that was restored or migrated is an event of its own. The signs of it come with a sample
+/// (restore_signs.hpp), and what its clocks did then is no step. Without a sign it is inferred, and so called, where
+/// the kernel's clocks leapt far beyond the time at which a sample was due and the counter did not: a counter that
+/// jumps does not make a sample late.
+///
 /// Noise: each set of readings has its error bound, and only a change beyond that bound and beyond the usual drift of
 /// oscillators is an event. So a preemption between readings can delay an event, but cannot make a wrong one.
 ///
@@ -20,11 +25,13 @@
 #include <takt/core/ticks.hpp>
 #include <takt/kernel/leap.hpp>
 #include <takt/observe/detail/rate_history.hpp>
+#include <takt/observe/restore_signs.hpp>
 #include <takt/observe/watch_event.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +59,9 @@ inline constexpr std::chrono::nanoseconds min_jump = std::chrono::milliseconds(1
 inline constexpr int disturbed = 4;
 /// After so many disturbed sets in a row, the last of them counts as sound.
 inline constexpr int max_disturbed = 3;
+/// The signs of one restore may come one after the other, the kernel's message last. Another sign within this time
+/// belongs to the restore before.
+inline constexpr std::chrono::nanoseconds one_restore = std::chrono::seconds(10);
 } // namespace detail::watch_parameters
 
 namespace detail { // in the reference: basic_clock_history as clock_history
@@ -70,6 +80,8 @@ public:
     std::string source;                    ///< the kernel's clock source; empty: unknown
     std::string log;                       ///< the kernel's message about the switch to a new `source`; else empty
     std::chrono::nanoseconds resolution{}; ///< the resolution of the kernel's clocks: a jiffy where the tick keeps them
+    restore_signs signs{};                 ///< the signs of a restore since the last sample
+    std::optional<std::chrono::nanoseconds> due{}; ///< when it was due, on MONOTONIC; nullopt: a leap is not inferred
   };
 
   /// Effects: adds to `events` what `now` shows in comparison with the samples before. The first sample can only show
@@ -105,6 +117,7 @@ private:
     return static_cast<double>((to - from).signed_count()) / nominal_ * 1e9;
   }
   bool judge_offsets(const sample& now, std::vector<watch_event>& events);
+  [[nodiscard]] restore_signs new_signs(const sample& now);
   void judge_leap(const sample& now, const watch_event& at, std::vector<watch_event>& events) const;
   void judge_rates(const sample& now, const watch_event& at, std::vector<watch_event>& events);
 
@@ -115,6 +128,8 @@ private:
   clock_readings since_{};          ///< the beginning of the stretch of time over which rates are judged
   bool switched_since_ = false;     ///< the clock source was switched in this stretch
   bool jumped_ = false;             ///< the counter jumped at the sample before
+  restore_signs restored_{};        ///< the signs of the last restore
+  nanoseconds restored_at_{};       ///< when it was found, on MONOTONIC
   double nominal_ = 0;              ///< ticks per second, to which the rate of `counter_` is relative
   rate_history counter_{clock_change_parameters::disagreement_ppm}; ///< against RAW
   rate_history steering_{clock_change_parameters::slew_ppm};        ///< MONOTONIC against RAW
@@ -177,6 +192,20 @@ template <class T> void basic_clock_history<T>::judge_leap(const sample& now, co
   }
 }
 
+/// Returns: the signs of `now` that do not belong to the restore that was found before.
+template <class T> restore_signs basic_clock_history<T>::new_signs(const sample& now) {
+  const nanoseconds time = now.readings.monotonic.value_or(nanoseconds::zero());
+  if (!now.signs.any()) return {};
+  const nanoseconds since = saturating_subtract(time, restored_at_);
+  const bool recent = restored_.any() && since >= nanoseconds::zero() && since <= watch_parameters::one_restore;
+  const bool of_machine = !restored_.of_process() && !now.signs.of_process() && !restored_.inferred();
+  const bool same = recent && of_machine && (restored_.bits & now.signs.bits) == 0;
+  if (!same) restored_ = {};
+  restored_.add(now.signs);
+  restored_at_ = time;
+  return same ? restore_signs() : now.signs;
+}
+
 /// Effects: adds the events that two samples alone show.
 /// Returns: whether the rates before and after them cannot be compared.
 template <class T>
@@ -205,7 +234,29 @@ bool basic_clock_history<T>::judge_offsets(const sample& now, std::vector<watch_
     return off <= limit && off >= -limit;
   };
 
-  const bool slept = found.has(clock_changes::kind::suspend), stepped = found.has(clock_changes::kind::step);
+  const restore_signs signs = new_signs(now);
+  const auto report_restore = [&](const restore_signs& how, nanoseconds size) {
+    watch_event e = at;
+    e.kind = kinds::restored, e.size = size, e.signs = how;
+    events.push_back(std::move(e));
+  };
+  if (signs.any()) {
+    const auto gain = [](const auto& from, const auto& to) {
+      return from && to ? saturating_subtract(*to, *from) : nanoseconds::zero();
+    };
+    const nanoseconds real = gain(sound_.realtime, r.realtime), monotonic = gain(sound_.monotonic, r.monotonic);
+    report_restore(signs, r.realtime && r.monotonic ? saturating_subtract(real, monotonic) : nanoseconds::zero());
+  }
+  // The clocks of a process that was moved are others, which shows nothing about the machine's.
+  const bool moved = signs.of_process();
+  const bool back = !moved && found.has(clock_changes::kind::backwards);
+  if (back) {
+    watch_event e = at;
+    e.kind = kinds::backwards, e.size = saturating_subtract(nanoseconds::zero(), found.backwards), e.uncertainty = {};
+    events.push_back(std::move(e));
+  }
+  const bool slept = !moved && found.has(clock_changes::kind::suspend);
+  const bool stepped = !signs.any() && found.has(clock_changes::kind::step);
   if (slept) report(kinds::suspend, found.slept);
   // TAI moves with REALTIME when that is set, and stays where it is in a leap second.
   std::chrono::seconds apart{};
@@ -228,8 +279,12 @@ bool basic_clock_history<T>::judge_offsets(const sample& now, std::vector<watch_
                               : found.counter_jump;
   // After a switch of the clock source, and under a suspicion, the counter's rate is not known well enough.
   const bool judged = !switched_since_ && !counter_.suspects();
-  const bool jumped = judged && found.has(clock_changes::kind::counter_jump) &&
+  const bool jumped = judged && !moved && !back && found.has(clock_changes::kind::counter_jump) &&
                       off > saturating_add(watch_parameters::min_jump, now.resolution);
+  // The leap made the sample late, unless it fell into a long period.
+  const bool leapt = jumped && !jumped_ && !slept && !stepped && !signs.any() && now.due && r.monotonic &&
+                     found.counter_jump < nanoseconds::zero() && (r.counter - sound_.counter).signed_count() >= 0 &&
+                     saturating_subtract(*r.monotonic, *now.due) > off / 2;
   if (jumped && !slept) { // what the counter did during a suspend is no event
     const double length = length_between(*sound_.monotonic, *r.monotonic);
     if (jumped_) { // a second jump in a row shows that the rate changed
@@ -242,11 +297,19 @@ bool basic_clock_history<T>::judge_offsets(const sample& now, std::vector<watch_
       // The jump is only as certain as the rate by which it is calculated.
       const double doubt = (length + static_cast<double>(off.count())) * counter_.doubt_ppm() * 1e-6;
       at.uncertainty = saturating_add(at.uncertainty, saturating_add(in_nanoseconds(doubt), now.resolution));
-      report(kinds::counter_jump, found.counter_jump);
+      if (leapt) {
+        restore_signs inferred;
+        inferred.add(restore_signs::sign::clocks_leapt);
+        report_restore(inferred, off);
+        restored_ = inferred, restored_at_ = *r.monotonic;
+      } else {
+        report(kinds::counter_jump, found.counter_jump);
+      }
     }
   }
   jumped_ = jumped && !slept && !jumped_;
-  return jumped || slept;
+  if (signs.has(restore_signs::sign::boot_id)) counter_.restart(), nominal_ = 0; // the counter of another machine
+  return jumped || slept || signs.any() || back;
 }
 
 /// Effects: adds the events that only a stretch of time can show: offsets that stay and rates that changed.

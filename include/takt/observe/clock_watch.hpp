@@ -1,16 +1,21 @@
-/// clock_watch.hpp - reports steps, slews, suspends, counter jumps and clock source switches as they happen.
+/// clock_watch.hpp - reports steps, slews, suspends, restores, counter jumps and clock source switches.
 ///
 ///   takt::clock_watch watch(1s);
 ///   for (;;)
 ///     for (const takt::watch_event& e : watch.wait(1min)) std::cout << to_string(e) << '\n';
 ///
 /// Once a period, on the common grid of CLOCK_MONOTONIC, it reads the counter and all clocks of the kernel between two
-/// reads of the counter (2 us), reads the leap second state by adjtimex and the clock source from sysfs (10 us), and
-/// reports the events since the last check (watch_event.hpp lists them). The kernel notifies it when CLOCK_REALTIME is
-/// set, at a leap second and after a suspend, and then it checks at once. So a step, a suspend, a jump and another
-/// clock source are reported at once or within a period. An offset that stays and a rate that changed are reported one
-/// period later, several periods later where reading the clocks is slow. The event has the two times between which the
-/// change happened.
+/// reads of the counter (2 us), reads the leap second state by adjtimex and the clock source from sysfs (10 us), asks
+/// for signs that the machine or this process was restored or migrated (restore_signs.hpp; 10 us), and reports the
+/// events since the last check (watch_event.hpp lists them). The kernel notifies it when CLOCK_REALTIME is set, at a
+/// leap second and after a suspend, and then it checks at once. So a step, a suspend, a jump and another clock source
+/// are reported at once or within a period. An offset that stays and a rate that changed are reported one period later,
+/// several periods later where reading the clocks is slow. The event has the two times between which the change
+/// happened.
+///
+/// A restore is known within a period from VMClock (/dev/vmclock0, where the watch may read it), from the kernel's
+/// message about the generation id, from the boot id and from the time namespace. Where none of them shows it and the
+/// kernel's clocks leapt while the counter did not, it is inferred. What the clocks did then is no step.
 ///
 /// It starts no thread: wait in one of yours, or give fd() to an event loop and call take() when it is readable.
 ///
@@ -34,6 +39,7 @@
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/posix_clock.hpp>
 #include <takt/observe/clock_history.hpp>
+#include <takt/observe/detail/restore_probe.hpp>
 #include <takt/observe/watch_event.hpp>
 #include <takt/timer/clock_change_timer.hpp>
 
@@ -64,7 +70,8 @@ public:
   /// The shortest period; a shorter one would keep a CPU busy with checks.
   static constexpr nanoseconds min_period = std::chrono::milliseconds(1);
 
-  /// Effects: makes the first check. Does not block; some ten system calls, and one timer descriptor while it lives.
+  /// Effects: makes the first check. Does not block; some 25 system calls. While it lives it has a
+  /// timer descriptor, a socket, and on a machine with VMClock a mapped page.
   /// Errors: invalid_argument for a period below min_period; what timerfd_create and timerfd_settime report.
   basic_clock_watch(nanoseconds period, std::error_code& ec) : period_(period) { start(ec); }
 #if TAKT_EXCEPTIONS
@@ -82,7 +89,7 @@ public:
   std::vector<watch_event> wait(nanoseconds max, std::error_code& ec);
 
   /// Effects: checks if a period has passed or the kernel notified it. For event loops, when fd() is readable. Does not
-  /// block; a check takes some 12 us.
+  /// block; a check takes some 20 us.
   /// Returns: the events since the last check, mostly none.
   /// Errors: what read and timerfd_settime report; operation_not_permitted in a forked child.
   std::vector<watch_event> take(std::error_code& ec) {
@@ -97,7 +104,7 @@ public:
     return events;
   }
 
-  /// Effects: checks now, and starts a new period. Does not block; some 12 us.
+  /// Effects: checks now, and starts a new period. Does not block; some 20 us.
   /// Returns: the events since the last check.
   /// Errors: what timerfd_settime reports; operation_not_permitted in a forked child.
   std::vector<watch_event> check(std::error_code& ec) {
@@ -140,6 +147,8 @@ public:
   [[nodiscard]] bool judges_counter() const noexcept { return by_counter_; }
   /// Returns: the history of the checks, whose last() is the last sample. Valid as long as the watch.
   [[nodiscard]] const clock_history& history() const noexcept { return history_; }
+  /// Returns: what VMClock stated at the last check; null on a machine without one, or if the watch may not read it.
+  [[nodiscard]] const detail::vmclock_page* vmclock() const noexcept { return probe_.vmclock(); }
 
 private:
   void start(std::error_code& ec);
@@ -148,10 +157,12 @@ private:
   nanoseconds period_;
   clock_change_timer<Os> timer_;
   clock_history history_;
+  detail::restore_probe<Os> probe_;
   std::vector<watch_event> unread_; ///< the events of the first check, such as a leap second that was already announced
   nanoseconds resolution_{};
   access path_ = access::vdso;
   bool by_counter_ = true;
+  bool may_infer_ = true; ///< this machine may be a virtual one, which can be restored
   std::uint64_t checks_ = 0, notifications_ = 0;
 };
 
@@ -165,23 +176,31 @@ template <class Counter, class Os> void basic_clock_watch<Counter, Os>::start(st
   if (ec) return;
   if constexpr (std::is_same_v<typename Counter::family, detail::hardware_counter>) {
     const cpu_features features = cpu_features::read();
+    may_infer_ = features.hypervisor != false;
     bool allowed = true;
     const bool forbidden = Os::counter_allowed(allowed) == 0 && !allowed;
     by_counter_ = !forbidden && (features.system_counter || features.tsc != false);
     if (forbidden) path_ = access::syscall; // the vDSO reads the counter as well
   }
+  probe_.start();
   unread_ = check(ec);
 }
 
 template <class Counter, class Os> clock_history::sample basic_clock_watch<Counter, Os>::read_everything() {
   clock_history::sample now;
-  now.readings =
-      by_counter_ ? detail::read_all_clocks<Counter, Os>(history_.rate(), path_)
-                  : detail::read_all_clocks<detail::no_counter, Os>({}, path_);
+  const auto read_clocks = [&] {
+    now.readings = by_counter_ ? detail::read_all_clocks<Counter, Os>(history_.rate(), path_)
+                               : detail::read_all_clocks<detail::no_counter, Os>({}, path_);
+  };
+  read_clocks();
+  now.signs = probe_.take();
+  if (now.signs.any()) read_clocks(); // the restore may have come after the first
   std::error_code ec;
   now.leap = leap_facts::read<Os>(ec), now.leap_known = !ec;
   now.source = clocksource::current<Os>(ec);
   const clock_history::sample* const last = history_.last();
+  if (last && may_infer_ && last->readings.monotonic)
+    now.due = detail::saturating_add(*last->readings.monotonic, period_);
   const bool switched = last && !now.source.empty() && now.source != last->source;
   if (!last || switched) resolution_ = clock_resolution<Os>(CLOCK_MONOTONIC, ec);
   now.resolution = resolution_;

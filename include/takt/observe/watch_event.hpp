@@ -4,6 +4,7 @@
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/core/detail/short_text.hpp>
+#include <takt/observe/restore_signs.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -31,6 +32,9 @@ struct watch_event {
     leap_withdrawn,  ///< the announced leap second is not pending any more
     leap_applied,    ///< a leap second stepped REALTIME by `size`
     tai_set,         ///< the offset TAI - UTC was set, by `size`
+    restored,        ///< the machine or this process was restored or migrated, see `signs`; CLOCK_REALTIME gained
+                     ///< `size` on CLOCK_MONOTONIC, or, where it is inferred, the kernel's clocks on the counter
+    backwards,       ///< CLOCK_MONOTONIC went backwards, as it does where the CPUs' counters differ, by `size` or more
   };
 
   kind_type kind = kind_type::step; ///< what happened
@@ -42,6 +46,7 @@ struct watch_event {
   double rate_ppm = 0;             ///< slew: the rate of MONOTONIC against RAW; counter_rate: the change of the rate
   double rate_uncertainty_ppm = 0; ///< the error bound of `rate_ppm`
   bool lasts = false;              ///< slew: the rate is still in force
+  restore_signs signs{};           ///< restored: how it is known
   std::string from;                ///< source_switched: the name of the clock source before
   std::string to;                  ///< source_switched: the name of the clock source since
   std::string log;                 ///< source_switched: the kernel's message, where it can be read
@@ -73,6 +78,8 @@ constexpr std::string_view to_string(watch_event::kind_type kind) noexcept {
   case kinds::leap_withdrawn: return "leap second withdrawn";
   case kinds::leap_applied: return "leap second";
   case kinds::tai_set: return "TAI set";
+  case kinds::restored: return "restored";
+  case kinds::backwards: return "backwards";
   }
   return "unknown";
 }
@@ -113,6 +120,10 @@ template <class T> std::string watch_event_text(const dependent<T, watch_event>&
   case kinds::leap_withdrawn: return "the announced leap second was withdrawn: " + second;
   case kinds::leap_applied: return "a leap second stepped CLOCK_REALTIME by " + size;
   case kinds::tai_set: return "the offset TAI - UTC was changed by " + text_of(e.size);
+  case kinds::restored:
+    return restore_signs_text<T>(e.signs) + (e.signs.inferred() ? "; they leapt by " : "; CLOCK_REALTIME gained ") +
+           size + (e.signs.inferred() ? "" : " on CLOCK_MONOTONIC");
+  case kinds::backwards: return "CLOCK_MONOTONIC went backwards: by " + text_of(e.size) + " or more";
   }
   return "unknown";
 }

@@ -92,6 +92,11 @@ template <class Tag> struct fake_os {
     const detail::perf_page* perf_page = nullptr;         ///< the page of each counter; null: it cannot be mapped
     answer<linux_os::perf_clock> perf{{}, EACCES};         ///< what perf's mapped page says of its clock
     answer<std::vector<linux_os::perf_stamp>> perf_stamps{{}, EACCES}; ///< what read_perf_stamps() answers
+    const std::uint64_t* vmclock = nullptr;               ///< the page of VMClock; null: there is none
+    int vmclock_maps = 0;                                 ///< how many maps of it there are
+    std::deque<std::string> uevents;                      ///< the kernel's messages about devices, not taken yet
+    int uevents_error = 0;                                ///< of opening a socket for them
+    int uevents_sockets = 0;                              ///< how many sockets for them are open
     answer<std::string> release{"6.1.0-test", 0};         ///< the release of the kernel
     answer<std::uint64_t> slack{50'000, 0};               ///< the timer slack of the calling thread, in nanoseconds
     answer<int> policy{SCHED_OTHER, 0};                   ///< the scheduling policy of every thread
@@ -365,6 +370,28 @@ template <class Tag> struct fake_os {
     return 0;
   }
   static void perf_unmap(const detail::perf_page*) noexcept {}
+  [[nodiscard]] static int vmclock_map(const std::uint64_t*& page) noexcept {
+    if (now.vmclock == nullptr) return ENOENT;
+    ++now.vmclock_maps;
+    page = now.vmclock;
+    return 0;
+  }
+  static void vmclock_unmap(const std::uint64_t*) noexcept { --now.vmclock_maps; }
+  [[nodiscard]] static int uevents_open(int& fd) noexcept {
+    if (now.uevents_error != 0) return now.uevents_error;
+    ++now.uevents_sockets;
+    fd = 900;
+    return 0;
+  }
+  /// Effects: takes the next message. All sockets share one queue.
+  [[nodiscard]] static int uevents_take(int, char* out, std::size_t size, std::size_t& length) {
+    if (now.uevents.empty()) return EAGAIN;
+    const std::string message = std::move(now.uevents.front());
+    now.uevents.pop_front();
+    length = message.size() <= size ? message.copy(out, size) : 0;
+    return 0;
+  }
+  static void uevents_close(int) noexcept { --now.uevents_sockets; }
   [[nodiscard]] static int kernel_release(std::string& out) { return give(now.release, out); }
 
 private:
