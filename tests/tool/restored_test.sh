@@ -26,6 +26,7 @@ says 'VMClock *synchronised *\[it counts restores\]$'
 
 # restored_by COMMAND...: runs it until the watch has seen an event, which is in $work/event then. What ends the watch is no part of it.
 restored_by() {
+  : >"$out" # the child empties it too, but perhaps later than it is read here
   "$takt" watch --period 10ms --json >"$out" 2>"$err" </dev/null &
   watch=$!
   n=0
@@ -41,7 +42,12 @@ restored_by() {
 }
 of_event() { "$json_value" "$1" <"$work/event" || fail "nothing at $1"; }
 byte() { printf '\\%03o' "$1"; }
-generation() { put 104 "$(byte "$1")" && put 16 "$(byte "$1")"; }
+generation() { # as a hypervisor does it: nothing is to be read before both are written
+  put 12 '\001'
+  put 104 "$(byte "$1")"
+  put 16 "$(byte "$1")"
+  put 12 '\002'
+}
 disruption() { put 16 "$(byte $((200 - $1)))"; }
 other_boot() { printf '%08d-5dc1-4b7b-9d7f-3d9a3a1f0001\n' "$1" >"$work/boot_id"; }
 
