@@ -1,4 +1,4 @@
-// Protects bounded_clock: its interval contains UTC on a simulated machine whose crystal, daemon and kernel do their
+// Protects: that the interval of bounded_clock contains UTC on a simulated machine whose crystal, daemon and kernel do their
 // worst within what they promise; a sample is taken when the last is too old or the line has changed, and not more
 // often; events are noticed; texts say what is known.
 #include <takt/clock/bounded_clock.hpp>

@@ -1,4 +1,4 @@
-// Protects what an interval around UTC is drawn from: each part of its error is in it, it grows as fast as line and
+// Protects: what an interval around UTC is drawn from: each part of its error is in it, it grows as fast as line and
 // kernel may part, a leap second widens it for as long as its place is not known, and what is not stated or no longer
 // true (a step, a suspend, a daemon without an error) gives no interval, with the right reason.
 #include <takt/clock/detail/bound_register.hpp>

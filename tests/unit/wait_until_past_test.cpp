@@ -1,4 +1,4 @@
-// Protects wait_until_past: it ends when the earliest that UTC may be is after the moment, not before; a step of the clock
+// Protects: that wait_until_past ends when the earliest that UTC may be is after the moment, not before; a step of the clock
 // and a bound that grows are followed; without a bound it reports that at once.
 #include <takt/sleep/wait_until_past.hpp>
 #include <takt/testing/fake_os.hpp>

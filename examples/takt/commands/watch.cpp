@@ -247,7 +247,7 @@ private:
   clock_metrics::watch now_;
   counted_interrupts interrupts_;
   wakeup_latencies latencies_;
-  takt::detail::clock_readings older_{}, newer_{};
+  decltype(sample::readings) older_{}, newer_{};
   nanoseconds origin_{}, expected_{};
   std::uint64_t notifications_ = 0;
   steady_clock::time_point written_;

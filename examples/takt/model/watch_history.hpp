@@ -11,7 +11,6 @@
 /// showed.
 #pragma once
 #include "clock_log.hpp"
-#include <takt/core/saturating.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -67,11 +66,16 @@ struct watch_history {
 
 namespace watch_history_detail {
 
+// Lines may show any times: what leaves the range stays at its end.
 inline std::int64_t minus(std::int64_t a, std::int64_t b) {
-  return takt::detail::saturating_subtract(std::chrono::nanoseconds(a), std::chrono::nanoseconds(b)).count();
+  std::int64_t result = 0;
+  if (!__builtin_sub_overflow(a, b, &result)) return result;
+  return a < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
 }
 inline std::int64_t plus(std::int64_t a, std::int64_t b) {
-  return takt::detail::saturating_add(std::chrono::nanoseconds(a), std::chrono::nanoseconds(b)).count();
+  std::int64_t result = 0;
+  if (!__builtin_add_overflow(a, b, &result)) return result;
+  return a < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
 }
 inline std::int64_t size_of(std::int64_t a) { return a < 0 ? minus(0, a) : a; }
 

@@ -82,7 +82,8 @@ public:
   };
   /// What one clock showed, or why that is unknown.
   struct reading {
-    clock_point point;
+    clock_point point; ///< the counter and the clock at one moment, if `unknown` is no error
+    /// Why the clock is unknown.
     std::error_code unknown = std::make_error_code(std::errc::no_message_available);
   };
   /// A comparison of all clocks at one moment.
