@@ -94,7 +94,7 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 # In what it has until it is stopped.
-stops 'says "Migrated: \|Stopped before"' wake --runs 1000000 --sleep 1ms
+stops 'says "^Idle: \|Stopped before"' wake --runs 1000000 --sleep 1ms
 
 if can_be_nobody; then
   run 0 as_nobody "$takt" wake --runs 5 --sleep 1ms

@@ -141,7 +141,7 @@ TEST_CASE("what cannot be read has a reason, and what helps") {
   const auto says = [&](const char* part) { return perf_clock::explain<os>(ec).find(part) != std::string::npos; };
   CHECK_FALSE(perf_clock::read<os>(ec).known());
   CHECK(ec == std::errc::permission_denied);
-  CHECK(says("perf_event_paranoid <= 2, is 3"));
+  CHECK(says("perf_event_paranoid <= 2 (it is 3)"));
   os::now.perf = {numbers(7, 100, 10), 0};
   CHECK(perf_clock::read<os>(ec).known());
   CHECK_FALSE(ec);

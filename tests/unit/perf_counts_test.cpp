@@ -120,7 +120,7 @@ TEST_CASE("what is missing has its reason, and takes nothing else with it") {
   CHECK(all[2].briefly == "not in CPU or guest");
   CHECK(all[2].unavailable.find("virtual PMU") != std::string::npos);
   CHECK(all[3].briefly == "not permitted");
-  CHECK(all[3].unavailable.find("perf_event_paranoid <= 0, is 2") != std::string::npos);
+  CHECK(all[3].unavailable.find("perf_event_paranoid <= 0 (it is 2)") != std::string::npos);
   CHECK(all[4].briefly == "no such device");
   for (const auto& c : os::now.perf_counters) CHECK_FALSE(c.open);
 

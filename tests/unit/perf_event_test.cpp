@@ -281,7 +281,7 @@ TEST_CASE("each error says what is wrong and what would help") {
   CHECK(says(why(std::errc::operation_not_supported, cycles), "virtual PMU"));
   CHECK(says(why(std::errc::no_such_file_or_directory, tsc), "does not list it"));
   CHECK(says(why(std::errc::no_such_device, tsc), "no perf device \"msr\""));
-  CHECK(says(why(std::errc::permission_denied, cycles, {-1, 0}), "perf_event_paranoid <= 0, is 2"));
+  CHECK(says(why(std::errc::permission_denied, cycles, {-1, 0}), "perf_event_paranoid <= 0 (it is 2)"));
   CHECK(says(why(std::errc::permission_denied, cycles, {-1, 0}), "sysctl kernel.perf_event_paranoid=0"));
   CHECK(says(why(std::errc::permission_denied, tsc), "<= 1, is 2"));
   CHECK(says(why(std::errc::permission_denied, cycles, {4711}), "another user"));

@@ -28,7 +28,7 @@ absl::string_view title_of(group g) {
 
 constexpr absl::string_view about_json =
     "Every command takes --json, to print for programs: names that end in _ns are integers in nanoseconds, and null stands "
-    "for what is unknown.";
+    "for what is unknown; under \"sources\" are texts that say where a value is from.";
 constexpr absl::string_view exit_statuses = "Exit status: 0 done, 1 failed, 2 wrong usage.";
 constexpr absl::string_view signals =
     "Ctrl-C, SIGTERM and SIGHUP end a command, which then prints what it has measured. A second signal, half a second later "

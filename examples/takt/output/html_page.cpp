@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_replace.h>
+#include <absl/strings/str_split.h>
 
 namespace tool {
 namespace {
@@ -85,7 +86,8 @@ std::string html_page(const document& d, const picture_origin& origin, const std
                                   "</style>\n</head>\n<body>\n<h1>", markup_text(origin.title), "</h1>\n");
   for (const std::string* line : {&origin.command, &origin.machine, &origin.date})
     absl::StrAppend(&page, "<p class=\"origin\">", markup_text(*line), "</p>\n");
-  if (!d.headline.empty()) absl::StrAppend(&page, "<p class=\"headline\">", markup_text(d.headline), "</p>\n");
+  for (const absl::string_view line : absl::StrSplit(d.headline, '\n', absl::SkipEmpty()))
+    absl::StrAppend(&page, "<p class=\"headline\">", markup_text(line), "</p>\n");
   for (const std::string& picture : pictures) absl::StrAppend(&page, "<figure>\n", picture, "</figure>\n");
   for (const section& s : d.sections) {
     absl::StrAppend(&page, "<section>\n");

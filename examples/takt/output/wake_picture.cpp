@@ -167,7 +167,7 @@ std::string draw_wake_svg(const wake_results& results, const wake_setting& setti
     svg.text(svg_picture::left, svg.y, "No wake-up was complete.", "note");
     return svg.finish();
   }
-  svg.y += 10;
+  svg.y += 26;
   for (const absl::string_view line : absl::StrSplit(three_numbers(results, setting), '\n')) svg.paragraph(line, "ink");
   draw_bars(svg, results);
   draw_points(svg, results, false);

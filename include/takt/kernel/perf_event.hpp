@@ -216,8 +216,8 @@ std::string perf_event::explain(std::error_code why, const perf_event& event, co
       return "permission denied, although kernel.perf_event_paranoid is " + level +
              ": a seccomp filter or a security module";
     const std::string wanted = std::to_string(needed);
-    return "permission denied: needs CAP_PERFMON, or kernel.perf_event_paranoid <= " + wanted + ", is " + level +
-           "; root can lower it: sysctl kernel.perf_event_paranoid=" + wanted;
+    return "permission denied: needs CAP_PERFMON, or kernel.perf_event_paranoid <= " + wanted + " (it is " + level +
+           "); root can lower it: sysctl kernel.perf_event_paranoid=" + wanted;
   }
   if (why == std::errc::invalid_argument && event.sample_period != 0 && !event.samples)
     return "this event only counts: it cannot be sampled; leave out the sample period";
