@@ -3,6 +3,7 @@
 // what is no longer known is said and not guessed.
 #include "checks.hpp"
 #include "guest.hpp"
+#include "suspend.hpp"
 
 #include <takt/clock/bounded_clock.hpp>
 #include <takt/kernel/leap.hpp>
@@ -13,9 +14,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <fcntl.h>
 #include <thread>
-#include <unistd.h>
 
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
@@ -218,13 +217,9 @@ TEST_CASE("suspend: the kernel's bound is not believed after a resume until a da
   std::error_code ec;
   takt::alarm_timer alarm(takt::alarm_timer::clock::boottime, ec);
   REQUIRE_FALSE(ec);
-  alarm.at(alarm.now() + 4s, ec);
+  alarm.at(alarm.now() + guest::until_alarm, ec);
   REQUIRE_FALSE(ec);
-  guest::insist();
-  const int file = ::open("/sys/power/state", O_WRONLY);
-  const bool slept = file >= 0 && ::write(file, "mem", 3) == 3;
-  ::close(file);
-  REQUIRE(slept);
+  REQUIRE(guest::suspend());
   const takt::leap_facts kernels = takt::leap_facts::read(ec);
   bounded_time t = bounded_clock::refresh();
   MESSAGE("the kernel calls its clock synchronised: ", kernels.synchronised, ", with an error of ",

@@ -1,6 +1,7 @@
 // Protects: that stamps of perf and ftrace lie between takt's, on a machine whose page of perf says its time, while clocks
 // are steered and set between the samples, and while the machine sleeps.
 #include "guest.hpp"
+#include "suspend.hpp"
 #include <support/stamped_events.hpp>
 
 #include <takt/clock/tsc_clock.hpp>
@@ -12,13 +13,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <fcntl.h>
 #include <iterator>
 #include <string>
 #include <sys/mount.h>
 #include <system_error>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -191,12 +190,9 @@ TEST_CASE("suspend: stamps from before and after lie between takt's, by every cl
     sample();
   };
   some();
-  guest::insist();
-  alarm.at(alarm.now() + 4s, ec);
+  alarm.at(alarm.now() + guest::until_alarm, ec);
   REQUIRE_FALSE(ec);
-  const int file = ::open("/sys/power/state", O_WRONLY);
-  REQUIRE(::write(file, "mem", 3) == 3);
-  ::close(file);
+  REQUIRE(guest::suspend());
   some();
   for (std::size_t k = 0; k < std::size(clocks); ++k) {
     CAPTURE(k);

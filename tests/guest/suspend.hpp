@@ -1,0 +1,24 @@
+/// suspend.hpp - how a test suspends the guest.
+#pragma once
+#include "guest.hpp"
+
+#include <chrono>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace guest {
+
+/// How long after it was set an alarm wakes the guest. A busy host takes seconds to suspend an emulated machine, which
+/// does not sleep at all if the alarm comes first.
+inline constexpr std::chrono::seconds until_alarm{8};
+
+/// Effects: suspends the machine to RAM. Returns: whether the kernel did it and came back.
+inline bool suspend() {
+  insist();
+  const int file = ::open("/sys/power/state", O_WRONLY);
+  const bool slept = file >= 0 && ::write(file, "mem", 3) == 3;
+  ::close(file);
+  return slept;
+}
+
+} // namespace guest
