@@ -30,15 +30,15 @@ namespace takt::inline TAKT_ABI {
 
 // definitions
 
-/// Effects: sleeps until Clock::now().earliest is after `t`. The sleep is on CLOCK_REALTIME, so a step of that clock
-/// ends it or extends it, and then the bound is read again.
+/// Effects: sleeps until Clock::now().earliest is after `t`. The sleep is on CLOCK_MONOTONIC, which no setting of the
+/// clock extends: the bound is read again when the time is over that was left at the reading before.
 /// Returns: whether `t` has passed; false after an error or when the stop condition ended the wait.
 /// Errors: not_bounded while the status is unknown, at the beginning or later: then no wait has an end, and
 /// explain(Clock::now()) says why; what sleep_until() reports.
 template <class Clock = bounded_clock, class Os = linux_os, class Duration>
 [[nodiscard]] bool wait_until_past(std::chrono::sys_time<Duration> t, stop_condition auto stop,
                                    std::error_code& ec) noexcept {
-  using real = posix_clock<CLOCK_REALTIME, access::vdso, Os>;
+  using steady = posix_clock<CLOCK_MONOTONIC, access::vdso, Os>;
   using std::chrono::nanoseconds;
   const nanoseconds due = detail::ceil_to_nanoseconds(t.time_since_epoch());
   ec.clear();
@@ -48,8 +48,8 @@ template <class Clock = bounded_clock, class Os = linux_os, class Duration>
     const nanoseconds earliest = now.earliest.time_since_epoch();
     if (earliest > due) return true;
     const nanoseconds left = detail::saturating_add(detail::saturating_subtract(due, earliest), nanoseconds(1));
-    const nanoseconds wake = detail::saturating_add(real::now().time_since_epoch(), left);
-    if (!detail::rest_until<real, Os>(wake, stop, ec)) return false;
+    const nanoseconds wake = detail::saturating_add(steady::now().time_since_epoch(), left);
+    if (!detail::rest_until<steady, Os>(wake, stop, ec)) return false;
   }
 }
 template <class Clock = bounded_clock, class Os = linux_os, class Duration>
