@@ -9,7 +9,8 @@
 /// No thread waits for the claim: who does not get it uses the sample that there is, or measures for itself. A claim
 /// bears the number of the process that made it, as in line_record.hpp, so that a forked child takes it over.
 ///
-/// Does not promise: that the memory of a claim that was taken over is whole; the writer that takes it over resets it.
+/// Does not promise: that the memory of a claim that was taken over is whole; the writer that takes it over resets it,
+/// all but the generation.
 #pragma once
 #include <takt/clock/detail/time_bound.hpp>
 #include <takt/core/config.hpp>
@@ -50,7 +51,11 @@ public:
     std::uint32_t holder = 0;
     if (claimed_.compare_exchange_strong(holder, process, taken, refused)) return &memory_;
     if (holder == process || !claimed_.compare_exchange_strong(holder, process, taken, refused)) return nullptr;
-    memory_ = bound_memory{}; // its writer stayed with the parent, in the middle
+    // Its writer stayed with the parent, in the middle. A step since its last sample would not be noticed, and a
+    // number that the parent has used must not come again, so the generation grows.
+    const std::uint32_t used = memory_.generation;
+    memory_ = bound_memory{};
+    memory_.generation = used + 1;
     return &memory_;
   }
   /// Effects: makes `s` the newest sample and releases the claim. Precondition: the caller has the claim.
