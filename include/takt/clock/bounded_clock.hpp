@@ -20,10 +20,11 @@
 ///
 /// Steps. What a sample states of UTC stays true when CLOCK_REALTIME is set afterwards: the interval is extended by
 /// time passed, not by what CLOCK_REALTIME shows. But the step says that the clock was wrong. A read notices steps,
-/// suspends and leap seconds when it samples, so 10 ms after them at most (of time in which the machine was awake), and
-/// refresh() at once. It then grows `generation`; two readings with the same generation have no step between them that
-/// was noticed. The kernel itself stops calling its clock synchronised at a step, until the daemon states an error
-/// again. To be notified, wait on a clock_change_timer (timer/) and call refresh().
+/// suspends and leap seconds when it samples, so 10 ms after them at most (of time in which the machine was awake, and
+/// longer while a thread is stopped that samples), and refresh() at once. It then grows `generation`; two readings with
+/// the same generation have no step between them that was noticed. The kernel itself stops calling its clock
+/// synchronised at a step, until the daemon states an error again. To be notified, wait on a clock_change_timer
+/// (timer/) and call refresh().
 ///
 /// Does not promise: that the servers and the daemon are right; UTC while servers smear a leap second, because then it
 /// is their time scale that is bounded; a bound on a crystal that is more than 500 ppm off; to notice a suspend before
@@ -103,7 +104,8 @@ public:
   }
 
   /// Returns: as now(), after sampling the kernel's bound, however young the last sample is. Some 2 us. For callers
-  /// that were notified of a change of the clock.
+  /// that were notified of a change of the clock. While another thread samples, the interval may be that of the sample
+  /// before, up to a second old, and `generation` as well: the change is in the sample of that thread or the next.
   static bounded_time refresh() noexcept {
     const int saved = errno;
     const bounded_time t = sample();
