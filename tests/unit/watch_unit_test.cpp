@@ -24,6 +24,9 @@ TEST_CASE("Where a unit may write") {
   CHECK(has(own, "LogsDirectory=takt"));
   CHECK(has(own, "CapabilityBoundingSet=CAP_SYSLOG"));
   CHECK(own.find("ReadWritePaths") == own.npos);
+  const std::string colon = tool::watch_unit("takt", {"watch"}, {"/var/log/a:b/a.log", ""});
+  CHECK(has(colon, "ReadWritePaths=-/var/log/a:b")); // LogsDirectory=a:b would make a link b to a
+  CHECK(colon.find("LogsDirectory") == colon.npos);
   const std::string both =
       tool::watch_unit("takt", {"watch"}, {"/srv/my logs/a.log", "/var/lib/prometheus/node-exporter/takt.prom"});
   CHECK(has(both, "ReadWritePaths=\"-/srv/my logs\""));

@@ -55,10 +55,11 @@ struct watch_paths {
   unit += "\n"
           "Restart=on-failure\n"
           "ProtectSystem=strict\n";
-  // systemd makes /var/log/NAME itself.
+  // systemd makes /var/log/NAME itself. In such a NAME a colon would begin the name of a symbolic link.
   constexpr std::string_view logs = "/var/log/";
   const std::string log_directory = paths.log.empty() ? "" : directory(paths.log);
-  const bool own = log_directory.size() > logs.size() && log_directory.compare(0, logs.size(), logs) == 0;
+  const bool own = log_directory.size() > logs.size() && log_directory.compare(0, logs.size(), logs) == 0 &&
+                   log_directory.find(':') == log_directory.npos;
   if (own)
     ((unit += "LogsDirectory=") += systemd_word(std::string_view(log_directory).substr(logs.size()), false)) += '\n';
   // "-": where the directory is missing, takt says so and not systemd.
