@@ -25,6 +25,15 @@ wait
 same 'lines of six processes' "$("$json_value" /takt <"$log" | wc -l)" 12
 same 'processes' "$("$json_value" /pid <"$log" | sort -u | wc -l)" 6
 
+# The metrics would replace the log.
+cp "$log" "$work/kept"
+ln -s "$work" "$work/beside"
+for same_one in "$log" "$work/./log" "$work/beside/log"; do
+  wrong_usage watch --for 20ms --log "$log" --openmetrics "$same_one"
+done
+cmp -s "$log" "$work/kept" || fail 'the log was touched'
+wrong_usage watch --print-unit --log "$work/new" --openmetrics "$work/beside/new"
+
 # Rotation, of each kind, while it runs.
 rm "$log"
 start watch --period 20ms --log "$log"

@@ -306,6 +306,17 @@ document summary(const takt::clock_watch& watch, const totals& t, nanoseconds pe
   return d;
 }
 
+/// Returns: whether both paths lead to one file, also where it does not exist yet.
+bool same_file(const std::string& a, const std::string& b) {
+  const auto resolved = [](const std::string& path) {
+    std::error_code ec;
+    const std::filesystem::path whole = std::filesystem::absolute(path, ec);
+    const std::filesystem::path found = std::filesystem::weakly_canonical(whole, ec);
+    return ec ? whole : found;
+  };
+  return !a.empty() && !b.empty() && resolved(a) == resolved(b);
+}
+
 /// Prints the unit that runs this command with its flags.
 exit_code print_unit() {
   std::error_code ec;
@@ -341,6 +352,8 @@ exit_code run_command() {
   if (period < takt::clock_watch::min_period || period > longest)
     return wrong_usage("--period wants a time of 1ms or more");
   if (span && span->value <= nanoseconds::zero()) return wrong_usage("--for wants a time above zero");
+  if (same_file(*flags.log, *flags.openmetrics)) // the metrics would replace the log
+    return wrong_usage("--log and --openmetrics want two files");
   if (*flags.print_unit) return span ? wrong_usage("--print-unit does not go with --for") : print_unit();
 
   watch_log log;
