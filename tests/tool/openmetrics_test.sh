@@ -25,7 +25,7 @@ done
 grep -q '^takt_watch_running 1$' "$prom" || fail 'a watch that runs does not say so'
 sleep 0.3
 stopped TERM
-same 'files left beside it' "$(ls "$work" | grep -c '\.part$')" 0
+same 'files left beside it' "$(ls "$work" | grep -c '^takt\.prom.')" 0
 same 'the mode, for the exporter' "$(stat -c %a "$prom")" 644
 grep -q '^takt_watch_running 0$' "$prom" || fail 'a watch that has ended does not say so'
 # value NAME: the sample of that name and labels.
@@ -42,6 +42,10 @@ if grep -q '^ *LOC:' /proc/interrupts && grep -q '^takt_timer_interrupts_total{c
   awk -v now="$first" '/^takt_timer_interrupts_total\{cpu="0",device="LOC/ { exit !($NF > 0 && $NF <= now) }' "$prom" ||
     fail "not the interrupts of CPU 0 ($first): $(grep 'timer_interrupts_total{cpu="0"' "$prom")"
 fi
+
+# The process number alone names no file beside it: in a container a watch that was killed had the same one.
+run 0 sh -c ': >"$1.$$.part" && exec "$2" watch --for 20ms --openmetrics "$1"' sh "$work/again.prom" "$takt"
+grep -q '^takt_watch_running 0$' "$work/again.prom" || fail 'stopped by a file that a killed watch left'
 
 # What is no file is not replaced; what cannot be written is said at the start, and survived later.
 for place in "$work" /dev/null /dev/full "$work/no/such/place.prom"; do

@@ -41,6 +41,14 @@ run 0 "$takt" history "$disk/log" --json
 [ "$(json /history/broken)" -le 1 ] || fail 'more than the line that was cut is broken'
 same 'the lines behind it' "$(tail -n 3 "$disk/log" | "$json_value" /event | paste -sd' ')" 'start state end'
 
+# Metrics of which only the beginning finds room.
+fill
+truncate -s -8192 "$disk/filler"
+run 1 "$takt" watch --period 20ms --for 200ms --openmetrics "$disk/takt.prom"
+complains 'No space left'
+same 'parts left on a full disk' "$(ls "$disk" | grep -c '^takt\.prom.')" 0
+rm "$disk/filler"
+
 # Still full at the end: the exit status says so.
 rm "$disk/log"
 fill

@@ -192,10 +192,12 @@ int basic_os_files<T>::replace_file(const std::string& path, std::string_view te
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   const auto fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, fresh.c_str(), flags, 0600));
   if (fd < 0) return errno;
-  long n = 0;
-  do n = ::syscall(SYS_write, fd, text.data(), text.size());
-  while (n < 0 && errno == EINTR);
-  int error = n < 0 ? errno : static_cast<std::size_t>(n) < text.size() ? EIO : 0;
+  int error = 0;
+  while (error == 0 && !text.empty()) { // where a part found room, the next call says why the rest found none
+    const long n = ::syscall(SYS_write, fd, text.data(), text.size());
+    if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
+    else if (n == 0 || errno != EINTR) error = n == 0 ? EIO : errno;
+  }
   if (error == 0 && ::fchmod(fd, permissions) != 0) error = errno; // independent of the umask
   if (::syscall(SYS_close, fd) != 0 && error == 0) error = errno;
   if (error == 0 && ::syscall(SYS_renameat2, AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), 0) != 0) error = errno;
