@@ -78,6 +78,13 @@ put 12 '\002'
 put 24 '\004'
 done_by watch --for 20ms
 says 'disruption is to come within about an'
+# Another thing in its place: no VMClock, no signal, and nothing waits.
+for thing in ': >' mkfifo mkdir; do
+  rm "$dev/vmclock0" 2>/dev/null || rmdir "$dev/vmclock0"
+  eval "$thing \"$dev/vmclock0\""
+  run 0 timeout 20 "$takt" watch --for 20ms --json
+  same "VMClock, made by $thing" "$(json /watch/vmclock)" none
+done
 umount -l /dev
 umount -R -l "$dev"
 finish

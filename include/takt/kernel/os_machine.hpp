@@ -16,6 +16,7 @@
 #include <linux/filter.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,15 +28,23 @@ inline constexpr char vmclock_path[] = "/dev/vmclock0";
 /// Functions about the machine, without state.
 template <class = for_callers> struct basic_os_machine {
   /// Returns: 0; `page` receives the page of VMClock, which the hypervisor writes. ENOENT on a machine without one,
-  /// EACCES where only root may read it.
+  /// EACCES where only root may read it, ENODEV for another thing in its place. Never waits for a writer of a FIFO.
   [[nodiscard]] static int vmclock_map(const std::uint64_t*& page) noexcept {
-    const auto fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, vmclock_path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    const auto fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, vmclock_path, flags));
     if (fd < 0) return errno;
-    // The driver wants to map exactly a page, for reading alone.
-    void* const mapped = ::mmap(nullptr, page_bytes(), PROT_READ, MAP_SHARED, fd, 0);
-    const int error = mapped == MAP_FAILED ? errno : 0;
+    struct stat status {};
+    int error = ::syscall(SYS_fstat, fd, &status) != 0 ? errno : 0;
+    // A container may have a file there. Reading a mapped page that the file does not have would be SIGBUS.
+    const bool whole = S_ISREG(status.st_mode) && static_cast<std::uint64_t>(status.st_size) >= page_bytes();
+    if (error == 0 && !S_ISCHR(status.st_mode) && !whole) error = ENODEV;
+    if (error == 0) {
+      // The driver wants to map exactly a page, for reading alone.
+      void* const mapped = ::mmap(nullptr, page_bytes(), PROT_READ, MAP_SHARED, fd, 0);
+      if (mapped == MAP_FAILED) error = errno;
+      else page = static_cast<const std::uint64_t*>(mapped);
+    }
     ::syscall(SYS_close, fd);
-    if (error == 0) page = static_cast<const std::uint64_t*>(mapped);
     return error;
   }
   static void vmclock_unmap(const std::uint64_t* page) noexcept {
