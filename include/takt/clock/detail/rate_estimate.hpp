@@ -145,8 +145,7 @@ private:
 
 // <algorithm> and <cmath> would take every user more time to compile than these functions.
 
-template <class = for_callers>
-[[nodiscard]] inline double magnitude(double x) noexcept { return x < 0 ? -x : x; }
+[[nodiscard]] constexpr double magnitude(double x) noexcept { return x < 0 ? -x : x; }
 /// Returns: the nearest whole number of nanoseconds. Precondition: it fits.
 template <class = for_callers>
 [[nodiscard]] constexpr std::chrono::nanoseconds rounded(double ns) noexcept {

@@ -26,6 +26,7 @@
 #pragma once
 #include <takt/clock/bounded_time.hpp>
 #include <takt/clock/clock_changes.hpp>
+#include <takt/clock/detail/rate_estimate.hpp>
 #include <takt/core/config.hpp>
 #include <takt/core/saturating.hpp>
 #include <takt/core/ticks.hpp>
@@ -121,8 +122,6 @@ struct bound_sample {
   }
 };
 
-/// Returns: the size of a number.
-[[nodiscard]] constexpr double magnitude(double x) noexcept { return x < 0 ? -x : x; }
 /// Returns: what passed on a clock from one reading to another, in ns.
 [[nodiscard]] constexpr double passed_ns(const std::optional<std::chrono::nanoseconds>& from,
                                       const std::optional<std::chrono::nanoseconds>& to) noexcept {
