@@ -19,7 +19,7 @@ struct waiting;
 using os = takt::testing::fake_os<waiting>;
 nanoseconds wide{};
 bool known = true;
-int reads = 0;
+int reads = 0, unsettled = 0; // the readings, and how many of the coming ones are unsettled
 
 nanoseconds real() { return takt::to_nanoseconds(os::now.clocks[CLOCK_REALTIME].value); }
 
@@ -28,8 +28,9 @@ struct wall {
   static bounded_time now() noexcept {
     ++reads;
     bounded_time t;
-    if (!known) return t;
-    t.status = bounded_time::status_kind::synchronised;
+    if (unsettled > 0) --unsettled, t.reason = bounded_time::reason_kind::unsettled;
+    else if (known) t.status = bounded_time::status_kind::synchronised;
+    if (!t.known()) return t;
     t.earliest = bounded_time::time_point(real() - wide), t.latest = bounded_time::time_point(real() + wide);
     return t;
   }
@@ -38,7 +39,7 @@ struct wall {
 void begin() {
   os::reset();
   for (const clockid_t id : {CLOCK_REALTIME, CLOCK_MONOTONIC}) os::now.clocks[id] = {timespec{1000, 0}, 0};
-  wide = 5ms, known = true, reads = 0;
+  wide = 5ms, known = true, reads = 0, unsettled = 0;
 }
 
 } // namespace
@@ -84,6 +85,31 @@ TEST_CASE("a bound that grows meanwhile, and a clock that is set, are followed")
     CHECK(real() == 1000s + 25ms + 1ns);
   }
   CHECK_FALSE(ec);
+}
+
+TEST_CASE("a reading that was unsettled is repeated, and not for ever") {
+  begin();
+  std::error_code ec;
+  const sys_time<nanoseconds> moment(1000s + 20ms);
+  unsettled = 2;
+  SUBCASE("at the beginning") {
+    takt::wait_until_past<wall, os>(moment, ec);
+    CHECK_FALSE(ec);
+    CHECK(real() == 1000s + 25ms + 1ns); // no longer than without
+    CHECK(os::now.sleeps.size() == 3);
+  }
+  SUBCASE("for ever") {
+    unsettled = 1'000'000;
+    takt::wait_until_past<wall, os>(moment, ec);
+    CHECK(ec == takt::errc::not_bounded);
+    CHECK(reads == 101);
+  }
+  SUBCASE("and then there is no bound") {
+    known = false;
+    takt::wait_until_past<wall, os>(moment, ec);
+    CHECK(ec == takt::errc::not_bounded);
+    CHECK(reads == 3);
+  }
 }
 
 TEST_CASE("without a bound it reports that, at the beginning and when it is lost; and a stop condition ends it") {

@@ -34,20 +34,28 @@ namespace takt::inline TAKT_ABI {
 /// clock extends: the bound is read again when the time is over that was left at the reading before.
 /// Returns: whether `t` has passed; false after an error or when the stop condition ended the wait.
 /// Errors: not_bounded while the status is unknown, at the beginning or later: then no wait has an end, and
-/// explain(Clock::now()) says why; what sleep_until() reports.
+/// explain(Clock::now()) says why; what sleep_until() reports. A reading that is unknown because it was unsettled is
+/// repeated every millisecond, for about 100 ms.
 template <class Clock = bounded_clock, class Os = linux_os, class Duration>
 [[nodiscard]] bool wait_until_past(std::chrono::sys_time<Duration> t, stop_condition auto stop,
                                    std::error_code& ec) noexcept {
   using steady = posix_clock<CLOCK_MONOTONIC, access::vdso, Os>;
   using std::chrono::nanoseconds;
   const nanoseconds due = detail::ceil_to_nanoseconds(t.time_since_epoch());
+  constexpr int max_unsettled = 100; // in a row
+  int unsettled = 0;
   ec.clear();
   for (;;) {
     const bounded_time now = Clock::now();
-    if (!now.known()) return ec = errc::not_bounded, false;
-    const nanoseconds earliest = now.earliest.time_since_epoch();
-    if (earliest > due) return true;
-    const nanoseconds left = detail::saturating_add(detail::saturating_subtract(due, earliest), nanoseconds(1));
+    nanoseconds left = std::chrono::milliseconds(1);
+    if (now.known()) {
+      const nanoseconds earliest = now.earliest.time_since_epoch();
+      if (earliest > due) return true;
+      left = detail::saturating_add(detail::saturating_subtract(due, earliest), nanoseconds(1));
+      unsettled = 0;
+    } else if (now.reason != bounded_time::reason_kind::unsettled || ++unsettled > max_unsettled) {
+      return ec = errc::not_bounded, false;
+    }
     const nanoseconds wake = detail::saturating_add(steady::now().time_since_epoch(), left);
     if (!detail::rest_until<steady, Os>(wake, stop, ec)) return false;
   }
