@@ -160,6 +160,9 @@ TEST_CASE("bounded_clock: a PTP hardware clock is read by the id of its descript
   const bounded_time none = takt::bounded_clock::by_clock(takt::descriptor_clock(999), 1us, 0s, ec);
   CHECK(ec);
   CHECK_FALSE(none.known());
+  // A file that could not be opened is no clock either.
+  CHECK_FALSE(takt::bounded_clock::by_clock(takt::descriptor_clock(-1), 1us, 0s, ec).known());
+  CHECK(ec == std::errc::invalid_argument);
   const bounded_time tai = takt::bounded_clock::by_clock(CLOCK_TAI, 1us, 0s, ec);
   CHECK_FALSE(ec);
   CHECK(tai.error() == 1us);

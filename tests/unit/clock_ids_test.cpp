@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <iterator>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -107,6 +108,10 @@ TEST_CASE("the clock of a descriptor has the number that the kernel makes of it,
   CHECK(takt::descriptor_clock(0) == -5);
   CHECK(takt::descriptor_clock(3) == -29);
   CHECK(takt::descriptor_clock(1'000'000) == -8'000'005);
+  CHECK(takt::descriptor_clock((1 << 28) - 1) == std::numeric_limits<int>::min() + 3);
+  // What is no descriptor is no other clock of the kernel.
+  for (const int fd : {-1, -2, 1 << 28, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()})
+    CHECK(takt::descriptor_clock(fd) == -1);
   for (const int fd : {0, 1, 1023}) {
     CHECK((~takt::descriptor_clock(fd) >> 3) == fd); // as it turns the number into the descriptor again
     CHECK(takt::clock_properties::find(takt::descriptor_clock(fd)) == nullptr);

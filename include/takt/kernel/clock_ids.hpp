@@ -25,7 +25,8 @@ template <unsigned N>
 inline constexpr clockid_t aux_clock = 16 + static_cast<clockid_t>(N);
 
 /// Returns: the number of the clock behind an open file, such as a PTP hardware clock (/dev/ptp0), as long as the file
-/// is open. Such a clock has no row in the table: what it shows is its driver's affair.
+/// is open. Such a clock has no row in the table: what it shows is its driver's affair. For a descriptor below zero, as
+/// of a file that could not be opened, -1, which is no clock: reading it fails with EINVAL.
 [[nodiscard]] constexpr clockid_t descriptor_clock(int fd) noexcept;
 
 /// One row of the table.
@@ -126,6 +127,9 @@ inline constexpr clock_properties clock_properties::table[] = {
 
 constexpr clockid_t descriptor_clock(int fd) noexcept {
   constexpr unsigned by_descriptor = 3; // the lowest three bits say what the others are
+  constexpr int end = 1 << 28;          // the number has room for descriptors up to this
+  // The kernel's rule makes 3 of -1, and that is CLOCK_THREAD_CPUTIME_ID.
+  if (fd < 0 || fd >= end) return -1;
   return static_cast<clockid_t>(~static_cast<unsigned>(fd) << 3 | by_descriptor);
 }
 
