@@ -287,6 +287,46 @@ TEST_CASE("a suspend in which the counter stood still is noticed by the next sam
   CHECK(t.generation == before.generation + 1);
 }
 
+TEST_CASE("while another thread samples, a step or a suspend since the last sample leaves no bound of before") {
+  using b = bench<struct beside>;
+  const b here;
+  CHECK(b::clock::calibrate(5ms, 1s).rate().known());
+  b::pass(100ms);
+  CHECK(b::bounded::refresh().status == status::synchronised);
+  static nanoseconds stepped, sleeping;
+  static bounded_time seen;
+  stepped = sleeping = 0s, seen = bounded_time();
+  // In the middle of a sample the thread is stopped for 2 s, and another one reads.
+  const auto read_beside = [] {
+    b::os::on_ask = [] {
+      b::os::on_ask = nullptr;
+      b::ahead += stepped, b::slept += sleeping;
+      b::turn = std::chrono::floor<std::chrono::seconds>(b::real()).count();
+      b::pass(2s);
+      seen = b::bounded::now();
+    };
+    static_cast<void>(b::bounded::refresh());
+  };
+  SUBCASE("neither") {
+    read_beside();
+    CHECK(seen.status == status::synchronised);
+    CHECK(seen.earliest.time_since_epoch() <= b::real());
+    CHECK(seen.latest.time_since_epoch() >= b::real());
+  }
+  SUBCASE("a suspend, after which the kernel goes on to call its clock synchronised") {
+    sleeping = 1h;
+    read_beside();
+    CHECK(seen.status == status::unknown);
+    CHECK(seen.reason == reason::unsettled);
+  }
+  SUBCASE("a step") {
+    stepped = -1s;
+    read_beside();
+    CHECK(seen.status == status::unknown);
+    CHECK(seen.reason == reason::unsettled);
+  }
+}
+
 TEST_CASE("a line that has been given up is not extended") {
   using b = bench<struct given_up>;
   const b here;

@@ -90,7 +90,7 @@ public:
   /// counter and some nanoseconds more than Line::now(); once in max_age, and after each change of the segment, two
   /// system calls and about 20 reads of clocks: some 2 us. Waits for no thread, takes no lock, allocates nothing, keeps
   /// errno; may be called in signal handlers and forked children. While another thread samples for the first time after
-  /// a change of the segment, it measures for itself, and may then return unknown (unsettled).
+  /// a change of the segment, a step or a suspend, it measures for itself, and may then return unknown (unsettled).
   [[nodiscard]] static bounded_time now() noexcept {
     std::uint64_t c = 0;
     std::int64_t t = 0;
@@ -244,7 +244,10 @@ template <class Line, class Os> bounded_time basic_bounded_clock<Line, Os>::samp
   const detail::bound_sample own = detail::draw_bounds(read_everything(), none);
   bounded_time b = own.at_time(own.at);
   b.generation = s.generation;
-  const bool same = there && s.status == own.status;
+  // REALTIME less the line changes only where the clock was set or the machine slept. Then the two do not meet, and
+  // whether the kernel can be believed is for the memory to say.
+  const bool meet = own.status == status::unknown || (own.lowest <= s.highest && s.lowest <= own.highest);
+  const bool same = there && s.status == own.status && meet;
   if (!same && (own.status == status::synchronised || s.status == status::holding_over)) {
     b = bounded_time();
     b.reason = bounded_time::reason_kind::unsettled;
