@@ -23,7 +23,7 @@ using takt::detail::vmclock_page;
 void page(std::span<const unsigned char> bytes) {
   vmclock_page p{1, 2, vmclock_page::status_kind::unreliable, true, true};
   const vmclock_page before = p;
-  const int error = takt::detail::parse_vmclock(bytes, p);
+  const int error = takt::detail::parse_vmclock(bytes.data(), bytes.size(), p);
   expect(error == 0 || error == EBADMSG || error == ENOTSUP || error == EAGAIN);
   expect(error == 0 || p == before);
   expect(error != 0 || bytes.size() >= 32);

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +35,7 @@ bytes page_of(std::size_t size = 4096) {
 }
 bytes with(bytes page, std::size_t at, std::uint64_t value, std::size_t width) { return put(page, at, value, width), page; }
 
-int parse(const bytes& page, vmclock_page& out) { return takt::detail::parse_vmclock(std::span(page), out); }
+int parse(const bytes& page, vmclock_page& out) { return takt::detail::parse_vmclock(page.data(), page.size(), out); }
 
 } // namespace
 

@@ -255,7 +255,7 @@ private:
 };
 
 /// What VMClock says of restores, past and to come.
-std::string vmclock_note(const auto* page) {
+std::string vmclock_note(const takt::clock_watch::vmclock_state* page) {
   if (page == nullptr) return "none that may be read";
   std::string note = page->generation ? "it counts restores" : "it marks disruptions, and does not count restores";
   if (page->disruption_imminent) note += "; a disruption is to come within about an hour";

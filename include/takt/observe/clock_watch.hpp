@@ -67,6 +67,8 @@ using clock_watch = basic_clock_watch<>;
 template <class Counter, class Os> class basic_clock_watch {
 public:
   using nanoseconds = std::chrono::nanoseconds; ///< the duration of all its times
+  // in the reference: the type itself
+  using vmclock_state = detail::vmclock_page; ///< what VMClock states of restores
   /// The shortest period; a shorter one would keep a CPU busy with checks.
   static constexpr nanoseconds min_period = std::chrono::milliseconds(1);
 
@@ -148,7 +150,7 @@ public:
   /// Returns: the history of the checks, whose last() is the last sample. Valid as long as the watch.
   [[nodiscard]] const clock_history& history() const noexcept { return history_; }
   /// Returns: what VMClock stated at the last check; null on a machine without one, or if the watch may not read it.
-  [[nodiscard]] const detail::vmclock_page* vmclock() const noexcept { return probe_.vmclock(); }
+  [[nodiscard]] const vmclock_state* vmclock() const noexcept { return probe_.vmclock(); }
 
 private:
   void start(std::error_code& ec);

@@ -18,7 +18,6 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
-#include <span>
 
 namespace takt::inline TAKT_ABI::detail {
 
@@ -39,7 +38,7 @@ struct vmclock_page {
 [[nodiscard]] constexpr const char* to_string(vmclock_page::status_kind s) noexcept;
 
 template <class = for_callers>
-[[nodiscard]] constexpr int parse_vmclock(std::span<const unsigned char> bytes, vmclock_page& out) noexcept;
+[[nodiscard]] constexpr int parse_vmclock(const unsigned char* bytes, std::size_t length, vmclock_page& out) noexcept;
 template <class = for_callers> [[nodiscard]] int read_vmclock(const std::uint64_t* page, vmclock_page& out) noexcept;
 
 // definitions
@@ -68,19 +67,20 @@ constexpr const char* to_string(vmclock_page::status_kind s) noexcept {
   return "unknown";
 }
 
-/// Returns: 0; `out` receives what the page states. EBADMSG for bytes that are no such page, ENOTSUP for a version that
-/// takt does not know, EAGAIN while the hypervisor writes; then `out` is unchanged.
-template <class> constexpr int parse_vmclock(std::span<const unsigned char> bytes, vmclock_page& out) noexcept {
+/// Returns: 0; `out` receives what the `length` bytes state. EBADMSG for bytes that are no such page, ENOTSUP for a
+/// version that takt does not know, EAGAIN while the hypervisor writes; then `out` is unchanged.
+template <class>
+constexpr int parse_vmclock(const unsigned char* bytes, std::size_t length, vmclock_page& out) noexcept {
   namespace at = vmclock_layout;
   const auto number = [&](std::size_t from, std::size_t width) {
     std::uint64_t n = 0;
     for (std::size_t i = width; i-- > 0;) n = n << 8 | bytes[from + i];
     return n;
   };
-  if (bytes.size() < at::min_size || number(at::magic, 4) != at::right_magic) return EBADMSG;
+  if (length < at::min_size || number(at::magic, 4) != at::right_magic) return EBADMSG;
   if (number(at::version, 2) != 1) return ENOTSUP;
   const std::uint64_t stated = number(at::size, 4);
-  const std::uint64_t size = stated < bytes.size() ? stated : bytes.size();
+  const std::uint64_t size = stated < length ? stated : length;
   if (size < at::min_size) return EBADMSG;
   if ((number(at::sequence, 4) & 1) != 0) return EAGAIN;
   vmclock_page page;
@@ -113,7 +113,7 @@ template <class> int read_vmclock(const std::uint64_t* page, vmclock_page& out) 
     if (__atomic_load_n(page + sequence_word, __ATOMIC_RELAXED) != before) continue;
     unsigned char bytes[sizeof(copy)];
     std::memcpy(bytes, copy, sizeof(copy));
-    if (const int error = parse_vmclock(bytes, out); error != EAGAIN) return error;
+    if (const int error = parse_vmclock(bytes, sizeof(bytes), out); error != EAGAIN) return error;
   }
   return EAGAIN;
 }
