@@ -1,11 +1,9 @@
 /// clock.hpp - the room clock/, floor 2: whether the counter can be trusted, how fast it is, and clocks that run by it.
 ///
-/// tick_history.hpp, which dates the ticks of a log in another process, is not included here, nor by takt.hpp: few
-/// programs write or read such logs, and it needs <mutex> and <span>.
+/// Not included here, nor by takt.hpp, for few programs need them: tick_history.hpp, which dates the ticks of a log in
+/// another process; bounded_clock.hpp, which bounds UTC, and bounded_time.hpp, which has its result.
 #pragma once
 #include <takt/clock/anchor_finding.hpp>
-#include <takt/clock/bounded_clock.hpp>
-#include <takt/clock/bounded_time.hpp>
 #include <takt/clock/calibration.hpp>
 #include <takt/clock/clock_cast.hpp>
 #include <takt/clock/clock_changes.hpp>

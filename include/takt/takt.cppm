@@ -6,8 +6,8 @@
 /// takt.pcm serves programs that are compiled with the same -std, -fno-exceptions, -fno-rtti and -pthread; clang
 /// rejects it in others. A program that imports takt is linked with takt.o.
 ///
-/// It exports what takt.hpp offers, core/format.hpp, clock/tick_history.hpp, and the headers of observe/ that analyse
-/// recordings: takt.hpp leaves these out because of what they cost each time, and a module costs that once. The headers
+/// It exports what takt.hpp offers, core/format.hpp, clock/tick_history.hpp, clock/bounded_clock.hpp,
+/// sleep/wait_until_past.hpp, and the headers of observe/ that analyse recordings: takt.hpp leaves these out because of what they cost each time, and a module costs that once. The headers
 /// of interop/ and testing/ are not exported, because they need other libraries or are for tests. A program may include
 /// them, and all other headers of takt, before or after `import takt;`: the names mean the same entities.
 ///
@@ -18,6 +18,7 @@
 /// Does not promise: compilers other than clang 22 and newer.
 module;
 #include <takt/takt.hpp>
+#include <takt/clock/bounded_clock.hpp>
 #include <takt/clock/tick_history.hpp>
 #include <takt/core/format.hpp>
 #include <takt/observe/coalescing.hpp>
@@ -33,6 +34,7 @@ module;
 #include <takt/observe/trace_text.hpp>
 #include <takt/observe/wake_run.hpp>
 #include <takt/observe/wake_summary.hpp>
+#include <takt/sleep/wait_until_past.hpp>
 #include <takt/observe/wake_trace.hpp>
 
 export module takt;

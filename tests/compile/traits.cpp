@@ -1,5 +1,7 @@
 // The promises at compile time: sizes, traits, noexcept, constant evaluation. Mostly static_asserts; it runs too,
 // so that what is checked is also linked.
+#include <takt/clock/bounded_clock.hpp>
+#include <takt/sleep/wait_until_past.hpp>
 #include <takt/takt.hpp>
 #include <cstddef>
 #include <linux/perf_event.h>

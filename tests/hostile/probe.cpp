@@ -4,6 +4,7 @@
 //                              alone, and all from that one on. A step then has its usual value or reports an error, and
 //                              once there is memory again it has its usual value.
 // A step checks what must hold and calls broken() where it does not. A value of "*" differs from run to run.
+#include <takt/clock/bounded_clock.hpp>
 #include <takt/observe/stamp_map.hpp>
 #include <takt/takt.hpp>
 #include <takt/testing/manual_clock.hpp>
