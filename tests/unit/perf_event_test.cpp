@@ -283,11 +283,11 @@ TEST_CASE("each error says what is wrong and what would help") {
   CHECK(says(why(std::errc::no_such_device, tsc), "no perf device \"msr\""));
   CHECK(says(why(std::errc::permission_denied, cycles, {-1, 0}), "perf_event_paranoid <= 0 (it is 2)"));
   CHECK(says(why(std::errc::permission_denied, cycles, {-1, 0}), "sysctl kernel.perf_event_paranoid=0"));
-  CHECK(says(why(std::errc::permission_denied, tsc), "<= 1, is 2"));
+  CHECK(says(why(std::errc::permission_denied, tsc), "<= 1 (it is 2)"));
   CHECK(says(why(std::errc::permission_denied, cycles, {4711}), "another user"));
   CHECK(says(why(std::errc::operation_not_permitted, cycles), "seccomp"));
   os::now.files["/proc/sys/kernel/perf_event_paranoid"].value = "3\n"; // Debian's patch
-  CHECK(says(why(std::errc::permission_denied, cycles), "<= 2, is 3"));
+  CHECK(says(why(std::errc::permission_denied, cycles), "<= 2 (it is 3)"));
   os::now.files.erase("/proc/sys/kernel/perf_event_paranoid");
   CHECK(says(why(std::errc::permission_denied, cycles), "is unknown"));
   perf_event sampled = tsc;
