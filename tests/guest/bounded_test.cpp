@@ -209,7 +209,7 @@ TEST_CASE("bounded: a leap second is inserted, and UTC is in every interval") { 
 
 TEST_CASE("bounded: a leap second is deleted, and UTC is in every interval") { leap(STA_DEL); }
 
-TEST_CASE("suspend: the kernel's bound is not believed after a resume until a daemon has stated an error again") {
+TEST_CASE("suspend_bound: the kernel's bound is not believed after a resume until a daemon has stated an error again") {
   calibrate();
   state(1003);
   const bounded_time before = bounded_clock::refresh();

@@ -162,7 +162,7 @@ TEST_CASE("stamps: clocks that are steered and set between the samples were wher
   CHECK(error_at(2 * 20 + 5) >= 59min);
 }
 
-TEST_CASE("suspend: stamps from before and after lie between takt's, by every clock") {
+TEST_CASE("suspend_map: stamps from before and after lie between takt's, by every clock") {
   const takt::tick_rate rate = calibrated_rate();
   std::error_code ec;
   takt::alarm_timer alarm(takt::alarm_timer::clock::boottime, ec);

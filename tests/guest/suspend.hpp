@@ -8,11 +8,11 @@
 
 namespace guest {
 
-/// How long after it was set an alarm wakes the guest. A busy host takes seconds to suspend an emulated machine, which
-/// does not sleep at all if the alarm comes first.
-inline constexpr std::chrono::seconds until_alarm{8};
+/// How long after it was set an alarm wakes the guest.
+inline constexpr std::chrono::seconds until_alarm{4};
 
-/// Effects: suspends the machine to RAM. Returns: whether the kernel did it and came back.
+/// Effects: suspends the machine to RAM. One test a boot may do that: after an alarm has woken the guest, the next suspend
+/// may end at once ("ACPI Error: Could not disable RealTimeClock events"). Returns: whether the kernel did it and came back.
 inline bool suspend() {
   insist();
   const int file = ::open("/sys/power/state", O_WRONLY);
