@@ -214,7 +214,7 @@ TEST_CASE("a page of perf that changed holds on each side of the change") {
     REQUIRE_FALSE(ec);
   }
   const auto at = [&](double seconds) {
-    return tick_point(start + static_cast<std::uint64_t>(seconds * static_cast<double>(second)));
+    return tick_point(start + static_cast<std::uint64_t>(static_cast<std::int64_t>(seconds * static_cast<double>(second))));
   };
   const auto shown = [&](double s) { return map.from_ticks(at(s), clock_type::perf, ec); };
   CHECK(shown(2).time == first.from_ticks(at(2)));
@@ -237,13 +237,13 @@ TEST_CASE("samples close together do not make the error large, and many of them 
   std::error_code ec;
   std::vector<double> at = {0, 0.0001, 1, 2, 3, 4, 4.0002, 4.0004, 4.3, 4.6, 5, 6, 7, 7.0001};
   for (const double s : at) {
-    map.add(m.at(start + static_cast<std::uint64_t>(s * static_cast<double>(second)), random), ec);
+    map.add(m.at(start + static_cast<std::uint64_t>(static_cast<std::int64_t>(s * static_cast<double>(second))), random), ec);
     REQUIRE_FALSE(ec);
   }
   CHECK(map.size() == at.size());
   CHECK(check_all(map, m, 7, random) < 400);
   for (const double s : {0.5, 6.5}) {
-    const auto tick = tick_point(start + static_cast<std::uint64_t>(s * static_cast<double>(second)));
+    const auto tick = tick_point(start + static_cast<std::uint64_t>(static_cast<std::int64_t>(s * static_cast<double>(second))));
     CHECK(map.from_ticks(tick, clock_type::monotonic_raw, ec).error < 1us);
   }
   // A sample a millisecond for a second after samples a second apart: the last chord does not grow without an end.
