@@ -2,7 +2,7 @@
 /// of perf's page leads to a tick that shows it, nothing outside the ring is read, and an error is not negative.
 ///
 /// The first byte selects: 0 modulo 3 takes the rest as a page and times, 1 as a ring, 2 as comparisons and questions.
-#include "support/fuzz_input.hpp"
+#include "../support/fuzz_input.hpp"
 #include <takt/observe/stamp_map.hpp>
 
 #include <chrono>

@@ -3,7 +3,7 @@
 ///
 /// The first byte selects: an even number takes the rest as the page, an odd number as the text of /proc/self/maps. A
 /// page that the bytes leave as it is agrees with the clocks; the corpus holds one for each layout and mode.
-#include "support/fuzz_input.hpp"
+#include "../support/fuzz_input.hpp"
 #include <takt/kernel/vdso_data.hpp>
 
 #include <cstddef>
