@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cmath>
 #include <deque>
+#include <memory>
 #include <new>
 #include <random>
 #include <sstream>
@@ -26,16 +27,19 @@ using takt::errc;
 
 std::mt19937_64 randomness(1);
 
-/// A machine, its clock and what the last stamp was. The clock's state is static: every test takes a tag of its own.
-template <class Tag, bool Steady = true> struct bench {
-  inline static takt::testing::manual_machine<Tag> machine{};
-  using os = takt::testing::fake_os<Tag>;
-  using reference = takt::testing::manual_reference<Tag, Steady>;
-  using clock = takt::basic_tsc_clock<reference, takt::testing::manual_counter<Tag>, os>;
+/// A machine, its clock and what the last stamp was. The clock's state is static and begins anew with each bench: a type of
+/// its own for each test would have the compiler make thirty clocks.
+template <bool Steady = true> struct bench {
+  inline static takt::testing::manual_machine<bench> machine{};
+  using os = takt::testing::fake_os<bench>;
+  using counter = takt::testing::manual_counter<bench>;
+  using reference = takt::testing::manual_reference<bench, Steady>;
+  using clock = takt::basic_tsc_clock<reference, counter, os>;
 
   bench() {
     machine.reset();
     os::reset();
+    std::construct_at(&takt::detail::tsc_state<reference, typename counter::family, os>);
     machine.now.ticks_per_ns = 2.596145832;
     machine.now.on_read = [] { machine.now.cost = 20 + static_cast<std::int64_t>(randomness() % 4); };
   }
@@ -78,7 +82,7 @@ TEST_CASE("what it is") {
 }
 
 TEST_CASE("before calibrate() it is its reference") {
-  bench<struct before_calibrate> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   const std::int64_t begin = b.machine.now.time;
@@ -99,7 +103,7 @@ TEST_CASE("before calibrate() it is its reference") {
 }
 
 TEST_CASE("after calibrate() it runs by the counter, from where it stood") {
-  bench<struct after_calibrate> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   b.read();
@@ -115,7 +119,7 @@ TEST_CASE("after calibrate() it runs by the counter, from where it stood") {
 }
 
 TEST_CASE("without a keeper the drift stays inside the error bar") {
-  bench<struct untended> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   const auto c = clock::calibrate(1ms, ec);
@@ -132,7 +136,7 @@ TEST_CASE("without a keeper the drift stays inside the error bar") {
 }
 
 TEST_CASE("without a keeper, for hours: one slow read in a segment, within the error that is stated, never backwards") {
-  bench<struct left_alone> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   const auto c = clock::calibrate(1ms, ec);
@@ -167,12 +171,12 @@ TEST_CASE("without a keeper, for hours: one slow read in a segment, within the e
 }
 
 TEST_CASE("without a keeper, for hours: the fast path but for a second in ten minutes") {
-  bench<struct left_alone_fast> b;
+  bench<> b;
   using here = decltype(b);
   std::error_code ec;
   here::clock::calibrate(1ms, ec);
   REQUIRE(!ec);
-  auto& lines = takt::detail::tsc_state<here::reference, takt::testing::manual_counter<struct left_alone_fast>::family, here::os>.lines;
+  auto& lines = takt::detail::tsc_state<here::reference, here::counter::family, here::os>.lines;
   int slow = 0, reads = 0;
   for (; reads < 10 * 3600; ++reads) {
     b.machine.advance(1s);
@@ -187,7 +191,7 @@ TEST_CASE("without a keeper, for hours: the fast path but for a second in ten mi
 }
 
 TEST_CASE("interleaved readers that meet the end of a segment: one renews, no stamp is below an earlier one") {
-  using here = bench<struct interleaved>;
+  using here = bench<>;
   here b;
   using clock = here::clock;
   std::error_code ec;
@@ -223,7 +227,7 @@ TEST_CASE("interleaved readers that meet the end of a segment: one renews, no st
 }
 
 TEST_CASE("a segment that a counter failed is renewed on probation, and a counter that stays wrong hardly shows") {
-  bench<struct fails_on> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   const auto calibrated = clock::calibrate(5ms, ec);
@@ -269,7 +273,7 @@ TEST_CASE("a segment that a counter failed is renewed on probation, and a counte
 }
 
 TEST_CASE("a clock that was given up is not renewed by readers") {
-  bench<struct stays_given_up> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(5ms, ec);
@@ -283,7 +287,7 @@ TEST_CASE("a clock that was given up is not renewed by readers") {
 }
 
 TEST_CASE("a reference that is not steady: an ended segment is renewed where the reference is") {
-  bench<struct wall_alone, false> b;
+  bench<false> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(5ms, ec);
@@ -297,7 +301,7 @@ TEST_CASE("a reference that is not steady: an ended segment is renewed where the
 }
 
 TEST_CASE("discipline() without a period keeps the one that calibrate() or discipline() was given") {
-  bench<struct period_kept> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   const auto ahead_after_suspend = [&] {
@@ -332,7 +336,7 @@ TEST_CASE("what a writer knows is replaced as a whole: a process forked in the m
 }
 
 TEST_CASE("kept every second it stays within 40 ns without steering") {
-  bench<struct kept> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(1ms, 1s, ec);
@@ -352,7 +356,7 @@ TEST_CASE("kept every second it stays within 40 ns without steering") {
 }
 
 TEST_CASE("kept every second it stays within 100 ns and the change of rate times the period with steering") {
-  bench<struct steered> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(5ms, 1s, ec);
@@ -379,7 +383,7 @@ TEST_CASE("kept every second it stays within 100 ns and the change of rate times
 }
 
 TEST_CASE("disciplined every millisecond with readings that are wrong either way, it never goes back") {
-  bench<struct wrong_readings> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(1ms, 1ms, ec);
@@ -397,7 +401,7 @@ TEST_CASE("disciplined every millisecond with readings that are wrong either way
 }
 
 TEST_CASE("a machine that sleeps: the counter goes on or starts from zero, the reference stands still") {
-  bench<struct sleeping> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(5ms, 1s, ec);
@@ -444,7 +448,7 @@ TEST_CASE("a machine that sleeps: the counter goes on or starts from zero, the r
 }
 
 TEST_CASE("a counter that leaps by less than the life of a line without a keeper: no stamp is below one before, ever") {
-  bench<struct leapt> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(5ms, ec);
@@ -472,7 +476,7 @@ TEST_CASE("a counter that leaps by less than the life of a line without a keeper
 }
 
 TEST_CASE("a counter that has another rate from now on: noticed at once, followed at the second check") {
-  bench<struct moved> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(5ms, 1s, ec);
@@ -494,7 +498,7 @@ TEST_CASE("a counter that has another rate from now on: noticed at once, followe
 }
 
 TEST_CASE("a reference that is steered by more than a jump is followed at the second check, or half a second later") {
-  bench<struct tick_set> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   for (const nanoseconds every : {nanoseconds(10ms), nanoseconds(200ms), nanoseconds(1s)}) {
@@ -530,7 +534,7 @@ TEST_CASE("a reference that is steered by more than a jump is followed at the se
 }
 
 TEST_CASE("a counter that runs backwards or stands still is given up, without a step back, until calibrate()") {
-  bench<struct given_up> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(5ms, 1s, ec);
@@ -563,7 +567,7 @@ TEST_CASE("a counter that runs backwards or stands still is given up, without a 
 }
 
 TEST_CASE("a failed calibration changes nothing") {
-  bench<struct failed> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   const auto c = clock::calibrate(5ms, ec);
@@ -578,7 +582,7 @@ TEST_CASE("a failed calibration changes nothing") {
 }
 
 TEST_CASE("stored ticks: the line that was in force, with an error that holds") {
-  bench<struct stored> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   struct event {
@@ -616,7 +620,7 @@ TEST_CASE("stored ticks: the line that was in force, with an error that holds") 
 }
 
 TEST_CASE("more lines than are kept") {
-  bench<struct many_lines> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(1ms, 1s, ec);
@@ -631,7 +635,7 @@ TEST_CASE("more lines than are kept") {
 }
 
 TEST_CASE("a reference that is set: forward and back it is followed at the next check") {
-  bench<struct wall_clock, false> b;
+  bench<false> b;
   using clock = decltype(b)::clock;
   static_assert(!clock::is_steady);
   std::error_code ec;
@@ -649,7 +653,7 @@ TEST_CASE("a reference that is set: forward and back it is followed at the next 
 }
 
 TEST_CASE("the end of a segment costs six reads of the reference, whatever the counter has done, and more if disturbed") {
-  using here = bench<struct cheap_end>;
+  using here = bench<>;
   here b;
   using clock = here::clock;
   static int references;
@@ -683,14 +687,13 @@ TEST_CASE("the end of a segment costs six reads of the reference, whatever the c
 }
 
 TEST_CASE("the writer's lock: taken from a process that is not this one, waited for in vain otherwise") {
-  bench<struct locked> b;
+  bench<> b;
   using clock = decltype(b)::clock;
-  using counter = takt::testing::manual_counter<struct locked>;
-  using reference = takt::testing::manual_reference<struct locked>;
+  using here = decltype(b);
   using os = decltype(b)::os;
   using lock = takt::detail::writer_lock<os>;
   os::now.clocks[CLOCK_MONOTONIC] = {{100, 0}, 0};
-  auto& word = takt::detail::tsc_state<reference, counter, os>.writer;
+  auto& word = takt::detail::tsc_state<here::reference, here::counter, os>.writer;
   std::error_code ec, held;
   const auto refused = [&] {
     CHECK(!clock::calibrate(1ms, ec).rate().known());
@@ -868,7 +871,7 @@ TEST_CASE("a thread that may not read the counter asks before it does, when a li
 }
 
 TEST_CASE("two that discipline at a time: the one that was overtaken reports no jump and moves no anchor") {
-  bench<struct overtaken> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   clock::calibrate(5ms, 1s, ec);
@@ -899,7 +902,7 @@ TEST_CASE("two that discipline at a time: the one that was overtaken reports no 
 
 TEST_CASE("ticks that no clock of this machine ever showed are dated without overflow, and said to be unknown") {
   for (const double ticks_per_ns : {2.596145832, 0.024}) {
-    bench<struct odd_ticks> b;
+    bench<> b;
     using clock = decltype(b)::clock;
     b.machine.now.ticks_per_ns = ticks_per_ns;
     std::error_code ec;
@@ -921,7 +924,7 @@ TEST_CASE("ticks that no clock of this machine ever showed are dated without ove
 }
 
 TEST_CASE("a calibration of no counter there is, or of other clocks, is not installed") {
-  bench<struct implausible> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   std::error_code ec;
   const auto good = clock::calibrate(5ms, ec);
@@ -953,7 +956,7 @@ TEST_CASE("a calibration of no counter there is, or of other clocks, is not inst
 }
 
 TEST_CASE("to_sys takes the narrowest of a few brackets") {
-  bench<struct brackets> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   static int reads;
   for (const int disturbed : {1, 2, 4}) {
@@ -961,7 +964,7 @@ TEST_CASE("to_sys takes the narrowest of a few brackets") {
     static int until;
     until = disturbed;
     b.machine.now.on_read = [] {
-      using here = bench<struct brackets>;
+      using here = bench<>;
       // A pause before the last read of a bracket, in all brackets but one.
       if (reads++ % 2 == 1 && reads / 2 < until) here::machine.advance(1ms);
       const nanoseconds real(1'700'000'000'000'000'000 + static_cast<std::int64_t>(here::machine.reference()));
@@ -975,7 +978,7 @@ TEST_CASE("to_sys takes the narrowest of a few brackets") {
 
 #if TAKT_EXCEPTIONS
 TEST_CASE("the throwing forms say what can be done") {
-  bench<struct throwing> b;
+  bench<> b;
   using clock = decltype(b)::clock;
   CHECK_THROWS_AS(clock::discipline(), std::system_error);
   CHECK(clock::calibrate(1ms).rate().known());
