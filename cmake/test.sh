@@ -1,8 +1,9 @@
 #!/bin/sh
 # test.sh [full]: builds and runs takt's tests; installs what is missing first (see packages.sh).
-#   (none)  one compiler, g++: unit, live, interop, compile, package and documentation tests, the examples and the tool. Some
-#           minutes, most of them compiling.
-#   full    everything: also optimised, with the promised compilers, sanitizers, cross-compiled architectures, fuzzing, the
+#   (none)  one compiler, g++: unit, live, interop, layout and documentation tests, the examples and the tool. Some minutes,
+#           most of them compiling.
+#   full    everything: also optimised, code that must not compile, packaging, a hostile world, programs of others under
+#           `takt run`, the promised compilers, sanitizers, cross-compiled architectures, fuzzing, the
 #           reference, benchmarks, timer tests that others wrote for their libraries, and boots of a throw-away guest in which
 #           what must not happen here does happen.
 # Build trees and logs stay in build/ . Prints one summary and ends non-zero when anything failed.
@@ -89,14 +90,14 @@ precompiled=-DTAKT_PRECOMPILE=ON
 [ -z "${CMAKE_CXX_COMPILER_LAUNCHER:-}" ] || precompiled=
 cxx() { printf -- '-DCMAKE_CXX_COMPILER=%s' "$1"; }
 
-gcc_labels='unit|live|interop|compile|layout|package|docs|tool|unmodified|hostile|example'
+quick_labels='unit|live|interop|layout|docs|tool|example'
 if [ $how = quick ]; then
   main_tree=quick
   build_time="$((10 / jobs + 1)) to $((20 / jobs + 2)) minutes the first time" test_time="$((6 / jobs + 1)) to $((10 / jobs + 2)) minutes"
-  suite quick $gcc_labels $plain $precompiled -DTAKT_BUILD_BENCHMARKS=OFF
+  suite quick $quick_labels $plain $precompiled -DTAKT_BUILD_BENCHMARKS=OFF -DTAKT_TEST_LONG=OFF
 else
   main_tree=gcc
-  suite gcc "$gcc_labels" -DTAKT_TEST_GUEST=ON -DTAKT_TEST_FOREIGN=ON
+  suite gcc "$quick_labels|compile|package|unmodified|hostile" -DTAKT_TEST_GUEST=ON -DTAKT_TEST_FOREIGN=ON
   # They wait for their timers most of the time, so they can do that together.
   step gcc.foreign "testing timers with what others wrote for theirs" "" \
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -j $((4 * jobs)) -L foreign \
@@ -104,8 +105,8 @@ else
   # The boots come one by one: several at a time would starve each other.
   step gcc.guest "booting guests in which clocks jump, stop and lie" "" \
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -L guest --output-junit "$PWD/$logs/gcc.guest.xml" -V
-  suite clang-14 'unit|live|interop|compile' $(cxx clang++-14) $precompiled -DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_TOOL=OFF -DTAKT_BUILD_BENCHMARKS=OFF
-  [ -z "$newest" ] || suite clang-newest 'unit|live|interop|compile|tool|example' $(cxx "clang++-$newest") $precompiled -DTAKT_BUILD_BENCHMARKS=OFF
+  suite clang-14 'unit|live|interop|compile' $(cxx clang++-14) $brisk $precompiled -DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_TOOL=OFF -DTAKT_BUILD_BENCHMARKS=OFF
+  [ -z "$newest" ] || suite clang-newest 'unit|live|interop|compile|example' $(cxx "clang++-$newest") $precompiled -DTAKT_BUILD_BENCHMARKS=OFF
   suite address 'unit|live|interop' $(cxx clang++-14) -DCMAKE_C_COMPILER=clang-14 -DTAKT_SANITIZE=address,undefined $brisk $precompiled $only_tests
   # Thread sanitizer runtimes of this age cannot map their shadow where the address space is randomised widely.
   setarch -R true 2>/dev/null && fixed_addresses="setarch -R" || fixed_addresses=
