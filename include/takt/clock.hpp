@@ -1,7 +1,8 @@
 /// clock.hpp - the room clock/, floor 2: whether the counter can be trusted, how fast it is, and clocks that run by it.
 ///
 /// Not included here, nor by takt.hpp, for few programs need them: tick_history.hpp, which dates the ticks of a log in
-/// another process; bounded_clock.hpp, which bounds UTC, and bounded_time.hpp, which has its result.
+/// another process; bounded_clock.hpp, which bounds UTC, and bounded_time.hpp, which has its result;
+/// counting_stopwatch.hpp, which counts cycles too; perf_clock.hpp, which converts the stamps of perf.
 #pragma once
 #include <takt/clock/anchor_finding.hpp>
 #include <takt/clock/calibration.hpp>
@@ -9,9 +10,7 @@
 #include <takt/clock/clock_changes.hpp>
 #include <takt/clock/clock_point.hpp>
 #include <takt/clock/counter_offset.hpp>
-#include <takt/clock/counting_stopwatch.hpp>
 #include <takt/clock/discipline_report.hpp>
-#include <takt/clock/perf_clock.hpp>
 #include <takt/clock/rate_sources.hpp>
 #include <takt/clock/shared_calibration.hpp>
 #include <takt/clock/stopwatch.hpp>

@@ -3,6 +3,9 @@
 /// To add a file of /proc or /sys, write kernel/NAME.hpp as tick.hpp is written: a parser that takes the text and
 /// returns facts or malformed_text, by the functions of detail/text.hpp, and read<Os>(), which reads the file by
 /// detail::read_text. Its tests are tests/unit/NAME_test.cpp and one letter of tests/fuzz/kernel_text_fuzz.cpp.
+///
+/// Not included here, nor by takt.hpp, for few programs need them: perf_event.hpp and perf_group.hpp, which count
+/// cycles and instructions.
 #pragma once
 #include <takt/kernel/boot_id.hpp>
 #include <takt/kernel/clock_event.hpp>
@@ -16,8 +19,6 @@
 #include <takt/kernel/os_files.hpp>
 #include <takt/kernel/os_machine.hpp>
 #include <takt/kernel/os_perf.hpp>
-#include <takt/kernel/perf_event.hpp>
-#include <takt/kernel/perf_group.hpp>
 #include <takt/kernel/posix_clock.hpp>
 #include <takt/kernel/realtime.hpp>
 #include <takt/kernel/sleepable_clock.hpp>

@@ -6,10 +6,10 @@
 /// takt.pcm serves programs that are compiled with the same -std, -fno-exceptions, -fno-rtti and -pthread; clang
 /// rejects it in others. A program that imports takt is linked with takt.o.
 ///
-/// It exports what takt.hpp offers, core/format.hpp, clock/tick_history.hpp, clock/bounded_clock.hpp,
-/// sleep/wait_until_past.hpp, and the headers of observe/ that analyse recordings: takt.hpp leaves these out because of what they cost each time, and a module costs that once. The headers
-/// of interop/ and testing/ are not exported, because they need other libraries or are for tests. A program may include
-/// them, and all other headers of takt, before or after `import takt;`: the names mean the same entities.
+/// It exports what takt.hpp offers, core/format.hpp, and the headers of clock/, kernel/, sleep/ and observe/ that takt.hpp
+/// leaves out because of what they cost each time: a module costs that once. The headers of interop/ and testing/ are not
+/// exported, because they need other libraries or are for tests. A program may include them, and all other headers of
+/// takt, before or after `import takt;`: the names mean the same entities.
 ///
 /// Does not promise: macros. A module exports none. TAKT_VERSION_MAJOR and the others are in <takt/core/config.hpp>;
 /// takt::version is the version as a number.
@@ -19,11 +19,18 @@
 module;
 #include <takt/takt.hpp>
 #include <takt/clock/bounded_clock.hpp>
+#include <takt/clock/counting_stopwatch.hpp>
+#include <takt/clock/perf_clock.hpp>
 #include <takt/clock/tick_history.hpp>
 #include <takt/core/format.hpp>
+#include <takt/kernel/perf_event.hpp>
+#include <takt/kernel/perf_group.hpp>
+#include <takt/observe/clock_history.hpp>
+#include <takt/observe/clock_watch.hpp>
 #include <takt/observe/coalescing.hpp>
 #include <takt/observe/duration_histogram.hpp>
 #include <takt/observe/line_offset.hpp>
+#include <takt/observe/restore_signs.hpp>
 #include <takt/observe/stamp_map.hpp>
 #include <takt/observe/tick_probe.hpp>
 #include <takt/observe/tick_trace.hpp>
@@ -34,8 +41,9 @@ module;
 #include <takt/observe/trace_text.hpp>
 #include <takt/observe/wake_run.hpp>
 #include <takt/observe/wake_summary.hpp>
-#include <takt/sleep/wait_until_past.hpp>
 #include <takt/observe/wake_trace.hpp>
+#include <takt/observe/watch_event.hpp>
+#include <takt/sleep/wait_until_past.hpp>
 
 export module takt;
 

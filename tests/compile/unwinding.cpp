@@ -1,6 +1,7 @@
 // Instantiates what a program uses of takt's class templates; unwinding.sh compiles it with and without exceptions.
 #include <functional>
 #include <takt/clock/tick_history.hpp>
+#include <takt/observe/clock_watch.hpp>
 #include <takt/takt.hpp>
 #include <takt/testing/manual_clock.hpp>
 

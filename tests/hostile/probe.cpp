@@ -6,6 +6,10 @@
 // A step checks what must hold and calls broken() where it does not. A value of "*" differs from run to run.
 #include <takt/clock/bounded_clock.hpp>
 #include <takt/observe/stamp_map.hpp>
+#include <takt/clock/counting_stopwatch.hpp>
+#include <takt/clock/perf_clock.hpp>
+#include <takt/kernel/perf_group.hpp>
+#include <takt/observe/clock_watch.hpp>
 #include <takt/takt.hpp>
 #include <takt/testing/manual_clock.hpp>
 
