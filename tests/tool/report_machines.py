@@ -45,7 +45,7 @@ def report_of(takt, bundle):
         unpack(bundle, directory)
         done = subprocess.run([takt, "report", "--from", directory, "--json"], stdout=subprocess.PIPE, timeout=60)
     if done.returncode != 0:
-        fail(f"{bundle}: status {done.returncode}")
+        fail(f"{os.path.basename(bundle)}: status {done.returncode}")
         return None
     return json.loads(done.stdout)
 
@@ -80,7 +80,10 @@ def properties_of(schema):
 
 
 def check_schema(schema):
-    """Each key is described, and no object takes keys that it does not name but the sources, which are by fact."""
+    """One version; each key is described; no object takes keys that it does not name but the sources, which are by fact."""
+    version = schema["definitions"]["takt"]["properties"]["schema"]["const"]
+    if schema["$id"] != f"urn:takt:report:{version}" or schema["title"] != f"takt report --json, version {version}":
+        fail(f"the schema has several versions: {version}, {schema['$id']}, {schema['title']}")
     for name, key, value in properties_of(schema):
         target = schema["definitions"][value["$ref"].rsplit("/", 1)[1]] if "$ref" in value else value
         if not target.get("description") and name != "report":
@@ -214,7 +217,7 @@ def main():
         if report is None:
             continue
         for wrong in report_check.check(report, schema):
-            fail(f"{bundle}: {wrong}")
+            fail(f"{os.path.basename(bundle)}: {wrong}")
         reference = bundle[:-len(".txt")] + ".json"
         if record:
             with open(reference, "w", encoding="utf-8") as file:
@@ -224,7 +227,7 @@ def main():
             with open(reference, encoding="utf-8") as file:
                 expected = json.load(file)
             if without_version(report) != expected:
-                fail(f"{bundle}: {first_difference(without_version(report), expected)}")
+                fail(f"{os.path.basename(bundle)}: {first_difference(without_version(report), expected)}")
 
     references = sorted(glob.glob(os.path.join(HERE, "*.json")))
     seen = set()
@@ -232,7 +235,7 @@ def main():
         with open(name, encoding="utf-8") as file:
             report = json.load(file)
         for wrong in report_check.check(report, schema):
-            fail(f"{name}: {wrong}")
+            fail(f"{os.path.basename(name)}: {wrong}")
         seen.update(keys_of(report))
     # No key of the schema is one that takt does not print. The counter of another architecture has a part of the keys of x86.
     for name, key, _ in properties_of(schema):
