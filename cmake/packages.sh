@@ -4,7 +4,7 @@
 
 build_packages="g++ cmake ninja-build"
 tool_packages="libabsl-dev nlohmann-json3-dev zlib1g-dev pkg-config libtracefs-dev libtraceevent-dev"
-test_packages="doctest-dev libbenchmark-dev libasio-dev libuv1-dev libsystemd-dev libglib2.0-dev python3 dpkg-dev file shellcheck"
+test_packages="doctest-dev libbenchmark-dev libasio-dev libuv1-dev libsystemd-dev libglib2.0-dev python3 python3-jsonschema dpkg-dev file shellcheck"
 # The oldest clang promised, cross compilers with the emulator that runs what they make.
 matrix_packages="clang-14 libclang-rt-14-dev g++-aarch64-linux-gnu g++-riscv64-linux-gnu qemu-user"
 # The programs and libraries that benchmarks compare takt with. Comparisons with a missing one are left out.

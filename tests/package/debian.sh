@@ -28,7 +28,7 @@ dpkg-deb --contents "$deb" | awk '{ print $1, $2, $6 }' >"$work/contents"
 # Everything belongs to root, all may read it and only root may write; what may be executed are the tool and what is loaded.
 awk '$2 != "root/root" || $1 !~ /^(drwxr-xr-x|-rw[-x]r-[-x]r-[-x]|lrwxrwxrwx)$/ { print "owner or mode:", $0; bad = 1 }
   $3 !~ /^\.\/($|usr\/)/ { print "not in /usr:", $0; bad = 1 } END { exit bad }' "$work/contents"
-for file in include/takt/takt.hpp include/takt/takt.cppm include/takt/c.h bin/takt share/man/man1/takt.1 lib/systemd/system/takt-watch.service share/takt/grafana-dashboard.json share/man/man3/takt_c.3 lib/libtakt_c.a share/doc/takt/LICENSE share/pkgconfig/takt.pc; do
+for file in include/takt/takt.hpp include/takt/takt.cppm include/takt/c.h bin/takt share/man/man1/takt.1 lib/systemd/system/takt-watch.service share/takt/grafana-dashboard.json share/takt/report.schema.json share/man/man3/takt_c.3 lib/libtakt_c.a share/doc/takt/LICENSE share/pkgconfig/takt.pc; do
   grep -q " \./usr/$file\$" "$work/contents" || { echo "the package has no $file"; exit 1; }
 done
 # What `takt run` loads into programs comes along where it was built.

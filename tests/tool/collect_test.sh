@@ -56,6 +56,7 @@ for shell in sh dash bash 'busybox sh'; do
   for from in "$work/got$number" "$work/got$number.tar"; do
     done_by report --from "$from" --json
     same "kernel of $from" "$(json /collection/release)" "$(uname -r)"
+    [ $number != 1 ] || sound_report
   done
   ! grep -E '^1 1 7 ' "$work/got$number/threads" || fail "$shell: a process forged a line"
   grep -q "^[0-9]* $forger " "$work/got$number/threads" || fail "$shell: a process with a strange name is lost"
@@ -193,6 +194,7 @@ done_by report --from "$work/there"
 ! grep -q "$(printf '\033')" "$out" || fail 'a collection controls the terminal'
 done_by report --from "$work/there" --json
 same 'a clock source that is no name' "$(json /clock_sources/current)" null
+sound_report
 could_not irq --from "$work/there"
 done_by slack --from "$work/there" --json
 same 'what can be read of threads' "$(json /slack/rows/0/pid /slack/rows/0/slack_ns /kernel_threads/not_permitted | paste -sd' ')" '1 50000 1'

@@ -3,6 +3,7 @@
 set -u
 unset COLUMNS
 takt=$1 json_value=$2 report_check=$3 version=$4 facts=$5
+python=$(command -v /usr/bin/python3 || command -v python3) # the first is that of Debian's packages
 # Not only ours to read: some of it is run as another user.
 work=$(mktemp -d "${TMPDIR:-/tmp}/takt-tool.XXXXXX") && chmod 755 "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -53,6 +54,17 @@ wrong_usage() { refusing 2 "$@"; }
 
 says() { grep -q -e "$1" "$out" || fail "no \"$1\" in what it printed"; }
 complains() { grep -q -e "$1" "$err" || fail "no \"$1\" in what it complained of"; }
+# sound_report: $out is what takt report --json prints on some machine.
+sound_report() {
+  cp "$out" "$work/report.json"
+  [ -n "$python" ] || { skip 'no python3, so no report is held against its schema'; return; }
+  "$python" -B "$report_check" "$work/report.json" >"$work/check" 2>"$err"
+  case $? in
+  0) ;;
+  77) cat "$work/check" ;;
+  *) fail 'not a report' ;;
+  esac
+}
 # json POINTER...: what is there in the documents of $out.
 json() { "$json_value" "$@" <"$out" || fail "not JSON, or nothing at $*"; }
 # same WHAT A B

@@ -8,6 +8,7 @@ for unknown in /tick/timer_interrupts_per_second /tick/timer_interrupts_total_pe
   /clock_sources/available /clock_events/devices; do
   same "$unknown" "$(json $unknown)" null
 done
+sound_report
 done_by report --repetitions 10
 could_not irq --count 1 --interval 1ms
 complains '/proc/interrupts'

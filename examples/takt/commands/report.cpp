@@ -315,6 +315,16 @@ section vdso_section(const takt::verdict::facts& facts, std::error_code why_not)
   return s;
 }
 
+/// Which takt reports, and the version of report.schema.json that all reports follow; the schema states when it rises.
+section takt_section() {
+  section s{"takt", "takt", {}, {}, {}};
+  s.add("version", "version",
+        word(absl::StrFormat("%d.%d.%d", TAKT_VERSION_MAJOR, TAKT_VERSION_MINOR, TAKT_VERSION_PATCH)));
+  s.add("schema", "schema of --json", word("1.0"));
+  s.detailed = true;
+  return s;
+}
+
 /// The conclusion of the report.
 std::string headline(const takt::verdict& v, const takt::verdict::facts& facts) {
   std::string text = v.counter_trusted ? "The counter can be trusted as a clock" : "The counter cannot be trusted as a clock here";
@@ -322,7 +332,8 @@ std::string headline(const takt::verdict& v, const takt::verdict::facts& facts) 
     absl::StrAppend(&text, ", and the clock source ", facts.current_source, " makes every clock_gettime a system call");
   switch (v.recommended) {
   case takt::clock_path::counter: return text + ": read takt::tsc_clock.";
-  case takt::clock_path::vdso: return text + ": read the kernel's clocks, which need no system call.";
+  case takt::clock_path::vdso: // which may not be known to answer: no file says so
+    return text + (facts.vdso_answers == true ? ": read the kernel's clocks, which need no system call." : ": read the kernel's clocks.");
   case takt::clock_path::system_call: return text + ": read the kernel's clocks, by system call.";
   }
   return text + ".";
@@ -492,6 +503,7 @@ exit_code report_collected() {
                                                            "the state of adjtimex", "whether threads may read the counter"}),
                 "takt report on the machine itself");
   d.sections.push_back(std::move(not_known));
+  d.sections.push_back(takt_section());
   print(d, layout::compact);
   return exit_code::done;
 }
@@ -561,10 +573,7 @@ exit_code run() {
   d.sections.push_back(slack_section());
   d.sections.push_back(vdso_section(facts, vdso_error));
   d.sections.push_back(cost_section(costs));
-  d.sections.push_back({"takt", "takt", {}, {}, {}});
-  d.sections.back().add("version", "version",
-                        word(absl::StrFormat("%d.%d.%d", TAKT_VERSION_MAJOR, TAKT_VERSION_MINOR, TAKT_VERSION_PATCH)));
-  d.sections.back().detailed = true;
+  d.sections.push_back(takt_section());
   print(d, layout::compact);
   return exit_code::done;
 }
@@ -582,6 +591,8 @@ const registered entry({
                    "second or two. With --from it reports on the machine on which collect.sh, a shell script beside takt's "
                    "source, gathered the files, as far as files say it. Needs no privileges; with root it can also read the kernel's log where that is "
                    "restricted.\n\n"
+                   "What --json prints follows a JSON Schema, which describes each key: report.schema.json in share/takt, where "
+                   "the tool is installed. takt.schema is its version.\n\n"
                    "--openmetrics prints this moment in the text format that Prometheus's node exporter collects from files: "
                    "clock source, rate of the counter with its error, synchronisation and offset by adjtimex, leap second state, "
                    "timer interrupts of each CPU. `takt watch --openmetrics` writes a file, with steps and what else happens over time.",
