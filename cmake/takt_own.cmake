@@ -25,10 +25,9 @@ endif()
 
 # Off by itself: g++ 12 then warns of what system headers do where it optimises, and a cache of compilations (ccache) keeps more
 # than this saves and seldom works with it.
-option(TAKT_PRECOMPILE "Precompile what many of takt's own translation units include of other libraries" OFF)
+option(TAKT_PRECOMPILE "Precompile what many of takt's own translation units include" OFF)
 
-# takt_precompile(TARGET HEADER...): headers of other libraries. takt's own are not among them, so that a change in one
-# rebuilds no more than what includes it.
+# takt_precompile(TARGET HEADER...): what most of its sources include. A change in one of the headers rebuilds all of them.
 function(takt_precompile target)
   if(TAKT_PRECOMPILE)
     list(TRANSFORM ARGN REPLACE "(.+)" "<\\1>")

@@ -35,7 +35,7 @@ same 'rows of the result' "$(for i in 0 1 2 3 4; do json /result/rows/$i/policy;
 same 'the fewest wake-ups' "$(json /result/rows/4/per_second)" "$(json /wake_ups/rows/0/planner_clusters_per_second)"
 json /result/rows/0/per_second /result/rows/3/per_second /result/saved_by_grid_per_second | paste -sd' ' |
   awk '{ d = $1 - $2 - $3; exit !(d < 1e-6 && d > -1e-6) }' || fail 'what the grid saves is not the difference'
-json /headline | grep -q 'wake-ups a second' || fail 'no headline'
+json /headline | grep -q 'wake-ups a second\|^The grid saves no wake-ups here: ' || fail 'no headline' # the second on a busy machine
 json /headline | grep -q 'Other programs used [0-9.]* % of the CPU: ' || fail 'the headline does not say how busy the machine was'
 same 'parts of the experiment' "$(for i in 0 1 2 3 4 5; do json /load/rows/$i/run; done | paste -sd' ')" \
   'idle before plain slack aligned both idle after'
