@@ -18,7 +18,6 @@ using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 using std::chrono::system_clock;
 using std::chrono::time_point;
-using takt::clock_cast;
 
 struct tag;
 using os = takt::testing::fake_os<tag>;
@@ -41,8 +40,9 @@ template <class A, class B> constexpr bool exact() {
   using of_b = typename B::time_point::clock;
   constexpr time_point<of_a, std::chrono::milliseconds> ms(123ms);
   constexpr time_point<of_b, std::chrono::duration<double>> s(1.5s);
-  return clock_cast<B>(ms) == time_point<of_b, std::chrono::milliseconds>(123ms) &&
-         clock_cast<A>(s) == time_point<of_a, std::chrono::duration<double>>(1.5s) && clock_cast<A>(clock_cast<B>(ms)) == ms;
+  return takt::clock_cast<B>(ms) == time_point<of_b, std::chrono::milliseconds>(123ms) &&
+         takt::clock_cast<A>(s) == time_point<of_a, std::chrono::duration<double>>(1.5s) &&
+         takt::clock_cast<A>(takt::clock_cast<B>(ms)) == ms;
 }
 static_assert(exact<steady_clock, steady_clock>());
 static_assert(exact<steady_clock, takt::posix_clock<CLOCK_MONOTONIC>>());
@@ -59,13 +59,13 @@ static_assert(exact<halves, halves>());
 
 template <class Dest, class Duration> constexpr bool keeps() {
   using from = time_point<typename kernels<CLOCK_MONOTONIC>::time_point::clock, Duration>;
-  return std::is_same_v<typename decltype(clock_cast<Dest>(from()))::duration, Duration>;
+  return std::is_same_v<typename decltype(takt::clock_cast<Dest>(from()))::duration, Duration>;
 }
 static_assert(keeps<kernels<CLOCK_TAI>, std::chrono::hours>());
 static_assert(keeps<system_clock, std::chrono::duration<float>>());
 static_assert(keeps<takt::fast_tsc_clock, std::chrono::duration<std::int32_t>>());
-static_assert(noexcept(clock_cast<system_clock>(std::declval<steady_clock::time_point>())));
-static_assert(!noexcept(clock_cast<halves>(std::declval<steady_clock::time_point>())));
+static_assert(noexcept(takt::clock_cast<system_clock>(std::declval<steady_clock::time_point>())));
+static_assert(!noexcept(takt::clock_cast<halves>(std::declval<steady_clock::time_point>())));
 
 void set(nanoseconds monotonic, nanoseconds real, nanoseconds tai) {
   os::reset();
@@ -81,15 +81,15 @@ template <clockid_t Id, class Duration> auto at(Duration d) {
 
 TEST_CASE("what lies between two clocks is measured, in the middle of the narrowest bracket") {
   set(1000s, 1'700'000'000s, 1'700'000'037s);
-  CHECK(clock_cast<kernels<CLOCK_REALTIME>>(at<CLOCK_MONOTONIC>(1001s + 5ns)).time_since_epoch() == 1'700'000'001s + 5ns);
-  CHECK(clock_cast<kernels<CLOCK_MONOTONIC>>(at<CLOCK_REALTIME>(1'700'000'000s - 7ns)).time_since_epoch() == 1000s - 7ns);
+  CHECK(takt::clock_cast<kernels<CLOCK_REALTIME>>(at<CLOCK_MONOTONIC>(1001s + 5ns)).time_since_epoch() == 1'700'000'001s + 5ns);
+  CHECK(takt::clock_cast<kernels<CLOCK_MONOTONIC>>(at<CLOCK_REALTIME>(1'700'000'000s - 7ns)).time_since_epoch() == 1000s - 7ns);
   os::now.reading = 30ns; // each reading of a clock
-  const auto off = clock_cast<kernels<CLOCK_REALTIME>>(at<CLOCK_MONOTONIC>(0ns)).time_since_epoch() - 1'699'999'000s;
+  const auto off = takt::clock_cast<kernels<CLOCK_REALTIME>>(at<CLOCK_MONOTONIC>(0ns)).time_since_epoch() - 1'699'999'000s;
   CHECK(off >= -30ns);
   CHECK(off <= 30ns);
   os::now.reading = 10us; // all five tries are disturbed
   const int before = os::now.system_calls;
-  const auto wide = clock_cast<kernels<CLOCK_REALTIME>>(at<CLOCK_MONOTONIC>(0ns)).time_since_epoch() - 1'699'999'000s;
+  const auto wide = takt::clock_cast<kernels<CLOCK_REALTIME>>(at<CLOCK_MONOTONIC>(0ns)).time_since_epoch() - 1'699'999'000s;
   CHECK(os::now.system_calls == before + 15);
   CHECK(wide >= -10us);
   CHECK(wide <= 10us);
@@ -99,21 +99,21 @@ TEST_CASE("TAI and UTC are whole seconds apart, whatever the reading takes") {
   for (const nanoseconds ahead : {nanoseconds(0s), nanoseconds(37s), nanoseconds(-5s)}) {
     set(1000s, 1'700'000'000s, 1'700'000'000s + ahead);
     os::now.reading = 10ms;
-    CHECK(clock_cast<kernels<CLOCK_REALTIME>>(at<CLOCK_TAI>(12'345ms)).time_since_epoch() == 12'345ms - ahead);
-    CHECK(clock_cast<kernels<CLOCK_TAI>>(at<CLOCK_REALTIME>(12'345ms)).time_since_epoch() == 12'345ms + ahead);
+    CHECK(takt::clock_cast<kernels<CLOCK_REALTIME>>(at<CLOCK_TAI>(12'345ms)).time_since_epoch() == 12'345ms - ahead);
+    CHECK(takt::clock_cast<kernels<CLOCK_TAI>>(at<CLOCK_REALTIME>(12'345ms)).time_since_epoch() == 12'345ms + ahead);
   }
 }
 
 TEST_CASE("a coarse unit is rounded down, before and after the epoch; a floating one is not") {
   set(1000s, 3000s + 600ms, 0s);
   using real = kernels<CLOCK_REALTIME>;
-  CHECK(clock_cast<real>(at<CLOCK_MONOTONIC>(5s)).time_since_epoch() == 2005s);
-  CHECK(clock_cast<real>(at<CLOCK_MONOTONIC>(-2001s)).time_since_epoch() == -1s); // -0.4 s
-  CHECK(clock_cast<kernels<CLOCK_MONOTONIC>>(at<CLOCK_REALTIME>(0s)).time_since_epoch() == -2001s);
+  CHECK(takt::clock_cast<real>(at<CLOCK_MONOTONIC>(5s)).time_since_epoch() == 2005s);
+  CHECK(takt::clock_cast<real>(at<CLOCK_MONOTONIC>(-2001s)).time_since_epoch() == -1s); // -0.4 s
+  CHECK(takt::clock_cast<kernels<CLOCK_MONOTONIC>>(at<CLOCK_REALTIME>(0s)).time_since_epoch() == -2001s);
   using seconds = std::chrono::duration<double>;
-  CHECK(clock_cast<real>(at<CLOCK_MONOTONIC>(seconds(1.25))).time_since_epoch().count() == doctest::Approx(2001.85));
+  CHECK(takt::clock_cast<real>(at<CLOCK_MONOTONIC>(seconds(1.25))).time_since_epoch().count() == doctest::Approx(2001.85));
   using picoseconds = std::chrono::duration<std::int64_t, std::pico>;
-  CHECK(clock_cast<real>(at<CLOCK_MONOTONIC>(picoseconds(7))).time_since_epoch() == picoseconds(2'000'600'000'000'007));
+  CHECK(takt::clock_cast<real>(at<CLOCK_MONOTONIC>(picoseconds(7))).time_since_epoch() == picoseconds(2'000'600'000'000'007));
 }
 
 TEST_CASE("times at the ends of the range stop there, in any unit, whatever the clocks show") {
@@ -123,20 +123,20 @@ TEST_CASE("times at the ends of the range stop there, in any unit, whatever the 
       set(monotonic, real, real);
       using there = kernels<CLOCK_REALTIME>;
       for (const nanoseconds t : {nanoseconds(0), min, max}) {
-        const nanoseconds shown = clock_cast<there>(at<CLOCK_MONOTONIC>(t)).time_since_epoch();
+        const nanoseconds shown = takt::clock_cast<there>(at<CLOCK_MONOTONIC>(t)).time_since_epoch();
         if (monotonic == nanoseconds(0) && real == max && t == max) CHECK(shown == max);
         if (monotonic == nanoseconds(0) && real == min && t == min) CHECK(shown == min);
-        static_cast<void>(clock_cast<kernels<CLOCK_TAI>>(at<CLOCK_REALTIME>(t)));
+        static_cast<void>(takt::clock_cast<kernels<CLOCK_TAI>>(at<CLOCK_REALTIME>(t)));
       }
-      static_cast<void>(clock_cast<there>(at<CLOCK_MONOTONIC>(std::chrono::hours::max())));
-      static_cast<void>(clock_cast<there>(at<CLOCK_MONOTONIC>(std::chrono::duration<std::int16_t>::min())));
-      static_cast<void>(clock_cast<there>(at<CLOCK_MONOTONIC>(std::chrono::duration<double>::max())));
+      static_cast<void>(takt::clock_cast<there>(at<CLOCK_MONOTONIC>(std::chrono::hours::max())));
+      static_cast<void>(takt::clock_cast<there>(at<CLOCK_MONOTONIC>(std::chrono::duration<std::int16_t>::min())));
+      static_cast<void>(takt::clock_cast<there>(at<CLOCK_MONOTONIC>(std::chrono::duration<double>::max())));
     }
 }
 
 TEST_CASE("a clock of the user's own") {
   set(1000s, 0s, 0s);
   using mono = kernels<CLOCK_MONOTONIC>;
-  CHECK(clock_cast<halves>(mono::time_point(1003s)).time_since_epoch() == 13s); // it shows 10 s
-  CHECK(clock_cast<mono>(halves::time_point(halves::duration(21))).time_since_epoch() == 1000s + 500ms);
+  CHECK(takt::clock_cast<halves>(mono::time_point(1003s)).time_since_epoch() == 13s); // it shows 10 s
+  CHECK(takt::clock_cast<mono>(halves::time_point(halves::duration(21))).time_since_epoch() == 1000s + 500ms);
 }

@@ -2,7 +2,8 @@
 ///
 /// std::chrono::clock_cast knows only the clocks of the calendar, and older standard libraries lack it. This one also
 /// converts between clocks that have nothing in common but that both can be read: it reads both and adds their
-/// difference.
+/// difference. Call it as takt::clock_cast: the arguments make the compiler find the standard's as well, and an
+/// unqualified call is ambiguous between clocks that both can convert.
 ///
 /// Does not promise: that such a conversion is right for times long ago or far ahead. It uses the distance between the
 /// two clocks at the moment of the call; steps of CLOCK_REALTIME, suspends and leap seconds between `t` and that moment

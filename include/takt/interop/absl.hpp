@@ -67,7 +67,7 @@ absl::Duration to_absl(detail::any_duration auto d) noexcept {
 template <class Clock, class D> absl::Time to_absl(std::chrono::time_point<Clock, D> t) {
   const absl::Duration own = to_absl(t.time_since_epoch());
   if (own == absl::InfiniteDuration() || own == -absl::InfiniteDuration()) return absl::UnixEpoch() + own;
-  return absl::UnixEpoch() + to_absl(clock_cast<std::chrono::system_clock>(t).time_since_epoch());
+  return absl::UnixEpoch() + to_absl(takt::clock_cast<std::chrono::system_clock>(t).time_since_epoch());
 }
 
 /// Returns: `d` in the unit of D, rounded down. What is beyond the range, infinities above all, is an end of the range.
@@ -90,9 +90,9 @@ template <detail::any_duration D> D from_absl(absl::Duration d) noexcept {
 template <class Clock> auto from_absl(absl::Time t) {
   using std::chrono::nanoseconds;
   const auto since = from_absl<nanoseconds>(t - absl::UnixEpoch());
-  using result = decltype(clock_cast<Clock>(std::chrono::sys_time<nanoseconds>()));
+  using result = decltype(takt::clock_cast<Clock>(std::chrono::sys_time<nanoseconds>()));
   if (since == nanoseconds::max() || since == nanoseconds::min()) return result(since);
-  return clock_cast<Clock>(std::chrono::sys_time<nanoseconds>(since));
+  return takt::clock_cast<Clock>(std::chrono::sys_time<nanoseconds>(since));
 }
 
 } // namespace takt::inline TAKT_ABI
