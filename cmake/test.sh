@@ -4,8 +4,8 @@
 #           most of them compiling.
 #   full    everything: also optimised, code that must not compile, packaging, a hostile world, programs of others under
 #           `takt run`, the promised compilers, sanitizers, cross-compiled architectures, fuzzing, the
-#           reference, benchmarks, timer tests that others wrote for their libraries, and boots of a throw-away guest in which
-#           what must not happen here does happen.
+#           reference, benchmarks, timer tests that others wrote for their libraries, a compiler of a newer suite of the
+#           distribution, and boots of a throw-away guest in which what must not happen here does happen.
 # Build trees and logs stay in build/ . Prints one summary and ends non-zero when anything failed.
 # Warnings are errors with CI=true or TAKT_WERROR=ON in the environment, as they are for takt's own submissions (.ci/run).
 # For compilers' caches set CMAKE_CXX_COMPILER_LAUNCHER=ccache.
@@ -30,7 +30,7 @@ newest=
 if [ $how = full ]; then
   need $matrix_packages $guest_packages $peer_packages $foreign_packages $unmodified_packages $(python_tests) $reference_packages
   newest=$(newest_clang)
-  [ -z "$newest" ] || need "clang-$newest" "libclang-rt-$newest-dev"
+  [ -z "$newest" ] || need "clang-$newest" "libclang-rt-$newest-dev" "libc++-$newest-dev" "libc++abi-$newest-dev"
 fi
 
 mkdir -p build
@@ -97,11 +97,13 @@ if [ $how = quick ]; then
   suite quick $quick_labels $plain $precompiled -DTAKT_BUILD_BENCHMARKS=OFF -DTAKT_TEST_LONG=OFF
 else
   main_tree=gcc
-  suite gcc "$quick_labels|compile|package|unmodified|hostile" -DTAKT_TEST_GUEST=ON -DTAKT_TEST_FOREIGN=ON
+  suite gcc "$quick_labels|compile|package|unmodified|hostile" -DTAKT_TEST_GUEST=ON -DTAKT_TEST_FOREIGN=ON -DTAKT_TEST_SYSTEMS=trixie:g++-14
   # They wait for their timers most of the time, so they can do that together.
   step gcc.foreign "testing timers with what others wrote for theirs" "" \
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -j $((4 * jobs)) -L foreign \
     --output-junit "$PWD/$logs/gcc.foreign.xml" -V
+  step gcc.systems "testing with a newer compiler, in a bare system of its suite" "2 minutes" \
+    ctest --test-dir build/gcc --output-on-failure --no-tests=error -L systems --output-junit "$PWD/$logs/gcc.systems.xml" -V
   # The boots come one by one: several at a time would starve each other.
   step gcc.guest "booting guests in which clocks jump, stop and lie" "" \
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -L guest --output-junit "$PWD/$logs/gcc.guest.xml" -V
@@ -129,7 +131,7 @@ step report "reporting on this machine" "a second" report
 say
 say "== summary"
 cat $summary
-skips=$(cat $logs/*.test.log $logs/gcc.foreign.log 2>/dev/null | sed -n 's/^[0-9]*: *SKIPPED: //p' | sort | uniq -c)
+skips=$(cat $logs/*.test.log $logs/gcc.foreign.log $logs/gcc.systems.log 2>/dev/null | sed -n 's/^[0-9]*: *SKIPPED: //p' | sort | uniq -c)
 [ -z "$skips" ] || { say "skipped:"; say "$skips"; }
 # count WHAT FILE...: the sum over these JUnit files.
 count() {
