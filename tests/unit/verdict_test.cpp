@@ -115,6 +115,44 @@ TEST_CASE("a counter that is listed behind jiffies was thrown out, even where it
   }
 }
 
+// What Linux prints in the guest whose TSC its watchdog finds 1.2 % off, before and after.
+TEST_CASE("a counter that a kernel dropped is recognised in the list of each kernel") {
+  struct moment {
+    std::string now, list;
+    finding named;
+  };
+  const std::string& c = counter_source;
+  const moment moments[] = {
+      // 6.1, 6.12, 7.2
+      {"tsc-early", "tsc-early hpet acpi_pm refined-jiffies jiffies \n", finding::kernel_tries_it},
+      {"tsc-early", "tsc-early hpet acpi_pm \n", finding::kernel_tries_it},
+      {c, c + " hpet acpi_pm refined-jiffies jiffies \n", finding::kernel_keeps_time_by_it},
+      {c, c + " hpet acpi_pm \n", finding::kernel_keeps_time_by_it},
+      {"hpet", "hpet acpi_pm \n", finding::kernel_does_not_offer_it},
+      // 6.1 and 6.12 without high resolution
+      {"hpet", "hpet acpi_pm refined-jiffies jiffies " + c + " \n", finding::kernel_does_not_offer_it},
+      // 7.2 without high resolution: within half a second of boot, then, and when root selects it meanwhile
+      {"hpet", "hpet acpi_pm refined-jiffies jiffies tsc-early \n", finding::kernel_does_not_offer_it},
+      {"hpet", "hpet acpi_pm refined-jiffies jiffies \n", finding::kernel_does_not_offer_it},
+      {"tsc-early", "hpet acpi_pm refined-jiffies jiffies tsc-early \n", finding::kernel_does_not_offer_it},
+  };
+  for (const moment& m : moments) {
+    CAPTURE(m.now);
+    CAPTURE(m.list);
+    verdict::facts facts = sound();
+    std::error_code ec;
+    facts.available_sources = takt::detail::parse_available_clocksources(m.list, ec);
+    REQUIRE_FALSE(ec);
+    facts.current_source = m.now;
+    const auto v = takt::judge(facts);
+    CHECK(found(v, m.named));
+    CHECK(v.counter_trusted == (m.named == finding::kernel_keeps_time_by_it));
+    for (const finding other : {finding::kernel_tries_it, finding::kernel_keeps_time_by_it, finding::kernel_offers_it,
+                                finding::kernel_does_not_offer_it})
+      CHECK(found(v, other) == (other == m.named));
+  }
+}
+
 TEST_CASE("the kernel's clock is read by the path that works") {
   verdict::facts facts = sound();
   facts.invariant = false;

@@ -23,7 +23,6 @@
 #include <takt/kernel/kernel_log.hpp>
 #include <takt/kernel/os.hpp>
 #include <takt/kernel/vdso.hpp>
-#include <takt/kernel/detail/text.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -117,6 +116,17 @@ template <class = for_callers> [[nodiscard]] bool offers_counter(const std::vect
   return false;
 }
 
+/// Returns: whether Linux has rejected the counter: its source, or the provisional one, is listed behind jiffies. Linux
+/// 7.2 may reject the provisional one, and never lists the other then.
+template <class = for_callers> [[nodiscard]] bool rejects_counter(const std::vector<std::string>& available) {
+  bool rejected = false;
+  for (const std::string_view name : available) {
+    if (rejected && (name == verdict::counter_source || name == provisional_clocksource)) return true;
+    rejected |= name == "jiffies" || name == "refined-jiffies";
+  }
+  return false;
+}
+
 /// The body of judge().
 template <class T> verdict verdict_on(const dependent<T, verdict::facts>& facts) {
   dependent<T, verdict> v;
@@ -136,7 +146,7 @@ template <class T> verdict verdict_on(const dependent<T, verdict::facts>& facts)
 
   const auto& offered = facts.available_sources;
   const bool offers = offered && detail::offers_counter(*offered);
-  const bool thrown_out = offered && !offers && detail::contains(*offered, verdict::counter_source);
+  const bool thrown_out = offered && detail::rejects_counter(*offered);
   if (thrown_out) find(finding::kernel_does_not_offer_it); // root may have selected it all the same
   else if (facts.current_source == verdict::counter_source) find(finding::kernel_keeps_time_by_it);
   else if (facts.current_source == detail::provisional_clocksource) find(finding::kernel_tries_it);
