@@ -9,29 +9,42 @@
 #   TIMEOUT            seconds until the whole of it counts as failed; takt.seconds= among the kernel's arguments is the
 #                      guest's own limit, where its time is not the host's
 #   TESTS              doctest's filter of test cases
-# The last two are lists of words.
+# The last two are lists of words. With TAKT_GUEST_SUITE in the environment the kernel is that of another suite of the
+# distribution: for example TAKT_GUEST_SUITE=trixie ctest --test-dir build/gcc -L guest.
 set -u
 tree=$1 program=$2 tool=$3 name=$4 cpu=$5 cpus=$6 timeout=$7 tests=$8 qemu_arguments=$9
 shift 9
 kernel_arguments=$1
+suite=${TAKT_GUEST_SUITE:-}
+kernel=$tree/kernel${suite:+.$suite}
 
 skip() {
   printf 'SKIPPED: guest.%s: %s\n' "$name" "$*"
   exit 77
 }
 
-# fetch_kernel: leaves the image that linux-image-cloud-amd64 stands for in $tree/kernel/vmlinuz.
+# fetch_kernel: leaves the image that linux-image-cloud-amd64 stands for in $kernel/vmlinuz. That package is empty; those that
+# it depends on are named after the kernel's ABI, which moves. Newer kernels have the image one package further on.
 fetch_kernel() {
-  [ -e "$tree/kernel/vmlinuz" ] && return 0
-  # The package itself is empty; what it depends on is named after the kernel's ABI, which moves.
-  package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: *\(linux-image-[^ ]*\)$/\1/p' | head -n 1)
-  [ -n "$package" ] || return 1
-  rm -rf "$tree/kernel" && mkdir -p "$tree/kernel" || return 1
-  (
-    cd "$tree/kernel" &&
-      apt-get download -qq "$package" 2>/dev/null && dpkg -x ./*.deb unpacked && mv unpacked/boot/vmlinuz-* vmlinuz.part &&
-      rm -rf unpacked ./*.deb && mv vmlinuz.part vmlinuz
-  )
+  [ -e "$kernel/vmlinuz" ] && return 0
+  rm -rf "$kernel" && mkdir -p "$kernel" || return 1
+  apt=
+  if [ -n "$suite" ]; then
+    sh "$(dirname "$0")/../support/suite.sh" "$kernel/apt" "$suite" "guest.$name" || exit
+    apt="-c $kernel/apt/configuration"
+  fi
+  package=linux-image-cloud-amd64
+  until [ -e "$kernel/vmlinuz" ]; do
+    # shellcheck disable=SC2086 # a list of words, here and below
+    package=$(apt-cache $apt depends "$package" 2>/dev/null |
+      sed -n 's/^ *Depends: *\(linux-image-[^ ]*\|linux-binary-[^ ]*\)$/\1/p' | head -n 1)
+    [ -n "$package" ] || return 1
+    (
+      cd "$kernel" && apt-get $apt download -qq "$package" 2>/dev/null && dpkg -x ./*.deb unpacked && rm -f ./*.deb &&
+        find unpacked -type f -name 'vmlinuz*' -exec mv {} vmlinuz ';' && rm -rf unpacked
+    ) || return 1
+  done
+  rm -rf "$kernel/apt"
 }
 
 command -v qemu-system-x86_64 >/dev/null 2>&1 || skip "no qemu-system-x86_64 (package qemu-system-x86)"
@@ -39,7 +52,7 @@ command -v cpio >/dev/null 2>&1 || skip "no cpio"
 mkdir -p "$tree"
 exec 9>"$tree/lock"
 flock 9
-fetch_kernel || skip "no kernel image: apt-get cannot download what linux-image-cloud-amd64 depends on"
+fetch_kernel || skip "no kernel image: apt-get cannot download what linux-image-cloud-amd64${suite:+ of $suite} depends on"
 exec 9>&-
 
 place=$tree/$name
@@ -59,7 +72,7 @@ fi
 # Software emulation alone: whether the host may virtualise must not decide what is tested.
 # shellcheck disable=SC2086 # lists of words
 timeout -k 2 "$timeout" qemu-system-x86_64 -accel tcg -M q35 -cpu "$cpu" -smp "$cpus" -m 128 \
-  -kernel "$tree/kernel/vmlinuz" -initrd "$place/initrd" \
+  -kernel "$kernel/vmlinuz" -initrd "$place/initrd" \
   -append "console=ttyS0,115200 quiet panic=-1 takt.guest=$name takt.tests=$tests $kernel_arguments takt.seconds=$timeout" \
   -nodefaults -no-user-config -display none -no-reboot -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
   $qemu_arguments </dev/null >"$place/output" 2>"$place/errors"
