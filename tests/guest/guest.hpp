@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <sys/timex.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 namespace guest {
@@ -36,6 +37,12 @@ inline std::optional<std::string> argument(std::string_view name) {
 
 /// Returns: which of the situations of CMakeLists.txt this is.
 inline std::string situation() { return argument("takt.guest").value_or(std::string()); }
+
+/// Returns: the first number of the kernel's version; boot.sh boots different kernels.
+inline int kernel_major() {
+  utsname names{};
+  return ::uname(&names) == 0 ? std::atoi(names.release) : 0;
+}
 
 /// Ends the program where no guest is: nothing that follows may happen on a real machine.
 inline void insist() {
