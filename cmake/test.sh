@@ -97,7 +97,7 @@ if [ $how = quick ]; then
   suite quick $quick_labels $plain $precompiled -DTAKT_BUILD_BENCHMARKS=OFF -DTAKT_TEST_LONG=OFF
 else
   main_tree=gcc
-  suite gcc "$quick_labels|compile|package|unmodified|hostile" -DTAKT_TEST_GUEST=ON -DTAKT_TEST_FOREIGN=ON -DTAKT_TEST_SYSTEMS=trixie:g++-14
+  suite gcc "$quick_labels|compile|package|unmodified|hostile|mutation" -DTAKT_TEST_GUEST=ON -DTAKT_TEST_FOREIGN=ON -DTAKT_TEST_MUTATION=ON -DTAKT_TEST_SYSTEMS=trixie:g++-14
   # They wait for their timers most of the time, so they can do that together.
   step gcc.foreign "testing timers with what others wrote for theirs" "" \
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -j $((4 * jobs)) -L foreign \
