@@ -212,6 +212,36 @@ TEST_CASE("a version is known by its index, in whatever order the definitions st
   CHECK(i.try_find("g").version == "linux-test.so.1");
 }
 
+TEST_CASE("a symbol in the last byte of a segment has an address in the file, and one behind it has none") {
+  for (const std::uint64_t bias : {0U, 0x10000U}) {
+    elf_builder::options o;
+    o.text_bias = bias;
+    auto built = elf_builder::build({{.name = "f"}}, o);
+    const auto text = built.get<Elf64_Phdr>(built.at.at("phdr") + sizeof(Elf64_Phdr));
+    const std::size_t value = built.entry("f") + offsetof(Elf64_Sym, st_value);
+    built.put<std::uint64_t>(value, text.p_vaddr + text.p_filesz - 1);
+    const exact inside(built);
+    CHECK(image::try_parse(inside.span()).try_find("f").address == inside.block.get() + text.p_offset + text.p_filesz - 1);
+    built.put<std::uint64_t>(value, text.p_vaddr + text.p_filesz);
+    const exact behind(built);
+    CHECK(image::try_parse(behind.span()).try_find("f"));
+    CHECK(image::try_parse(behind.span()).try_find("f").address == nullptr);
+  }
+}
+
+TEST_CASE("an index of a version has 15 bits, and the sixteenth hides the symbol") {
+  elf_builder::options o;
+  o.versions = {"V_1.0"};
+  auto built = elf_builder::build({{.name = "f", .version = 0x7fff}, {.name = "g", .version = 0xffff}}, o);
+  const std::size_t each = sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux);
+  built.put<std::uint16_t>(built.at.at("verdef") + each + offsetof(Elf64_Verdef, vd_ndx), 0x7fff);
+  const exact e(built);
+  const image i = image::try_parse(e.span());
+  CHECK(i.try_find("f", "V_1.0").default_version);
+  CHECK(i.try_find("g", "V_1.0"));
+  CHECK_FALSE(i.try_find("g", "V_1.0").default_version);
+}
+
 TEST_CASE("a name that ends with the string table ends there") {
   elf_builder::options o;
   o.gnu_hash = false;

@@ -59,6 +59,22 @@ TEST_CASE("a value of errno keeps its category and compares with the portable co
   CHECK(!takt::detail::errno_code(0));
 }
 
+TEST_CASE("file_hint names the path, and what the caller can do") {
+  const auto hint = [](const char* path, int error) {
+    return takt::detail::file_hint(path, takt::detail::errno_code(error));
+  };
+  for (const std::string path : {"/proc/timer_list", "/sys/kernel", "/etc/localtime"}) {
+    CHECK(hint(path.c_str(), EACCES) == path + ": needs the right to read it");
+    CHECK(hint(path.c_str(), EPERM) == path + ": needs the right to read it");
+    CHECK(hint(path.c_str(), EIO) == path);
+  }
+  CHECK(hint("/proc/timer_list", ENOENT) == "/proc/timer_list: is /proc mounted?");
+  CHECK(hint("/sys/kernel", ENOENT) == "/sys/kernel: is /sys mounted?");
+  for (const char* elsewhere : {"/etc/localtime", "/process", "/system", "/"}) CHECK(hint(elsewhere, ENOENT) == elsewhere);
+  CHECK(takt::detail::file_hint("/proc/1/timerslack_ns", takt::detail::errno_code(EPERM), "CAP_SYS_NICE") ==
+        "/proc/1/timerslack_ns: needs CAP_SYS_NICE");
+}
+
 #if TAKT_EXCEPTIONS
 TEST_CASE("or_throw hands on a value of any kind") {
   const auto never = [] { return std::string("unused"); };

@@ -210,6 +210,7 @@ TEST_CASE("kernel_log: every form in which people save it") {
       {"2025-09-23T21:33:08.123456+02:00 host kernel: [    1.500000] ", "", true}, // kern.log of Debian 12
       {"Tue 2025-09-23 21:33:08 CEST host kernel: ", "", true},                    // -o short-full
       {"1695501188.123456 host kernel: ", "", true},                               // -o short-unix
+      {"100000000.5 host kernel: ", "", true},                                     // with the fewest digits, in 1973
       {"[    1.500000] host kernel: ", "", true},                                  // -o short-monotonic
       {"Sep 23 21:33:08 host kern.info kernel: [    1.500000] ", "", true},        // BusyBox
       {"Tue Sep 23 21:33:08 2025 kern.info kernel: [    1.500000] ", "", true},    // OpenWrt

@@ -538,6 +538,9 @@ TEST_CASE("hostile bytes: an error that says what is wrong, and no memory for wh
   std::string bad = good;
   bad[8] = 9;
   CHECK(why(bad) == errc::other_version);
+  bad = good;
+  bad[9] = 1; // the version has two bytes
+  CHECK(why(bad) == errc::other_version);
   CHECK(why(good + encoded(steady(9), header_of(other))) == errc::other_boot);
   CHECK(decoded(good + encoded(steady(9), header_of(other)) + good, ec).size() == 18);
   history_header no_rate = header_of();
@@ -602,6 +605,24 @@ TEST_CASE("a slew that is divided equally between two chords shows at the ends t
       const auto d = history.date(tick_point(t));
       CHECK(std::abs(static_cast<double>(d.time.count()) - exact(t, begin, begin + 0.6e9)) <= static_cast<double>(d.error.count()));
     }
+  }
+}
+
+TEST_CASE("short chords are compared together, on either side, because the rate of one is uncertain") {
+  for (const bool after : {true, false}) {
+    // Three chords of a second and 60 of 20 ms.
+    std::vector<history_point> points = steady(64);
+    for (std::size_t i = 1; i < points.size(); ++i) {
+      const bool is_long = after ? i <= 3 : i > 60;
+      points[i].tick = points[i - 1].tick + (is_long ? 2'500'000'000U : 50'000'000U);
+      points[i].reference = points[i - 1].reference + (is_long ? 1'000'000'000 : 20'000'000);
+    }
+    std::error_code ec;
+    const tick_history h = tick_history::parse(encoded(points), ec);
+    const auto d = h.date(tick_point(points[after ? 2 : 60].tick + 1'250'000'000)); // in the long chord beside them
+    // Two readings of 20 ns and 1 ns of rounding: 41 ns for the chord, and twice that for neighbours of half its length.
+    CHECK(d.error >= 20ns + 41ns + 82ns);
+    CHECK(d.error <= 20ns + 41ns + 82ns + 4ns);
   }
 }
 

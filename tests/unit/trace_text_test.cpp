@@ -259,6 +259,9 @@ TEST_CASE("what is not an event is counted as what it is") {
   CHECK(parse("CPU 3 is empty", e) == line_kind::comment);
   CHECK(parse(std::string(ftrace_head) + "timer_base_idle: is_idle=1 cpu=0", e) == line_kind::other);
   CHECK(parse(std::string(perf_head) + "syscalls:sys_enter_read: fd: 0x3", e) == line_kind::other);
+  // Names of events have digits in them, too.
+  CHECK(parse(std::string(ftrace_head) + "sys_exit_pread64: 0x40", e) == line_kind::other);
+  CHECK(parse(std::string(perf_head) + "ext4:ext4_sync_file_exit: dev 8,1 ino 9 ret 0", e) == line_kind::other);
   for (const std::string_view fields :
        {"hrtimer_cancel:", "hrtimer_cancel: hrtimer=", "hrtimer_cancel: hrtimer=(null)",
         "hrtimer_cancel: hrtimer=12345678901234567", "hrtimer_cancel: hrtimer=12g4",
@@ -269,6 +272,7 @@ TEST_CASE("what is not an event is counted as what it is") {
         "hrtimer_expire_entry: hrtimer=1 function=f now=5x", "timer_start: timer=1 function=f expires=5 [timeout=5",
         "tick_stop: success=2 dependency=NONE", "tick_stop: success=1 dependency=WEATHER", "cpu_idle: state=4294967296 cpu_id=0",
         "sched_waking: comm=x pid=99999999999 prio=1 target_cpu=0", "sched_waking: comm=x pid=9 target_cpu=0",
+        "sched_waking: comm=a-name-of-16-chr pid=9 prio=1 target_cpu=0", // the kernel's have 15 at most
         "sched_switch: prev_comm=a prev_pid=1 prev_prio=1 prev_state=S", "irq_handler_entry: irq=x name=y",
         "itimer_state: which=0 expires=0 it_value=5 it_interval=0.0"}) {
     INFO(std::string(fields));
