@@ -75,7 +75,7 @@ suite() {
     sh -c 'tree=$1; jobs=$2; shift 2; cmake -S . -B "build/$tree" -G Ninja "$@" && cmake --build "build/$tree" -j "$jobs"' \
     sh "$tree" "$jobs" -DTAKT_WERROR=$werror "$@"
   step "$tree.test" "testing it: $(say "$labels" | tr '|' ' ')" "$test_time" \
-    ctest --test-dir "build/$tree" --output-on-failure --no-tests=error -j "$jobs" -L "$labels" \
+    ctest --test-dir "build/$tree" --output-on-failure --no-tests=error -j $((jobs + 1)) -L "$labels" \
     --output-junit "$PWD/$logs/$tree.test.xml" -V
 }
 
