@@ -65,7 +65,8 @@ what_failed() {
 }
 
 # suite NAME CTEST-LABELS CMAKE-ARGUMENT...: configures, builds and tests one build tree. A tree that does not build fails
-# its test step too, so that the summary never shows less than was asked for.
+# its test step too, so that the summary never shows less than was asked for. One test more than there are CPUs at a time,
+# because many wait.
 jobs=$(nproc)
 build_time= test_time=
 suite() {
