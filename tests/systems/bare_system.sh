@@ -30,6 +30,7 @@ clang++*) package=clang${compiler#clang++} ;;
 esac
 if ! apt-get -c "$apt/configuration" install -qq -y --download-only "$package" >"$apt/log" 2>&1 ||
   ! (cd "$apt/cache/archives" && apt-get -c "$apt/configuration" download -qq "$@") >>"$apt/log" 2>&1; then
+  ! grep -q '404  Not Found' "$apt/log" || CI= # a mirror that is being updated
   unavailable "apt-get cannot fetch its packages ($(grep '^E:' "$apt/log" | head -n 1))"
 fi
 # What packages of older suites have in /lib belongs in /usr/lib, and so on.
