@@ -251,4 +251,6 @@ TEST_CASE("locate: where the clocks stand, by the narrow brackets") {
   CHECK(p.at >= one[0].before);
   CHECK(p.at <= one[0].after);
   CHECK(p.reference == one[0].reference);
+  const takt::ticks half((one[0].after - one[0].before).count() / 2);
+  CHECK(p.half_width == rate.to<nanoseconds>(half) + nanoseconds(1)); // of rounding
 }

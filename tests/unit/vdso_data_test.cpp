@@ -256,6 +256,27 @@ TEST_CASE("a sample during which the kernel wrote decides nothing") {
   CHECK(r.found()->base == 40);
 }
 
+TEST_CASE("a page that fits two layouts is read by neither") {
+  kernel_page page(vp::layouts[0]);
+  const vp::layout& other = vp::layouts[2];
+  for (const vp::layout& at : {page.at, other}) { // without a counter, of which the two would need the same bytes
+    page.put(at.sequence, std::uint32_t{1234});
+    page.put(at.mode(), std::int32_t{vp::none});
+    page.put(at.seconds(CLOCK_MONOTONIC_COARSE), std::uint64_t{500});
+    page.put(at.seconds(CLOCK_MONOTONIC_COARSE) + 8, std::uint64_t{123'456'789});
+  }
+  vp::sample s;
+  std::memcpy(s.before, page.bytes, sizeof s.before);
+  std::memcpy(s.after, page.bytes, sizeof s.after);
+  s.cycle = kernel_page::last;
+  s.earliest = s.latest = s.coarse = {500, 123'456'789};
+  REQUIRE(vp::fits(page.at, s) == true);
+  REQUIRE(vp::fits(other, s) == true);
+  vp::recogniser r;
+  for (int i = 0; i < 100; ++i) r.add(s);
+  CHECK_FALSE(r.found());
+}
+
 TEST_CASE("a page written by a CPU whose counter is a little ahead decides nothing, by one far ahead it does not fit") {
   kernel_page page(vp::layouts[0]);
   vp::sample s;
