@@ -64,6 +64,12 @@ need() {
 newest_clang() {
   apt-cache search --names-only '^libclang-rt-[0-9]+-dev$' 2>/dev/null | sed -n 's/^libclang-rt-\([0-9]*\)-dev .*/\1/p' | sort -n | tail -n 1
 }
+# libcxx_packages N: those of libc++ for clang-N; nothing if they are not offered, or would take the place of another version.
+libcxx_packages() {
+  others=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 'libc++*-dev' 2>/dev/null | grep ' installed$' | grep -cv -- "-$1-dev ")
+  [ "$others" = 0 ] && apt-cache show "libc++-$1-dev" "libc++abi-$1-dev" >/dev/null 2>&1 || return 0
+  say "libc++-$1-dev libc++abi-$1-dev"
+}
 # python_tests: the package with the tests of this system's own Python; nothing if there is none.
 python_tests() {
   apt-cache search --names-only '^libpython3[.0-9]*-testsuite$' 2>/dev/null | sed 's/ .*//' | sort -V | tail -n 1

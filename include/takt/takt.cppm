@@ -6,10 +6,10 @@
 /// takt.pcm serves programs that are compiled with the same -std, -fno-exceptions, -fno-rtti and -pthread; clang
 /// rejects it in others. A program that imports takt is linked with takt.o.
 ///
-/// It exports what takt.hpp offers, core/format.hpp, and the headers of clock/, kernel/, sleep/ and observe/ that takt.hpp
-/// leaves out because of what they cost each time: a module costs that once. The headers of interop/ and testing/ are not
-/// exported, because they need other libraries or are for tests. A program may include them, and all other headers of
-/// takt, before or after `import takt;`: the names mean the same entities.
+/// It exports what takt.hpp offers, core/format.hpp, and the headers of clock/, kernel/, sleep/ and observe/ that
+/// takt.hpp leaves out because of what they cost each time: a module costs that once. The headers of interop/ and
+/// testing/ are not exported, because they need other libraries or are for tests. A program may include them, and all
+/// other headers of takt, before or after `import takt;`: the names mean the same entities.
 ///
 /// Does not promise: macros. A module exports none. TAKT_VERSION_MAJOR and the others are in <takt/core/config.hpp>;
 /// takt::version is the version as a number.

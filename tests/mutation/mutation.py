@@ -10,7 +10,7 @@ difference to any caller. The latter are kept, each with its reason, in equivale
 
   --sample N     run N mutants, chosen by the seed (100). A larger sample holds the smaller one, and a change in one header
                  does not change which mutants of the others are in it.
-  --skip M       leave out the first M of the sample: with that, it can be run in portions
+  --skip M       leave out the first M of those chosen: with that, they can be run in portions
   --minutes T    begin no mutant after T minutes
   --all          run every mutant
   --seed S       another choice (1)
@@ -341,8 +341,9 @@ class Builder:
             how, said = self.run(program, flags, there, 300)
             if how != "passed":
                 raise RuntimeError(f"{test}_test.cpp does not pass without a change:\n{said}")
-            with open(note, "w") as f:
+            with open(note + ".part", "w") as f:  # half a note would stop every later run
                 json.dump([digest_of(compiled), linked - began, time.monotonic() - linked], f)
+            os.replace(note + ".part", note)
             os.remove(compiled)
             os.remove(program)
         return json.loads(read(note))
@@ -524,7 +525,8 @@ def main():
     candidates = [m for h in headers for m in of_header[h]]
     if options.match:
         candidates = [m for m in candidates if options.match in m.old_line or options.match in m.new_line]
-    chosen = candidates if options.all or options.match else by_seed(candidates, options.seed)[options.skip:options.sample]
+    chosen = candidates if options.all or options.match else by_seed(candidates, options.seed)[:options.sample]
+    chosen = chosen[options.skip:]
     if options.list:
         for h in headers:
             mine = [m for m in of_header[h] if m in (candidates if options.file else chosen)]
@@ -569,9 +571,11 @@ def main():
     how = [f"{counts[by]} by the {by}" for by in ("static assertion", "time limit") if counts.get(by)]
     not_run = ""
     if len(ended) < len(running):  # mutants begin in the order of the sample, so these are the last
-        first = next(i for i, m in enumerate(chosen) if id(m) not in listed and id(m) not in ended)
+        begun = {id(m) for m in running}
+        first = next(i for i, m in enumerate(chosen) if id(m) in begun and id(m) not in ended)
         not_run = f"; go on with --skip {options.skip + first}"
-        counts["equivalent"] = 0 if options.recheck else sum(id(m) in listed for m in chosen[:first])
+        if not options.recheck:
+            counts["equivalent"] = sum(id(m) in listed for m in chosen[:first])
         chosen = chosen[:first]
     print(f"{len(chosen)} of {len(candidates)} mutants: {counts.get('killed', 0)} killed"
           f"{' (' + ', '.join(how) + ')' if how else ''}, {counts.get('not compiling', 0)} not compiling, "

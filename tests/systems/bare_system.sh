@@ -30,7 +30,7 @@ clang++*) package=clang${compiler#clang++} ;;
 esac
 if ! apt-get -c "$apt/configuration" install -qq -y --download-only "$package" >"$apt/log" 2>&1 ||
   ! (cd "$apt/cache/archives" && apt-get -c "$apt/configuration" download -qq "$@") >>"$apt/log" 2>&1; then
-  ! grep -q '404  Not Found' "$apt/log" || CI= # a mirror that is being updated
+  ! grep -q '40[34]  \|410  ' "$apt/log" || CI= # a mirror that is being updated
   unavailable "apt-get cannot fetch its packages ($(grep '^E:' "$apt/log" | head -n 1))"
 fi
 # What packages of older suites have in /lib belongs in /usr/lib, and so on.
@@ -40,6 +40,7 @@ for file in "$apt"/cache/archives/*.deb; do
   dpkg-deb --fsys-tarfile "$file" | tar -xf - -C root --keep-directory-symlink --no-same-owner || exit 1
 done
 rm -rf "$apt"
-mknod -m 666 root/dev/null c 1 3 2>/dev/null || : >root/dev/null
+# A file system may have devices that cannot be opened.
+mknod -m 666 root/dev/null c 1 3 2>/dev/null && : 2>/dev/null <root/dev/null || { rm -f root/dev/null && : >root/dev/null; }
 [ -x "root/usr/bin/$compiler" ] || { echo "no $compiler in $package of $suite"; exit 1; }
 echo "$compiler" >compiler

@@ -78,11 +78,12 @@ def contradictions(report):
     # Processor, hypervisor and kernel state this very rate. A per cent is more than any of them is off, or a clock is slewed.
     hz = counter["measured_frequency"]
     if hz is not None:
-        expect(counter["exists"], "a rate was measured of a counter that does not exist")
+        expect(counter["exists"] is not False, "a rate was measured of a counter that does not exist")
         expect(1e5 < hz < 1e11, f"measured_frequency is {hz}")
         for key in ("cpuid_frequency", "hypervisor_frequency", "detected_frequency", "refined_frequency"):
             known = counter.get(key)
-            expect(known is None or near(known, hz, 0.01), f"{key} is {known}, measured {hz}")
+            limit = 0.1 if key == "detected_frequency" else 0.01  # what Linux makes of two timers in a busy guest
+            expect(known is None or near(known, hz, limit), f"{key} is {known}, measured {hz}")
 
     calibration = report["calibration"]
     facts = [calibration[key] is not None for key in ("hertz", "uncertainty_ppm", "time_spent_ns", "samples_used", "samples_rejected")]

@@ -93,7 +93,9 @@ def check_schema(schema):
         target = schema["definitions"][value["$ref"].rsplit("/", 1)[1]] if "$ref" in value else value
         if not target.get("description") and name != "report":
             fail(f"the schema does not describe {name}.{key}")
-    for name, node in schema["definitions"].items():
+    objects = list(schema["definitions"].items())
+    objects += [(f"{name}.{key}", value["items"]) for name, key, value in properties_of(schema) if "items" in value]
+    for name, node in objects:
         if node.get("type") == "object" and name != "sources":
             if node.get("additionalProperties") is not False:
                 fail(f"{name} takes keys that it does not name")

@@ -332,7 +332,7 @@ std::string headline(const takt::verdict& v, const takt::verdict::facts& facts) 
     absl::StrAppend(&text, ", and the clock source ", facts.current_source, " makes every clock_gettime a system call");
   switch (v.recommended) {
   case takt::clock_path::counter: return text + ": read takt::tsc_clock.";
-  case takt::clock_path::vdso: // which may not be known to answer: no file says so
+  case takt::clock_path::vdso: // in a collection it is unknown whether the vDSO answers
     return text + (facts.vdso_answers == true ? ": read the kernel's clocks, which need no system call." : ": read the kernel's clocks.");
   case takt::clock_path::system_call: return text + ": read the kernel's clocks, by system call.";
   }

@@ -6,8 +6,8 @@
 ///
 /// Does not promise: anything about later. NTP may change the rate of CLOCK_MONOTONIC by 500 ppm at any moment; the
 /// time line of tsc_clock is kept on it by discipline(), not by a better calibration.
-/// Does not promise: the uncertainty in unoptimised code. A reading takes three times as long there, and beside other
-/// work 2 to 4 % of calibrations of 0.1 ms miss what they state, where one in some thousands does at -O2.
+/// Does not promise: the uncertainty in unoptimised code, or beside other work. A reading takes three times as long at
+/// -O0, and 2 to 4 % of calibrations of 0.1 ms miss what they state; beside other work one in some thousands at -O2.
 ///
 /// While the kernel is steering its clock it switches, once a tick, between two neighbouring multipliers whose mean is
 /// the rate it wants. A window of a few ticks then sees a rate that is off by up to one unit of the multiplier, 0.06

@@ -117,7 +117,7 @@ template <class = for_callers> [[nodiscard]] bool offers_counter(const std::vect
 }
 
 /// Returns: whether Linux has rejected the counter: its source, or the provisional one, is listed behind jiffies. Linux
-/// 7.2 may reject the provisional one, and never lists the other then.
+/// 7.2 may reject the provisional one; then `tsc` is never listed.
 template <class = for_callers> [[nodiscard]] bool rejects_counter(const std::vector<std::string>& available) {
   bool rejected = false;
   for (const std::string_view name : available) {
