@@ -1,7 +1,8 @@
-/// folly.hpp - scenarios of folly's HHWheelTimer, after the comments of its header and the situations that its tests name.
+/// folly.hpp - scenarios of folly's HHWheelTimer, after the comments of its header and the situations that its tests
+/// name.
 ///
-/// A callback is a node without slack. An interval of ticks is a slack of that length, because folly may be late by a tick.
-/// folly logs an exception of a callback: here on_exception() notes it.
+/// A callback is a node without slack. An interval of ticks is a slack of that length, because folly may be late by a
+/// tick. folly logs an exception of a callback: here on_exception() notes it.
 #pragma once
 #include "stage.hpp"
 

@@ -1,8 +1,8 @@
 /// ratas.hpp - scenarios of ratas, the timer wheel with ranges, after its README and the comments of its header.
 ///
-/// An event is a node, a tick 1 ms. schedule() has no slack; schedule_in_range(start, end) is a window. advance(n) is the
-/// manual clock's advance; advance(n, limit) lets the time pass and then calls fire(limit), and `more` is noted if that
-/// left something to be called.
+/// An event is a node, a tick 1 ms. schedule() has no slack; schedule_in_range(start, end) is a window. advance(n) is
+/// the manual clock's advance; advance(n, limit) lets the time pass and then calls fire(limit), and `more` is noted if
+/// that left something to be called.
 #pragma once
 #include "stage.hpp"
 

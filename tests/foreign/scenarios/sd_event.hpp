@@ -2,8 +2,8 @@
 /// sd_event_add_time(3), sd_event_source_set_priority(3) and the comment of sleep_between() in sd-event.c.
 ///
 /// A timer source is a node, its accuracy the slack. By its documentation a loop wakes up between the earliest time of
-/// all its sources and the first end of an accuracy, at the last point there of the grid of 1 min, else 10 s, 1 s,
-/// 250 ms; else at the end. A machine shifts the grids by a value from its boot id, as takt does by a phase. Sources are
+/// all its sources and the first end of an accuracy, at the last point there of the grid of 1 min, else 10 s, 1 s, 250
+/// ms; else at the end. A machine shifts the grids by a value from its boot id, as takt does by a phase. Sources are
 /// noted as `a1234@1300`: set for 1234, dispatched at 1300.
 #pragma once
 #include "stage.hpp"

@@ -1,7 +1,7 @@
 /// stage.hpp - plays the scripts of this directory's tables with takt's timers, on a manual clock.
 ///
-/// A script is a list of statements, `verb argument...`, separated by "; ". The class of each library knows its verbs. These
-/// are common to all:
+/// A script is a list of statements, `verb argument...`, separated by "; ". The class of each library knows its verbs.
+/// These are common to all:
 ///
 ///   wait TIME        time passes, and timers are called back; in a callback: the callback takes that long
 ///   stall TIME       time passes, and nothing is called back: the loop is busy, or the machine was stopped
@@ -11,10 +11,10 @@
 ///   wakeups          notes how often schedulers woke up to call back
 ///   instants         notes the number of different times of all callbacks
 ///
-/// A TIME is in ms, or has a unit: us, s, min, h, d, y; `max` is the longest. What happens is noted in one line: `a@5` is a
-/// call of a's callback 5 ms after the beginning. The beginning is a multiple of 100 000 s and of a minute, so times that are
-/// round in the script are round on the clock. Of loops that wake up at the same time the one that was made last is called
-/// first; that order means nothing, because they are different processes.
+/// A TIME is in ms, or has a unit: us, s, min, h, d, y; `max` is the longest. What happens is noted in one line: `a@5`
+/// is a call of a's callback 5 ms after the beginning. The beginning is a multiple of 100 000 s and of a minute, so
+/// times that are round in the script are round on the clock. Of loops that wake up at the same time the one that was
+/// made last is called first; that order means nothing, because they are different processes.
 #pragma once
 #include <takt/scheduler/scheduler.hpp>
 #include <takt/testing/manual_clock.hpp>
@@ -37,7 +37,8 @@
 
 namespace takt_test::scenarios {
 
-/// A situation, what another library documents for it, and what takt does. Where takt does the same, nothing else is said.
+/// A situation, what another library documents for it, and what takt does. Where takt does the same, nothing else is
+/// said.
 struct row {
   const char* situation;
   const char* script;

@@ -2,9 +2,9 @@
 /// documentation.
 ///
 /// A queue is a scheduler, an item a timer without slack, its key the handle. Polling the queue is fire(1), and the
-/// scripts `stall`, because nothing is called back without it. An interval is every(): Burst is overrun::catch_up, Skip is
-/// overrun::skip, and Delay is a callback that moves itself to a period from now when it is late by more than 5 ms, as
-/// tokio says. Where an interval is noted, `a600@950` is the tick of 600, delivered at 950.
+/// scripts `stall`, because nothing is called back without it. An interval is every(): Burst is overrun::catch_up, Skip
+/// is overrun::skip, and Delay is a callback that moves itself to a period from now when it is late by more than 5 ms,
+/// as tokio says. Where an interval is noted, `a600@950` is the tick of 600, delivered at 950.
 #pragma once
 #include "stage.hpp"
 
