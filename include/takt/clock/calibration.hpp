@@ -6,8 +6,10 @@
 ///
 /// Does not promise: anything about later. NTP may change the rate of CLOCK_MONOTONIC by 500 ppm at any moment; the
 /// time line of tsc_clock is kept on it by discipline(), not by a better calibration.
-/// Does not promise: the uncertainty in unoptimised code, or beside other work. A reading takes three times as long at
-/// -O0, and 2 to 4 % of calibrations of 0.1 ms miss what they state; beside other work one in some thousands at -O2.
+/// Does not promise: the uncertainty where the position of the reading in its bracket moves by a nanosecond for longer
+/// than a stretch of samples, as it may on a shared core and in unoptimised code. In a guest on an Intel Xeon 5 in 1000
+/// calibrations of 5 ms missed what they state, most by a few percent, and 1 in 2000 of those of 20 ms; at -O0 2 to 4 %
+/// of those of 0.1 ms.
 ///
 /// While the kernel is steering its clock it switches, once a tick, between two neighbouring multipliers whose mean is
 /// the rate it wants. A window of a few ticks then sees a rate that is off by up to one unit of the multiplier, 0.06
