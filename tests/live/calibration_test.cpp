@@ -145,8 +145,8 @@ TEST_CASE("a calibration that is stopped, continued and moved in the middle stat
   const double expected = static_cast<double>(runs) * 1e-4;
   const auto allowed_misses = static_cast<std::size_t>(expected + 5 * std::sqrt(expected) + 2);
   round_counts r;
-  // Where other programs take turns with the child on a core, reads become faster or slower all through a window, which no
-  // calibration can distinguish from a rate (rate_estimate.hpp). A fault of takt's shows in every round.
+  // Some machines miss more often than that, as calibration.hpp says: the position of a reading in its bracket moves all
+  // through a window. So a round may be repeated: this finds a fault that shows in each of four, and no rarer one.
   for (int rounds = 0; rounds < 4; ++rounds) {
     r = calibrate_disturbed(*static_cast<page*>(shared), runs);
     if (r.missed <= allowed_misses) break;

@@ -1,15 +1,14 @@
 /// calibration.hpp - measures how fast the processor's counter runs against a clock of the kernel.
 ///
-/// The result is the mean rate over the window in which it was measured, with an uncertainty that covers the truth in
-/// all but one of 10 000 runs. detail/rate_estimate.hpp says how it is calculated from the readings, and what breaks
-/// it.
+/// The result is the mean rate over the window in which it was measured, with an uncertainty that is calculated to
+/// cover the truth in all but one of 10 000 runs. detail/rate_estimate.hpp says how it is calculated from the readings,
+/// and what breaks it.
 ///
 /// Does not promise: anything about later. NTP may change the rate of CLOCK_MONOTONIC by 500 ppm at any moment; the
 /// time line of tsc_clock is kept on it by discipline(), not by a better calibration.
 /// Does not promise: the uncertainty where the position of the reading in its bracket moves by a nanosecond for longer
 /// than a stretch of samples, as it may on a shared core and in unoptimised code. In a guest on an Intel Xeon 5 in 1000
-/// calibrations of 5 ms missed what they state, most by a few percent, and 1 in 2000 of those of 20 ms; at -O0 2 to 4 %
-/// of those of 0.1 ms.
+/// calibrations of 5 ms missed what they state, and 1 in 2000 of those of 20 ms; at -O0 2 to 4 % of those of 0.1 ms.
 ///
 /// While the kernel is steering its clock it switches, once a tick, between two neighbouring multipliers whose mean is
 /// the rate it wants. A window of a few ticks then sees a rate that is off by up to one unit of the multiplier, 0.06
@@ -127,7 +126,8 @@ public:
 
   /// Returns: the rate of the counter against the reference clock.
   [[nodiscard]] constexpr tick_rate rate() const noexcept { return estimate_.rate; }
-  /// Returns: how far the true mean rate over the window may be from rate(), in ppm; wrong in one run of 10 000.
+  /// Returns: how far the true mean rate over the window may be from rate(), in ppm. Calculated to be wrong
+  /// in one run of 10 000; see the first lines of this file.
   [[nodiscard]] constexpr double uncertainty_ppm() const noexcept { return estimate_.uncertainty_ppm; }
   /// Returns: where the rate comes from; origin_kind::none if there is no calibration.
   [[nodiscard]] constexpr origin_kind origin() const noexcept { return origin_; }

@@ -61,7 +61,7 @@ struct bracketed_reading {
 /// A rate and a point of a line through samples, with their errors.
 struct rate_estimate {
   tick_rate rate;
-  double uncertainty_ppm = 0; ///< covers the mean rate over the samples; fails in one run of 10 000
+  double uncertainty_ppm = 0; ///< for the mean rate over the samples; calculated to fail in one run of 10 000
   clock_point point;          ///< in the middle of the samples
   std::size_t used = 0;       ///< samples that the line goes through
   std::size_t rejected = 0;   ///< samples with a wide bracket or of another mode
