@@ -109,7 +109,7 @@ else
   step gcc.guest "booting guests in which clocks jump, stop and lie" "" \
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -L guest --output-junit "$PWD/$logs/gcc.guest.xml" -V
   suite clang-14 'unit|live|interop|compile' $(cxx clang++-14) $brisk $precompiled -DCMAKE_CXX_FLAGS=-DTAKT_TEST_STRIDE=41 -DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_TOOL=OFF -DTAKT_BUILD_BENCHMARKS=OFF
-  [ -z "$newest" ] || suite clang-newest 'unit|live|interop|compile|example' $(cxx "clang++-$newest") $precompiled -DTAKT_BUILD_BENCHMARKS=OFF
+  [ -z "$newest" ] || suite clang-newest 'unit|live|interop|compile|tool|example' $(cxx "clang++-$newest") $precompiled -DTAKT_BUILD_BENCHMARKS=OFF
   suite address 'unit|live|interop' $(cxx clang++-14) -DCMAKE_C_COMPILER=clang-14 -DTAKT_SANITIZE=address,undefined $brisk $precompiled $only_tests
   # Thread sanitizer runtimes of this age cannot map their shadow where the address space is randomised widely.
   setarch -R true 2>/dev/null && fixed_addresses="setarch -R" || fixed_addresses=
