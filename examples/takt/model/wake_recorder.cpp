@@ -96,11 +96,12 @@ exit_code wake_recorder::series(int runs, nanoseconds sleep, bool loaded, const 
   progress shown(loaded ? "waking up under load" : "waking up");
   nanoseconds last_taken = now();
   exit_code result = exit_code::done;
+  takt::run_guard guard; // one for the series: closing its descriptors after each run would keep the tick from stopping
   for (int i = 0; i < runs && !stop_wanted() && !output_error(); ++i) {
     wake_record w;
     takt::wake_run& r = w.run;
     r.id = next_++, r.loaded = loaded;
-    takt::run_guard guard;
+    if (i > 0) guard.restart();
     const reading before = read_narrow();
     const std::string source = takt::clocksource::current();
     if (session_) session_->mark("begin", r.id);

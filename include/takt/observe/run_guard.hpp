@@ -3,6 +3,7 @@
 ///   takt::run_guard guard;
 ///   measure();
 ///   const takt::run_report run = guard.finish();     // run.trusted(), to_string(run): store it beside the result
+///   guard.restart();                                 // and so on, for a series
 ///
 /// A machine or process that was restored from a snapshot or migrated during the run is reported as that, with the
 /// signs that show it (restore_signs.hpp), and not as one whose clock was set. CLOCK_MONOTONIC that went backwards is
@@ -147,7 +148,7 @@ template <class T> struct compiled_for_callers<run_report, T> {
 };
 static_assert(sizeof(compiled_for_callers<run_report>) != 0);
 
-/// A guard of the thread that constructs it. The constructor and finish() each read the clocks and files of proc and
+/// A guard of the thread that constructs it. The constructor, restart() and finish() each read the clocks and files of proc and
 /// sysfs, some 120 us, all of it outside of the measured length. In between nothing runs; a timer descriptor and a
 /// socket are open, and on a machine with VMClock a page is mapped.
 template <class Os> class basic_run_guard {
@@ -156,24 +157,31 @@ public:
 
   /// Effects: begins the run. Does not block. Errors: none; the report shows as unknown what cannot be read.
   basic_run_guard() {
-    bool allowed = true;
-    if (Os::counter_allowed(allowed) == 0 && !allowed) path_ = access::syscall; // the vDSO reads the counter too
-    std::error_code shown_by_an_empty_name;
-    report_.source_before = clocksource::current<Os>(shown_by_an_empty_name);
     std::error_code seen_by_offsets_alone;
     timer_ = timer_fd<Os>(CLOCK_REALTIME, seen_by_offsets_alone);
     if (timer_) timer_.arm(nanoseconds::max(), true, seen_by_offsets_alone);
     static_cast<void>(Os::count_forks()); // where the timer was refused, too
-    migrations_ = read_migrations();
     probe_.start();
-    clocks_ = detail::read_all_clocks<detail::no_counter, Os>({}, path_);
-    report_.cpu_before = read_cpu();
-    start_ = now();
+    begin();
   }
 
-  /// Returns: what happened since the guard was constructed. Does not block. May be called again, for a longer run.
+  /// Effects: begins another run, of the calling thread, with the descriptors of the last one: closing them gives the
+  /// kernel work that keeps its tick running for some milliseconds, which the next run would see. Does not block.
+  /// Errors: none; the report shows as unknown what cannot be read. In a forked child the guard is made anew.
+  void restart() {
+    if (Os::forked_since(forks_)) {
+      *this = basic_run_guard();
+      return;
+    }
+    std::error_code seen_by_offsets_alone;
+    if (timer_) static_cast<void>(timer_.take(seen_by_offsets_alone)); // what happened between the runs
+    static_cast<void>(probe_.take());
+    begin();
+  }
+
+  /// Returns: what happened since the run began. Does not block. May be called again, for a longer run.
   /// Errors: none; the report shows as unknown what cannot be read. Precondition: the caller is the thread that
-  /// constructed the guard.
+  /// began the run.
   [[nodiscard]] run_report finish() {
     const nanoseconds end = now();
     run_report r = report_;
@@ -201,6 +209,18 @@ public:
   }
 
 private:
+  void begin() {
+    bool allowed = true;
+    const bool forbidden = Os::counter_allowed(allowed) == 0 && !allowed;
+    path_ = forbidden ? access::syscall : access::vdso; // the vDSO reads the counter too
+    report_ = {};
+    std::error_code shown_by_an_empty_name;
+    report_.source_before = clocksource::current<Os>(shown_by_an_empty_name);
+    migrations_ = read_migrations();
+    clocks_ = detail::read_all_clocks<detail::no_counter, Os>({}, path_);
+    report_.cpu_before = read_cpu();
+    start_ = now();
+  }
   /// Returns: how far MONOTONIC was seen going back, between the readings or over the whole run.
   [[nodiscard]] static nanoseconds backwards_of(const clock_changes& found, nanoseconds length) noexcept {
     return detail::later(found.backwards, detail::saturating_subtract(nanoseconds::zero(), length));
