@@ -15,6 +15,7 @@ struct simulated_machine {
   double before_ns = 16, after_ns = 21; ///< from the first read to the reference, from there to the second read
   double jitter_ns = 0.4;       ///< mean of what either part takes longer, exponentially distributed
   double pause_ns = 25;         ///< from one sample to the next
+  double beat_ns = 0;           ///< samples begin at multiples of that; 0: at any time
   double late = 0.001;          ///< share of the brackets that something long happens in
   double late_ns = 3000;
   bool reference_from_counter = true; ///< or else it is another, finer clock
@@ -34,6 +35,7 @@ struct simulated_machine {
     };
     std::vector<takt::detail::bracketed_reading> samples;
     for (double t = start; t < start + window_ns;) {
+      if (beat_ns > 0) t = std::ceil(t / beat_ns) * beat_ns;
       takt::detail::bracketed_reading s;
       s.before = takt::tick_point(static_cast<std::uint64_t>(counter(t)));
       t += before_ns + longer(random);

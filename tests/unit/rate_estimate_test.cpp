@@ -131,6 +131,21 @@ TEST_CASE("rounding that is no noise is stated in full") {
   CHECK(o.median_stated_ppm > 0.9); // 1.5 ns over 1 ms, less what the noise of the modes is
 }
 
+TEST_CASE("readings that come at few places of the nanosecond: what the drift of these places does is stated") {
+  simulated_machine machine; // as seen on a Xeon: 13 places, which drift by 0.06 ns in a millisecond
+  machine.hertz = 2.6e9 * (1 + 6e-8), machine.granule = 2;
+  machine.before_ns = 14, machine.after_ns = 16, machine.jitter_ns = 0.15, machine.beat_ns = 10;
+  for (const double window : {1e6, 5e6, 20e6}) CHECK(try_often(machine, window, 100).missed == 0);
+}
+
+TEST_CASE("rounding_spread: the swing of the mean error of rounding") {
+  takt::detail::rounding_spread even, one_place, two_places;
+  for (int i = 0; i < 160; ++i) even.add(i / 16.0 - 3), one_place.add(i + 0.3), two_places.add(i / 2.0);
+  CHECK(even.swing() == 0);
+  CHECK(one_place.swing() == doctest::Approx(1).epsilon(0.1));
+  CHECK(two_places.swing() == doctest::Approx(0.5).epsilon(0.1));
+}
+
 TEST_CASE("the point lies on the line") {
   for (std::uint64_t seed = 1; seed < 20; ++seed) {
     const simulated_machine machine;

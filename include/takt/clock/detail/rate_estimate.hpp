@@ -2,7 +2,7 @@
 ///
 /// A sample is a reading of the reference clock with a reading of the counter before and after it. The reference was
 /// read somewhere between the two, so a narrow bracket says much and a wide one (an interrupt, a preemption, a cache
-/// miss) little. The estimate is a pure function of the samples, in four steps.
+/// miss) little. The estimate is a pure function of the samples, in five steps.
 ///
 ///  1. Narrow brackets: the samples of the narrowest quarter, ties included; fewer if not all of that quarter are
 ///     narrow. They contain no outlier: a reading cannot lie outside its bracket, however long the thread was stopped
@@ -21,8 +21,9 @@
 ///     each of which votes as a whole; that covers any resemblance shorter than a stretch. Student's factor for a miss
 ///     in 10 000 runs makes it a bound. A thread that is stopped in the middle leaves a few samples at the end of a
 ///     long gap, and the votes of the one or two stretches that decide may be small by chance. So the uncertainty is
-///     not less than what the scatter of all stretches makes, if all of them are equally good. Where the reference's
-///     rounding does not act as noise, its worst case is added.
+///     not less than what the scatter of all stretches makes, if all of them are equally good.
+///  5. Rounding: the reference is cut to whole nanoseconds. The line may have followed that, which no residual shows;
+///     what it could have done is added (rounding_spread.hpp).
 ///
 /// Its limits: a clock that changes its rate in the middle bends the line, which step 4 sees as resemblance and
 /// states as a larger uncertainty; a clock that steps leaves readings outside their brackets, which is an error; a
@@ -34,6 +35,7 @@
 /// variance by stretches; Linux 6.12 kernel/time/timekeeping.c, timekeeping_get_ns, for the rounding.
 #pragma once
 #include <takt/clock/clock_point.hpp>
+#include <takt/clock/detail/rounding_spread.hpp>
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
 #include <takt/core/ticks.hpp>
@@ -83,9 +85,9 @@ inline constexpr std::size_t stretches = 16;
 /// Student's t for 14 degrees of freedom, two-sided, 1 in 10 000, is 5.36. The factor is larger because the errors are
 /// not normally distributed.
 inline constexpr double coverage_factor = 7.5;
-/// Rounding to whole nanoseconds that acts as noise has a standard deviation of 0.29 ns (uniform over 1 ns). If the
-/// residuals within a stretch scatter by less than this, in ns, the rounding does not act as noise.
-inline constexpr double rounding_acts_as_noise = 0.2;
+/// How far a swing of the mean rounding error by 1 ns turns the line, in ns over the span: by 1 if it is even, by 3/2 if
+/// it happens at once in the middle. The rest is for noise, which hides a part of the swing.
+inline constexpr double turn_by_swing = 2;
 /// A relative change of the rate during the window that is no error: the line is bent. With a larger change, readings
 /// lie outside their brackets.
 inline constexpr double largest_bend = 1e-4;
@@ -302,7 +304,8 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
 
   // The vote of a stretch is the sum of what its residuals would change in the slope. A stretch is a sixteenth of the
   // samples used, not of the time: the thread may have been elsewhere for most of that.
-  double votes[stretches]{}, sum[stretches]{}, lever[stretches]{}, squares = 0;
+  double votes[stretches]{}, sum[stretches]{}, lever[stretches]{};
+  rounding_spread rounding;
   std::size_t count[stretches]{}, rank = 0;
   double begin = 0, end = 0;
   for (std::size_t i = 0; i < points.size(); ++i) {
@@ -312,9 +315,9 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
     end = x;
     const std::size_t k = rank++ * stretches / line.n;
     votes[k] += (x - line.x0) * r, lever[k] += (x - line.x0) * (x - line.x0);
-    sum[k] += r, squares += r * r, ++count[k];
+    sum[k] += r, ++count[k], rounding.add(r);
   }
-  double variance = 0, within = squares, between = 0;
+  double variance = 0, between = 0;
   for (std::size_t k = 0; k < stretches; ++k) {
     if (count[k] == 0) continue;
     // A stretch at the end of a long lever has bent the line towards itself: undo it, as if the others had drawn the
@@ -322,18 +325,15 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
     const double weight = static_cast<double>(count[k]) / static_cast<double>(line.n) + lever[k] / line.sxx;
     const double vote = votes[k] / (weight < 0.95 ? 1 - weight : 0.05);
     variance += vote * vote;
-    const double offset = sum[k] * sum[k] / static_cast<double>(count[k]);
-    within -= offset, between += offset;
+    between += sum[k] * sum[k] / static_cast<double>(count[k]);
   }
   // The line has taken two degrees of freedom. Stretches scatter less than their samples would let expect, because
   // errors of neighbours compensate each other, so that scatter is no substitute for this one.
   const double scatter = between / (stretches - 2) * line.sxx;
   if (scatter > variance) variance = scatter;
   const double span = (end - begin) * line.slope;
-  double uncertainty = coverage_factor * __builtin_sqrt(variance) / (line.sxx * line.slope);
-  constexpr double noise = rounding_acts_as_noise;
-  if (within < noise * noise * static_cast<double>(line.n))
-    uncertainty += 1.5 / span; // errors of up to 0.5 ns turn a line by at most 3/2 ns / span
+  const double uncertainty = coverage_factor * __builtin_sqrt(variance) / (line.sxx * line.slope) +
+                             turn_by_swing * rounding.swing() / span;
 
   rate_estimate result;
   result.rate = tick_rate(frequency(1e9 / line.slope));
