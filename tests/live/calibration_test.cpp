@@ -145,12 +145,11 @@ TEST_CASE("a calibration that is stopped, continued and moved in the middle stat
   const double expected = static_cast<double>(runs) * 1e-4;
   const auto allowed_misses = static_cast<std::size_t>(expected + 5 * std::sqrt(expected) + 2);
   round_counts r;
-  // Some machines miss more often than that, as calibration.hpp says: the position of a reading in its bracket moves all
-  // through a window. So a round may be repeated: this finds a fault that shows in each of four, and no rarer one.
-  for (int rounds = 0; rounds < 4; ++rounds) {
+  // A second round, because a guest that is moved to another machine in the middle of the first has another counter.
+  for (int rounds = 0; rounds < 2; ++rounds) {
     r = calibrate_disturbed(*static_cast<page*>(shared), runs);
     if (r.missed <= allowed_misses) break;
-    std::printf("%zu of %zu miss, where %zu may%s\n", r.missed, runs, allowed_misses, rounds < 3 ? ": once more" : "");
+    std::printf("%zu of %zu miss, where %zu may%s\n", r.missed, runs, allowed_misses, rounds < 1 ? ": once more" : "");
   }
   ::munmap(shared, size);
   CHECK(r.missed <= allowed_misses);

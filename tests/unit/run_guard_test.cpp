@@ -230,3 +230,40 @@ TEST_CASE("run_guard: the report of a forked child is not about its run, and tak
   CHECK_FALSE(own.inherited);
   CHECK(own.clock_was_set);
 }
+
+TEST_CASE("run_guard: a run that was begun anew reports nothing of the one before, and needs no other descriptors") {
+  machine();
+  guard g;
+  os::advance(1s), os::step(1h), migrations(6);
+  os::now.files[takt::detail::current_clocksource_path].value = "hpet\n";
+  os::now.uevents.push_back(std::string("change@/x\0NEW_VMGENID=1\0", 24));
+  CHECK_FALSE(g.finish().trusted());
+  os::step(1h); // after the report, before the next run
+  const std::size_t timers = os::now.timers.size();
+  const int sockets = os::now.uevents_sockets;
+  g.restart();
+  os::advance(2s);
+  const takt::run_report second = g.finish();
+  CHECK(to_string(second) == "trusted (hpet, 2.000000020 s)");
+  CHECK(second.migrations == 0);
+  CHECK(os::now.timers.size() == timers);
+  CHECK(os::now.uevents_sockets == sockets);
+  g.restart();
+  os::step(10us);
+  CHECK(g.finish().was_stepped());
+  g.restart();
+  os::step(1h), os::step(-1h); // the kernel notifies of this run, too
+  CHECK(g.finish().was_stepped());
+}
+
+TEST_CASE("run_guard: begun anew in a forked child, the run is the child's") {
+  machine();
+  guard g;
+  os::now.forks.value = 1;
+  g.restart();
+  const takt::run_report r = g.finish();
+  CHECK_FALSE(r.inherited);
+  CHECK(r.trusted());
+  os::step(1h), os::step(-1h);
+  CHECK(g.finish().was_stepped());
+}
