@@ -139,11 +139,12 @@ TEST_CASE("readings that come at few places of the nanosecond: what the drift of
 }
 
 TEST_CASE("rounding_spread: the swing of the mean error of rounding") {
-  takt::detail::rounding_spread even, one_place, two_places;
-  for (int i = 0; i < 160; ++i) even.add(i / 16.0 - 3), one_place.add(i + 0.3), two_places.add(i / 2.0);
+  takt::detail::rounding_spread even, whole, later, opposite; // 16 places are distinguished
+  for (int i = 0; i < 160; ++i) even.add(i / 16.0 - 3), whole.add(i), later.add(i - 0.3), opposite.add(i / 2.0);
   CHECK(even.swing() == 0);
-  CHECK(one_place.swing() == doctest::Approx(1).epsilon(0.1));
-  CHECK(two_places.swing() == doctest::Approx(0.5).epsilon(0.1));
+  CHECK(whole.swing() == 15.0 / 16);
+  CHECK(later.swing() == 15.0 / 16);
+  CHECK(opposite.swing() == 7.0 / 16);
 }
 
 TEST_CASE("the point lies on the line") {
