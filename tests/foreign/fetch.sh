@@ -11,17 +11,21 @@ set -u
 place=$1 package=$2
 shift 2
 skip() {
-  echo "SKIPPED: foreign tests: $* ($(grep '^E:' "$place/log" | head -n 1))"
+  echo "SKIPPED: foreign tests: $*"
   [ -z "${CI:-}" ] && exit 77
   exit 1
 }
 
 mkdir -p "$place" && place=$(cd "$place" && pwd) && cd "$place" || exit 1
-exec 9>lock
+case $package in
+*-source*) get="download" lock=$package ;;
+*) get="source --download-only" lock=apt ;;
+esac
+exec 9>"$lock.lock"
 flock 9
 [ ! -d "$package" ] || exit 0
-echo "E: no apt-get" >log
-command -v apt-get >/dev/null 2>&1 || skip "no source of $package"
+log=$place/$package.log
+command -v apt-get >"$log" 2>&1 || skip "no apt-get to fetch the source of $package with"
 
 # use_sources: makes apt-get read lists of the source packages of the distribution alone: others seldom have some.
 use_sources() {
@@ -41,20 +45,17 @@ Acquire::Languages "none";
 APT::Update::Error-Mode "any";
 APT::Sandbox::User "root";
 END
-  apt-get update -qq >log 2>&1 || skip "apt-get cannot read the lists of source packages"
-  touch apt/updated
+  # Lists that cannot be read are asked for again the next time. This time the others may do.
+  ! apt-get update -qq >"$log" 2>&1 || touch apt/updated
 }
 
-case $package in
-*-source*) get="download" ;;
-*) get="source --download-only" && use_sources ;;
-esac
+[ "$get" = download ] || use_sources
 rm -rf "$package.part" && mkdir -p "$package.part/source" && cd "$package.part" || exit 1
 # shellcheck disable=SC2086 # a list of words
-if ! apt-get $get -qq "$package" >../log 2>&1; then
-  ! grep -q '404  Not Found' ../log || CI=
-  skip "apt-get cannot fetch the source of $package"
+if ! apt-get $get -qq "$package" >>"$log" 2>&1; then
+  ! grep -q '404  Not Found' "$log" || CI=
+  skip "apt-get cannot fetch the source of $package ($(grep '^E:' "$log" | head -n 1))"
 fi
 for file in ./*.deb; do [ ! -e "$file" ] || dpkg-deb -x "$file" binary || exit 1; done
 archive=$(find . -name '*.orig.tar.*[z2]' -o -path './binary/usr/src/*' -name "${package%%-*}-*.tar.*" | head -n 1)
-tar -xf "$archive" -C source --strip-components=1 --wildcards "$@" && mv source "../$package" && cd .. && rm -rf "$package.part"
+tar -xf "$archive" -C source --strip-components=1 --wildcards "$@" && mv source "../$package" && rm -rf "$place/$package.part"
