@@ -46,6 +46,27 @@ asio)
   foreign c++ -O0 -I"$work" "$here/asio/tests.cpp" -o "$work/tests" -lpthread || exit 1
   run "tsc_clock fast_tsc_clock CLOCK_MONOTONIC CLOCK_BOOTTIME CLOCK_REALTIME grid" system_timer
   ;;
+libstdcxx)
+  release=$(echo '#include <version>' | "$compiler" $flags -x c++ -E -dM - | sed -n 's/^#define _GLIBCXX_RELEASE //p')
+  [ -n "$release" ] || { echo "SKIPPED: foreign tests: $compiler uses another library than libstdc++" && exit 77; }
+  testsuite='*/libstdc++-v3/testsuite'
+  fetch "gcc-$release-source" "$testsuite/20_util" "$testsuite/30_threads" "$testsuite/util/*.h"
+  cd "$place/gcc-$release-source/libstdc++-v3/testsuite" || exit 1
+  sed -n 's|^//   \([^ ]*\.cc\): .*|\1|p' "$here/libstdcxx/tests.cpp" >"$work/left_out"
+  names=$(grep -rlE '(steady|system)_clock' 20_util 30_threads | xargs grep -LE 'dg-(do compile|error)' |
+    grep -vxFf "$work/left_out" | sort)
+  grep -h '^#include' $names | grep -v slow_clock | sort -u >"$work/includes.inc"
+  for name in $names; do
+    space=test_$(echo "$name" | tr -c 'a-zA-Z0-9\n' _)
+    echo "{\"$name\", [] { $space::body(); }}," >&3
+    # Some end without a result, which main alone may do.
+    printf 'namespace %s {\n#line 1 "%s"\n' "$space" "$name"
+    sed -e '/^int *$/N' -e 's/^int[ \n]*main *(/auto body(/' "$name" && echo "}"
+  done >"$work/tests.inc" 3>"$work/list"
+  echo "const tests all = {$(cat "$work/list")};" >>"$work/tests.inc"
+  foreign c++ -O0 -I"$work" -Iutil "$here/libstdcxx/tests.cpp" -o "$work/tests" -lpthread || exit 1
+  run "tsc_clock CLOCK_BOOTTIME" $names
+  ;;
 libuv)
   fetch libuv1
   names=
