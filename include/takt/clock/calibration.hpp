@@ -7,7 +7,7 @@
 /// Does not promise: anything about later. NTP may change the rate of CLOCK_MONOTONIC by 500 ppm at any moment; the
 /// time line of tsc_clock is kept on it by discipline(), not by a better calibration.
 /// Does not promise: the uncertainty in unoptimised code with a budget below 1 ms, where the position of the reading in
-/// its bracket may drift through the whole window: 2 in 100 such calibrations missed what they state, at -O0 in a guest.
+/// its bracket may drift through the whole window: in a guest 2 in 100 of those at -O0 missed what they state.
 ///
 /// While the kernel is steering its clock it switches, once a tick, between two neighbouring multipliers whose mean is
 /// the rate it wants. A window of a few ticks then sees a rate that is off by up to one unit of the multiplier, 0.06

@@ -148,9 +148,9 @@ template <class T> struct compiled_for_callers<run_report, T> {
 };
 static_assert(sizeof(compiled_for_callers<run_report>) != 0);
 
-/// A guard of the thread that constructs it. The constructor, restart() and finish() each read the clocks and files of proc and
-/// sysfs, some 120 us, all of it outside of the measured length. In between nothing runs; a timer descriptor and a
-/// socket are open, and on a machine with VMClock a page is mapped.
+/// A guard of the thread that constructs it. The constructor, restart() and finish() each read the clocks and files of
+/// proc and sysfs, some 120 us, all of it outside of the measured length. In between nothing runs; a timer descriptor
+/// and a socket are open, and on a machine with VMClock a page is mapped.
 template <class Os> class basic_run_guard {
 public:
   using nanoseconds = std::chrono::nanoseconds; ///< the duration of all its times

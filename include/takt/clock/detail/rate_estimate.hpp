@@ -85,8 +85,8 @@ inline constexpr std::size_t stretches = 16;
 /// Student's t for 14 degrees of freedom, two-sided, 1 in 10 000, is 5.36. The factor is larger because the errors are
 /// not normally distributed.
 inline constexpr double coverage_factor = 7.5;
-/// How far a swing of the mean rounding error by 1 ns turns the line, in ns over the span: by 1 if it is even, by 3/2 if
-/// it happens at once in the middle. The rest is for noise, which hides a part of the swing.
+/// How far a swing of the mean rounding error by 1 ns turns the line, in ns over the span: by 1 if it is even, by 3/2
+/// if it happens at once in the middle. The rest is for noise, which hides a part of the swing.
 inline constexpr double turn_by_swing = 2;
 /// A relative change of the rate during the window that is no error: the line is bent. With a larger change, readings
 /// lie outside their brackets.
