@@ -89,5 +89,9 @@ libevent)
   "$compiler" $flags -I"$here/libevent" "$here/libevent/shim.cpp" "$work"/*.o -o "$work/tests" || exit 1
   run "manual real" $names time
   ;;
+linux)
+  . "$here/linux/sources.sh"
+  . "$here/linux/host.sh"
+  ;;
 *) echo "no suite $suite" && exit 2 ;;
 esac
