@@ -4,7 +4,7 @@
 
 # patch FILE FROM TO: changes each FROM in a copy, a pattern of sed, and there must be one.
 patch() {
-  grep -q "$2" "$1" || { echo "$1 has no $2" && exit 1; }
+  grep -q -e "$2" "$1" || { echo "$1 has no $2" && exit 1; }
   sed -i "s|$2|$3|" "$1"
 }
 # compile TEST.c OBJECT FLAG...
