@@ -73,9 +73,10 @@ private:
 
 /// A line that `takt watch --json` printed.
 struct reported {
-  std::string line, kind, from, to;
+  std::string line, kind, from, to, log;
   takt::watch_event event;
-  explicit reported(std::string text) : line(std::move(text)), kind(word("event")), from(word("from")), to(word("to")) {
+  explicit reported(std::string text)
+      : line(std::move(text)), kind(word("event")), from(word("from")), to(word("to")), log(word("log")) {
     event.size = nanoseconds(std::atoll(value("size_ns")));
     event.uncertainty = nanoseconds(std::atoll(value("uncertainty_ns")));
     event.rate_ppm = std::atof(value("rate_ppm"));
@@ -202,6 +203,7 @@ TEST_CASE("selftests: clocksource-switch takes each clock source in turn, and th
     CAPTURE(r.line);
     CHECK(r.from == current);
     CHECK(r.to != r.from);
+    if (!r.log.empty()) CHECK(r.log == "clocksource: Switched to clocksource " + r.to);
     if (turn < sources.size()) CHECK(r.to == sources[turn++]);
     current = r.to;
   }
