@@ -136,7 +136,7 @@ step report "reporting on this machine" "a second" report
 say
 say "== summary"
 cat $summary
-skips=$(cat $logs/*.test.log $logs/gcc.foreign.log $logs/gcc.systems.log $logs/report.log 2>/dev/null |
+skips=$(cat $logs/*.test.log $logs/gcc.foreign.log $logs/gcc.systems.log $logs/gcc.guest.log $logs/report.log 2>/dev/null |
   sed -n 's/^\([0-9]*: *\)\{0,1\}SKIPPED: //p' | sort | uniq -c)
 [ -z "$skips" ] || { say "skipped:"; say "$skips"; }
 # count WHAT FILE...: the sum over these JUnit files.

@@ -89,5 +89,12 @@ libevent)
   "$compiler" $flags -I"$here/libevent" "$here/libevent/shim.cpp" "$work"/*.o -o "$work/tests" || exit 1
   run "manual real" $names time
   ;;
+linux | linux:*)
+  # linux:ROOT only builds those that change clocks, for a guest with that root (tests/guest).
+  root=${suite#linux}
+  root=${root#:}
+  . "$here/linux/sources.sh"
+  if [ -z "$root" ]; then . "$here/linux/host.sh"; else . "$here/linux/guest.sh"; fi
+  ;;
 *) echo "no suite $suite" && exit 2 ;;
 esac

@@ -9,7 +9,8 @@
 #   TIMEOUT            seconds until the whole of it counts as failed; takt.seconds= among the kernel's arguments is the
 #                      guest's own limit, where its time is not the host's
 #   TESTS              doctest's filter of test cases
-# The last two are lists of words. With TAKT_GUEST_SUITE in the environment the kernel is that of another suite of the
+# The last two are lists of words. TAKT_GUEST_SELFTESTS in the environment, PLACE COMPILER as tests/foreign/run.sh takes them, lays
+# the kernel's selftests into the guest. With TAKT_GUEST_SUITE in the environment the kernel is that of another suite of the
 # distribution: for example TAKT_GUEST_SUITE=trixie ctest --test-dir build/gcc -L guest.
 set -u
 tree=$1 program=$2 tool=$3 name=$4 cpu=$5 cpus=$6 timeout=$7 tests=$8 qemu_arguments=$9
@@ -67,6 +68,8 @@ if [ -n "$tool" ]; then
     cp -L --parents "$object" "$place/root" || exit 1
   done
 fi
+# shellcheck disable=SC2086 # a list of words
+[ -z "${TAKT_GUEST_SELFTESTS:-}" ] || sh "$(dirname "$0")/../foreign/run.sh" "linux:$place/root" $TAKT_GUEST_SELFTESTS || exit
 (cd "$place/root" && find . | cpio --quiet -o -H newc -R 0:0) >"$place/initrd" || exit 1
 
 # Software emulation alone: whether the host may virtualise must not decide what is tested.

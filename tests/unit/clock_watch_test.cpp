@@ -163,6 +163,17 @@ TEST_CASE("clock_watch: the clock source, with the kernel's line where it may be
   }
 }
 
+TEST_CASE("clock_watch: the kernel's line about another switch is not taken for the one of this") {
+  machine m;
+  os::now.log = {"<6>[    9.8] clocksource: Switched to clocksource hpet\n<6>[  9.9] clocksource: Switched to clocksource tsc\n", 0};
+  CHECK(m.w.wait(5s, m.ec).empty());
+  os::now.files[takt::detail::current_clocksource_path].value = "hpet\n";
+  const auto events = m.w.wait(2s, m.ec);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].to == "hpet");
+  CHECK(events[0].log.empty());
+}
+
 TEST_CASE("clock_watch: a leap second, announced before and while it watches") {
   machine m;
   os::now.adjtimex_state = TIME_DEL;

@@ -15,7 +15,8 @@
 ///
 /// Does not promise: to see a change that was undone between two samples; to distinguish a leap second from a step
 /// where both REALTIME and the TAI offset are set by a second; to distinguish a rate from an offset where two stretches
-/// in a row were disturbed.
+/// in a row were disturbed; the rate of a moment. A rate is the mean over a stretch, 1.6 s where a set of readings
+/// takes 2 us, and of rates that change faster than that only means are reported.
 /// Sources: those of clock_changes.hpp; Linux 6.12 kernel/time/ntp.c second_overflow; kernel/time/timekeeping.c
 /// timekeeping_set_tai_offset: TAI is REALTIME plus whole seconds.
 #pragma once

@@ -207,8 +207,11 @@ template <class Counter, class Os> clock_history::sample basic_clock_watch<Count
   if (!last || switched) resolution_ = clock_resolution<Os>(CLOCK_MONOTONIC, ec);
   now.resolution = resolution_;
   std::string log;
-  if (switched && Os::kernel_log(log) == 0)
+  if (switched && Os::kernel_log(log) == 0) {
     now.log = detail::last_clocksource_switch(log);
+    // Where switches follow each other, the last message may be of one before this, or of one since the source was read.
+    if (detail::switched_to(now.log) != now.source) now.log.clear();
+  }
   return now;
 }
 

@@ -49,7 +49,7 @@ struct watch_event {
   restore_signs signs{};           ///< restored: how it is known
   std::string from;                ///< source_switched: the name of the clock source before
   std::string to;                  ///< source_switched: the name of the clock source since
-  std::string log;                 ///< source_switched: the kernel's message, where it can be read
+  std::string log;                 ///< source_switched: the kernel's message of it, where it can be read
 };
 /// Returns: a name for people: "step", "clock source switched"; "unknown" for a value that is no enumerator.
 [[nodiscard]] constexpr std::string_view to_string(watch_event::kind_type kind) noexcept;
