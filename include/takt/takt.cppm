@@ -19,12 +19,17 @@
 module;
 #include <takt/takt.hpp>
 #include <takt/clock/bounded_clock.hpp>
+#include <takt/clock/counter_offset.hpp>
 #include <takt/clock/counting_stopwatch.hpp>
 #include <takt/clock/perf_clock.hpp>
+#include <takt/clock/rate_sources.hpp>
 #include <takt/clock/tick_history.hpp>
 #include <takt/core/format.hpp>
+#include <takt/kernel/clock_event.hpp>
+#include <takt/kernel/interrupts.hpp>
 #include <takt/kernel/perf_event.hpp>
 #include <takt/kernel/perf_group.hpp>
+#include <takt/kernel/vdso_data.hpp>
 #include <takt/observe/clock_history.hpp>
 #include <takt/observe/clock_watch.hpp>
 #include <takt/observe/coalescing.hpp>

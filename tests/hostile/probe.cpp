@@ -5,11 +5,16 @@
 //                              once there is memory again it has its usual value.
 // A step checks what must hold and calls broken() where it does not. A value of "*" differs from run to run.
 #include <takt/clock/bounded_clock.hpp>
-#include <takt/observe/stamp_map.hpp>
+#include <takt/clock/counter_offset.hpp>
 #include <takt/clock/counting_stopwatch.hpp>
 #include <takt/clock/perf_clock.hpp>
+#include <takt/clock/rate_sources.hpp>
+#include <takt/kernel/clock_event.hpp>
+#include <takt/kernel/interrupts.hpp>
 #include <takt/kernel/perf_group.hpp>
+#include <takt/kernel/vdso_data.hpp>
 #include <takt/observe/clock_watch.hpp>
+#include <takt/observe/stamp_map.hpp>
 #include <takt/takt.hpp>
 #include <takt/testing/manual_clock.hpp>
 

@@ -72,11 +72,12 @@ template <class Os> std::vector<device> devices(std::error_code& ec) {
   // device last.
   std::string present; // one character for each CPU number: '+' if it is in the directory
   bool broadcast = false;
-  for (const std::string& entry : entries) { // among them power/ and uevent
+  for (const detail::dependent<Os, std::string>& entry : entries) { // among them power/ and uevent
     constexpr std::string_view prefix = "clockevent";
     broadcast = broadcast || entry == "broadcast";
     if (entry.compare(0, prefix.size(), prefix) != 0) continue;
-    const auto cpu = detail::parse_number<unsigned>(std::string_view(entry).substr(prefix.size()));
+    using number = detail::dependent<Os, unsigned>;
+    const auto cpu = detail::parse_number<number>(std::string_view(entry).substr(prefix.size()));
     if (!cpu || *cpu >= detail::cpu_number_end) continue;
     if (*cpu >= present.size()) present.resize(*cpu + 1, '-');
     present[*cpu] = '+';
@@ -85,11 +86,12 @@ template <class Os> std::vector<device> devices(std::error_code& ec) {
   for (std::size_t cpu = 0; cpu <= present.size(); ++cpu) {
     const bool last = cpu == present.size();
     if (last ? !broadcast : present[cpu] == '-') continue;
-    const std::string entry = last ? "broadcast" : "clockevent" + std::to_string(cpu);
-    const std::string path = std::string(detail::clock_event_directory) + "/" + entry + "/current_device";
-    const std::string text = detail::read_text<Os>(path, detail::sysfs_file_limit, ec);
-    if (ec == std::errc::no_such_file_or_directory) continue; // gone since the directory was read
-    std::string name = ec ? std::string() : detail::parse_current_device(text, ec);
+    const detail::dependent<Os, std::string> entry = last ? "broadcast" : "clockevent" + std::to_string(cpu);
+    const auto path = std::string(detail::clock_event_directory) + "/" + entry + "/current_device";
+    const auto text = detail::read_text<Os>(path, detail::sysfs_file_limit, ec);
+    using errc = detail::dependent<Os, std::errc>;
+    if (ec == errc::no_such_file_or_directory) continue; // gone since the directory was read
+    detail::dependent<Os, std::string> name = ec ? std::string() : detail::parse_current_device(text, ec);
     if (ec) return {};
     if (name.empty()) continue;
     all.push_back({std::nullopt, std::move(name)});

@@ -53,7 +53,8 @@ template <class = for_callers>
 /// Returns: the names in the text of available_clocksource in the kernel's order, the best first. On malformed_text
 /// the list is empty.
 template <class T = for_callers>
-[[nodiscard]] std::vector<std::string> parse_available_clocksources(std::string_view text, std::error_code& ec) {
+[[nodiscard]] std::vector<dependent<T, std::string>> parse_available_clocksources(std::string_view text,
+                                                                                  std::error_code& ec) {
   ec.clear();
   std::vector<dependent<T, std::string>> names;
   std::string_view rest;

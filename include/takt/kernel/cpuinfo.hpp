@@ -82,19 +82,19 @@ template <class Flags> [[nodiscard]] std::size_t place_of(std::string_view flag,
 }
 
 /// Returns: the CPUs in the text of the list, ascending; on malformed_text an empty list.
-template <class = for_callers>
-[[nodiscard]] std::vector<unsigned> parse_online_cpus(std::string_view text, std::error_code& ec) {
-  return parse_cpu_list(text, ec);
+template <class T = for_callers>
+[[nodiscard]] std::vector<dependent<T, unsigned>> parse_online_cpus(std::string_view text, std::error_code& ec) {
+  return parse_cpu_list<T>(text, ec);
 }
 
 /// Returns: the rate in the text of tsc_freq_khz, a number of kHz; on malformed_text 0 Hz.
-template <class = for_callers>
+template <class T = for_callers>
 [[nodiscard]] frequency parse_tsc_freq_khz(std::string_view text, std::error_code& ec) noexcept {
   constexpr std::uint64_t end = 1'000'000'000; // no counter has a terahertz
   ec.clear();
   std::string_view line;
   static_cast<void>(only_line(text, line));
-  const auto kilohertz = parse_number_to(end, trimmed(line));
+  const auto kilohertz = parse_number_to<T>(end, trimmed(line));
   if (kilohertz && *kilohertz != 0) return frequency(static_cast<double>(*kilohertz) * 1e3);
   ec = errc::malformed_text;
   return {};

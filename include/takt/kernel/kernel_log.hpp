@@ -46,7 +46,8 @@ struct kernel_log {
   /// Returns: whether the kernel found the TSC unstable; nullopt if the log does not reach back far enough to tell.
   [[nodiscard]] std::optional<bool> found_unstable() const noexcept {
     if (!unstable_tsc.empty()) return true;
-    return reaches_boot ? std::optional(false) : std::nullopt;
+    if (reaches_boot) return false;
+    return {};
   }
 
   template <class Os = linux_os> [[nodiscard]] static kernel_log read(std::error_code& ec);

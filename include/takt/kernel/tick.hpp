@@ -88,17 +88,17 @@ template <class = for_callers>
 
 /// Returns: the CPUs in the text of the nohz_full list; on malformed_text an empty list. The list is also empty if the
 /// kernel was started without the parameter: then it prints an empty line, "(null)", or a NUL (Linux 3.10 of RHEL 7).
-template <class = for_callers>
-[[nodiscard]] std::vector<unsigned> parse_nohz_full(std::string_view text, std::error_code& ec) {
+template <class T = for_callers>
+[[nodiscard]] std::vector<dependent<T, unsigned>> parse_nohz_full(std::string_view text, std::error_code& ec) {
   if (std::string_view line; only_line(text, line) && trimmed(line) == "(null)") {
     ec.clear();
     return {};
   }
-  return parse_cpu_list(text, ec);
+  return parse_cpu_list<T>(text, ec);
 }
 
 /// The body of kernel_config::parse().
-template <class> kernel_config kernel_config_of(std::string_view text) noexcept {
+template <class T> kernel_config kernel_config_of(std::string_view text) noexcept {
   using tick_mode = kernel_config::tick_mode;
   using cpu_accounting = kernel_config::cpu_accounting;
   bool periodic = false, idle = false, full = false, hz_contradicted = false;
@@ -115,7 +115,7 @@ template <class> kernel_config kernel_config_of(std::string_view text) noexcept 
     if (line == "CONFIG_HIGH_RES_TIMERS=y") found.high_resolution_timers = true;
     if (line == "# CONFIG_HIGH_RES_TIMERS is not set") found.high_resolution_timers = false;
     if (line.substr(0, hz.size()) == hz) {
-      const auto number = detail::parse_number_to(detail::kernel_hz_end - 1, line.substr(hz.size()));
+      const auto number = detail::parse_number_to<T>(detail::kernel_hz_end - 1, line.substr(hz.size()));
       const bool plausible = number && *number >= detail::kernel_hz_begin;
       const auto value = plausible ? std::optional(frequency(static_cast<double>(*number))) : std::nullopt;
       if (!value || (found.hz && found.hz != value)) hz_contradicted = true;

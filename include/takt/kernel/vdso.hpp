@@ -20,6 +20,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -70,7 +71,7 @@ template <class Os> [[nodiscard]] elf::image find_vdso() noexcept {
   const auto* const base = static_cast<const std::byte*>(Os::vdso_base());
   if (base == nullptr) return {};
   using bytes = std::span<const dependent<Os, std::byte>>;
-  const elf::gabi::bytes first{bytes(base, page)};
+  const elf::gabi::bytes first{base, page};
   const auto h = first.at<elf::gabi::header>(0);
   constexpr std::uint64_t each = sizeof(elf::gabi::program_header);
   std::uint64_t end = 0;

@@ -125,7 +125,7 @@ template <class> std::string to_text(const shared_anchor& a) {
 }
 
 /// Returns: the anchor in a text of to_text(), with `finding` usable; otherwise an empty one, and what is wrong.
-template <class> shared_anchor parse_anchor(std::string_view text, anchor_finding& finding) {
+template <class T> shared_anchor parse_anchor(std::string_view text, anchor_finding& finding) {
   finding = anchor_finding::wrong_size;
   if (text.empty() || text.size() > sharing_parameters::max_bytes) return {};
   std::string_view rest = text;
@@ -153,7 +153,7 @@ template <class> shared_anchor parse_anchor(std::string_view text, anchor_findin
     return std::string(value);
   };
   const auto number = [&](std::string_view name) {
-    const auto value = parse_number<std::uint64_t>(take_field(rest, name));
+    const auto value = parse_number<dependent<T, std::uint64_t>>(take_field(rest, name));
     sound &= value.has_value();
     return value.value_or(0);
   };

@@ -10,7 +10,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 
 namespace takt::inline TAKT_ABI::detail::elf::gabi {
@@ -67,18 +66,20 @@ template <class = for_callers>
   return h;
 }
 
-/// The bytes of an image. Reading at any offset is allowed.
+/// The bytes of an image. Reading at any offset is allowed. It is no std::span, because a copy of that checks the
+/// concepts of ranges, and an includer would pay for it.
 struct bytes {
-  std::span<const std::byte> all{};
+  const std::byte* data = nullptr;
+  std::size_t size = 0;
 
   /// Returns: whether `count` entries of `each` bytes from `offset` on are inside. Written so that no sum can overflow.
   [[nodiscard]] constexpr bool hold(std::uint64_t offset, std::uint64_t count, std::uint64_t each) const noexcept {
-    return offset <= all.size() && count <= (all.size() - offset) / each;
+    return offset <= size && count <= (size - offset) / each;
   }
   /// Returns: the T at `offset`, which need not be aligned; a T of zeros if it does not lie inside the bytes.
   template <class T> [[nodiscard]] T at(std::uint64_t offset) const noexcept {
     T value{};
-    if (hold(offset, 1, sizeof(T))) __builtin_memcpy(&value, all.data() + offset, sizeof(T));
+    if (hold(offset, 1, sizeof(T))) __builtin_memcpy(&value, data + offset, sizeof(T));
     return value;
   }
 };

@@ -64,14 +64,14 @@ public:
   constexpr basic_image() noexcept = default;
 
   /// Returns: whether this is not the empty image.
-  [[nodiscard]] explicit operator bool() const noexcept { return !file_.all.empty(); }
+  [[nodiscard]] explicit operator bool() const noexcept { return file_.size != 0; }
 
   /// Returns: the image in `file`; the empty image if `file` is not a 64-bit shared object for this machine, or if a
   /// table reaches outside. Precondition: the bytes outlive the image. Costs one pass over program headers, dynamic
   /// section, version definitions and symbols; async-signal-safe.
   [[nodiscard]] static image try_parse(std::span<const std::byte> file) noexcept {
     image result;
-    result.file_.all = file;
+    result.file_ = {file.data(), file.size()};
     return result.read_tables() ? result : image();
   }
 
@@ -114,7 +114,9 @@ public:
   }
 
   /// Returns: the bytes from which the image was read; none for the empty image.
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return file_.all; }
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
+    return std::span<const dependent<T, std::byte>>(file_.data, file_.size);
+  }
 
 private:
   [[nodiscard]] bool read_tables() noexcept;
@@ -139,7 +141,7 @@ private:
     return false;
   }
   [[nodiscard]] std::string_view text(std::uint64_t offset) const noexcept {
-    return reinterpret_cast<const char*>(file_.all.data() + strings_ + offset); // its NUL lies inside: see read_tables
+    return reinterpret_cast<const char*>(file_.data + strings_ + offset); // its NUL lies inside: see read_tables
   }
   /// Returns: the name of the version with that index. By the LSB, index 0 means local and 1 the image itself; neither
   /// has a name.
@@ -302,7 +304,7 @@ template <class T> symbol basic_image<T>::symbol_at(std::uint64_t index) const n
   const bool absolute = s.st_shndx == 0xfff1; // SHN_ABS
   result.kind = absolute ? symbol_kind::absolute : static_cast<symbol_kind>(s.st_info & 15); // see exported
   std::uint64_t offset = 0;
-  if (!absolute && to_offset(s.st_value, offset)) result.address = file_.all.data() + offset;
+  if (!absolute && to_offset(s.st_value, offset)) result.address = file_.data + offset;
   return result;
 }
 

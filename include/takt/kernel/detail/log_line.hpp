@@ -42,7 +42,8 @@ struct log_line {
   log_form form = log_form::none;
   bool kernel = false;        ///< whether the kernel wrote it, as far as the form tells
   std::string_view message{}; ///< the message without its prefixes
-  std::optional<std::uint64_t> sequence{}; ///< the number of the record, which only /dev/kmsg shows
+  bool numbered = false;      ///< whether the record has a number, which only /dev/kmsg shows
+  std::uint64_t sequence = 0; ///< that number
 };
 
 /// Returns: whether `text` begins with a text of this form: a '0' in `form` stands for any digit, and every other
@@ -168,7 +169,7 @@ template <class = for_callers>
   const auto kernel = is_of_kernel(field[0]);
   const auto sequence = parse_number<std::uint64_t>(field[1]);
   if (!kernel || !sequence || !parse_number<std::uint64_t>(field[2])) return {};
-  return {log_form::kmsg, *kernel, without_prefixes(line.substr(end + 1)), sequence};
+  return {log_form::kmsg, *kernel, without_prefixes(line.substr(end + 1)), true, *sequence};
 }
 
 /// Returns: the parts of a line of the form "kern  :info  : [    1.500000] message".
@@ -279,8 +280,8 @@ public:
       const log_line parsed = form_ == log_form::none ? recognise(line) : parse(form_, line);
       if (parsed.form == log_form::none) continue;
       form_ = parsed.form;
-      if (parsed.sequence) {
-        lost_ = lost_ || (sequence_ && *parsed.sequence != *sequence_ + 1);
+      if (parsed.numbered) {
+        lost_ = lost_ || (sequence_ && parsed.sequence != *sequence_ + 1);
         sequence_ = parsed.sequence;
       }
       if (!parsed.kernel) continue;

@@ -87,8 +87,8 @@ constexpr bool only_line(std::string_view text, std::string_view& line) noexcept
 }
 
 /// Returns: whether `words` contains `word`.
-template <class = for_callers>
-[[nodiscard]] bool contains(const std::vector<std::string>& words, std::string_view word) noexcept {
+template <class T = for_callers>
+[[nodiscard]] bool contains(const dependent<T, std::vector<std::string>>& words, std::string_view word) noexcept {
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == word) return true;
   }
@@ -96,9 +96,9 @@ template <class = for_callers>
 }
 
 /// Returns: the decimal number `digits`; nullopt for an empty text, for other characters, and for a number above `max`.
-template <class = for_callers>
-[[nodiscard]] constexpr std::optional<std::uint64_t> parse_number_to(std::uint64_t max,
-                                                                     std::string_view digits) noexcept {
+template <class T = for_callers>
+[[nodiscard]] constexpr std::optional<dependent<T, std::uint64_t>> parse_number_to(std::uint64_t max,
+                                                                                   std::string_view digits) noexcept {
   if (digits.empty()) return std::nullopt;
   std::uint64_t value = 0;
   for (const char c : digits) {
@@ -112,7 +112,7 @@ template <class = for_callers>
 
 /// Returns: the decimal number `digits`; nullopt for an empty text, other characters, and a number that T cannot hold.
 template <class T> [[nodiscard]] constexpr std::optional<T> parse_number(std::string_view digits) noexcept {
-  const auto number = parse_number_to(std::uint64_t{std::numeric_limits<T>::max()}, digits);
+  const auto number = parse_number_to<T>(std::uint64_t{std::numeric_limits<T>::max()}, digits);
   return number ? std::optional<T>(static_cast<T>(*number)) : std::nullopt;
 }
 
@@ -124,7 +124,8 @@ template <class = for_callers>
 }
 
 /// Returns: the CPUs of a list such as "0-3,8\n" in ascending order; no CPUs for an empty line, and on malformed_text.
-template <class T = for_callers> std::vector<unsigned> parse_cpu_list(std::string_view text, std::error_code& ec) {
+template <class T = for_callers>
+std::vector<dependent<T, unsigned>> parse_cpu_list(std::string_view text, std::error_code& ec) {
   ec.clear();
   std::vector<dependent<T, unsigned>> cpus;
   std::string_view rest;
@@ -136,8 +137,8 @@ template <class T = for_callers> std::vector<unsigned> parse_cpu_list(std::strin
     more = comma != std::string_view::npos;
     rest = more ? rest.substr(comma + 1) : std::string_view();
     const std::size_t dash = range.find('-');
-    const auto first = parse_number<unsigned>(range.substr(0, dash));
-    const auto last = dash == std::string_view::npos ? first : parse_number<unsigned>(range.substr(dash + 1));
+    const auto first = parse_number<dependent<T, unsigned>>(range.substr(0, dash));
+    const auto last = dash == range.npos ? first : parse_number<dependent<T, unsigned>>(range.substr(dash + 1));
     sound = first && last && *first <= *last && *last < cpu_number_end && (cpus.empty() || cpus.back() < *first);
     for (unsigned cpu = sound ? *first : 1, end = sound ? *last : 0; cpu <= end; ++cpu) cpus.push_back(cpu);
   }

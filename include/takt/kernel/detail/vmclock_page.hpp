@@ -16,7 +16,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 
 namespace takt::inline TAKT_ABI::detail {
@@ -112,7 +111,7 @@ template <class> int read_vmclock(const std::uint64_t* page, vmclock_page& out) 
     for (std::size_t w = 0; w < words; ++w) copy[w] = __atomic_load_n(page + w, __ATOMIC_ACQUIRE);
     if (__atomic_load_n(page + sequence_word, __ATOMIC_RELAXED) != before) continue;
     unsigned char bytes[sizeof(copy)];
-    std::memcpy(bytes, copy, sizeof(copy));
+    __builtin_memcpy(bytes, copy, sizeof(copy));
     if (const int error = parse_vmclock(bytes, sizeof(bytes), out); error != EAGAIN) return error;
   }
   return EAGAIN;
