@@ -209,7 +209,7 @@ template <class Counter, class Os> clock_history::sample basic_clock_watch<Count
   std::string log;
   if (switched && Os::kernel_log(log) == 0) {
     now.log = detail::last_clocksource_switch(log);
-    // Where switches follow each other, the last message may be of one before this, or of one since the source was read.
+    // Where switches follow each other, the last message may be of an earlier one, or of one since the source was read.
     if (detail::switched_to(now.log) != now.source) now.log.clear();
   }
   return now;
