@@ -4,8 +4,9 @@
 #           most of them compiling.
 #   full    everything: also optimised, code that must not compile, packaging, a hostile world, programs of others under
 #           `takt run`, the promised compilers, sanitizers, cross-compiled architectures, fuzzing, the reference,
-#           benchmarks, timer tests that others wrote for their libraries, a compiler of a newer suite of the distribution,
-#           the script that mutates headers, and boots of a throw-away guest in which what must not happen here does happen.
+#           benchmarks, tests of timers and clocks that others wrote for their libraries and for the kernel, a compiler of a
+#           newer suite of the distribution, the script that mutates headers, and boots of a throw-away guest in which what
+#           must not happen here does happen.
 # Build trees and logs stay in build/ . Prints one summary and ends non-zero when anything failed.
 # Warnings are errors with CI=true or TAKT_WERROR=ON in the environment, as they are for takt's own submissions (.ci/run).
 # For compilers' caches set CMAKE_CXX_COMPILER_LAUNCHER=ccache.
@@ -100,7 +101,7 @@ else
   main_tree=gcc
   suite gcc "$quick_labels|compile|package|unmodified|hostile|mutation" -DTAKT_TEST_GUEST=ON -DTAKT_TEST_FOREIGN=ON -DTAKT_TEST_MUTATION=ON -DTAKT_TEST_SYSTEMS=trixie:g++-14
   # They wait for their timers most of the time, so they can do that together.
-  step gcc.foreign "testing timers with what others wrote for theirs" "" \
+  step gcc.foreign "testing timers and clocks with what others wrote for theirs" "" \
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -j $((4 * jobs)) -L foreign \
     --output-junit "$PWD/$logs/gcc.foreign.xml" -V
   step gcc.systems "testing with a newer compiler, in a bare system of its suite" "2 minutes" \

@@ -3,8 +3,8 @@
 /// Not included here, nor by takt.hpp, for few programs need them: tick_history.hpp, which dates the ticks of a log in
 /// another process; bounded_clock.hpp, which bounds UTC, and bounded_time.hpp, which has its result;
 /// counting_stopwatch.hpp, which counts cycles too; perf_clock.hpp, which converts the stamps of perf;
-/// rate_sources.hpp, which lists what others say of the counter's rate; counter_offset.hpp, which compares the counters
-/// of two CPUs.
+/// rate_sources.hpp, which lists the rates that CPUID, hypervisor, firmware, the kernel's log and perf state;
+/// counter_offset.hpp, which compares the counters of two CPUs.
 #pragma once
 #include <takt/clock/anchor_finding.hpp>
 #include <takt/clock/calibration.hpp>

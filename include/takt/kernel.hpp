@@ -5,10 +5,11 @@
 /// detail::read_text. Its tests are tests/unit/NAME_test.cpp and one letter of tests/fuzz/kernel_text_fuzz.cpp.
 ///
 /// Not included here, nor by takt.hpp, for few programs need them: perf_event.hpp and perf_group.hpp, which count
-/// cycles and instructions; interrupts.hpp, which counts timer interrupts, and clock_event.hpp, which lists the
-/// devices that raise them; vdso_data.hpp, which reads the data page of the vDSO.
+/// cycles and instructions; interrupts.hpp, which counts timer interrupts; vdso_data.hpp, which reads the data page of
+/// the vDSO.
 #pragma once
 #include <takt/kernel/boot_id.hpp>
+#include <takt/kernel/clock_event.hpp>
 #include <takt/kernel/clock_ids.hpp>
 #include <takt/kernel/clocksource.hpp>
 #include <takt/kernel/cpuinfo.hpp>

@@ -72,7 +72,7 @@ for header in $(cd include && find takt -mindepth 2 -maxdepth 2 -name '*.hpp' | 
   case $header in
     takt/clock/tick_history.hpp | takt/clock/bounded_clock.hpp | takt/clock/bounded_time.hpp | takt/sleep/wait_until_past.hpp | \
       takt/kernel/perf_event.hpp | takt/kernel/perf_group.hpp | takt/clock/counting_stopwatch.hpp | takt/clock/perf_clock.hpp | \
-      takt/clock/rate_sources.hpp | takt/clock/counter_offset.hpp | takt/kernel/interrupts.hpp | takt/kernel/clock_event.hpp | takt/kernel/vdso_data.hpp | \
+      takt/clock/rate_sources.hpp | takt/clock/counter_offset.hpp | takt/kernel/interrupts.hpp | takt/kernel/vdso_data.hpp | \
       takt/observe/clock_watch.hpp | takt/observe/clock_history.hpp | takt/observe/restore_signs.hpp | takt/observe/watch_event.hpp)
       grep -q "[ (]${header##*/}" "include/takt/$room.hpp" || { echo "include/takt/$room.hpp: does not name $header"; status=1; }
       continue ;;

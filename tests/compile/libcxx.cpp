@@ -1,5 +1,9 @@
 // A program with another standard library than libstdc++: libc++, with its std::stop_token.
+#include <takt/clock/counter_offset.hpp>
+#include <takt/clock/rate_sources.hpp>
 #include <takt/clock/tick_history.hpp>
+#include <takt/kernel/interrupts.hpp>
+#include <takt/kernel/vdso_data.hpp>
 #include <takt/observe/timer_trace.hpp>
 #include <takt/observe/trace_text.hpp>
 #include <takt/observe/wake_summary.hpp>

@@ -27,7 +27,7 @@ flock 9
 log=$place/$package.log
 command -v apt-get >"$log" 2>&1 || skip "no apt-get to fetch the source of $package with"
 
-# use_sources: makes apt-get read lists of the source packages of the distribution alone: others seldom have some.
+# use_sources: makes apt-get read lists of the source packages of the distribution alone, because other archives seldom have any.
 use_sources() {
   export APT_CONFIG="$place/apt/configuration"
   [ ! -e apt/updated ] || return 0
@@ -53,9 +53,10 @@ END
 rm -rf "$package.part" && mkdir -p "$package.part/source" && cd "$package.part" || exit 1
 # shellcheck disable=SC2086 # a list of words
 if ! apt-get $get -qq "$package" >>"$log" 2>&1; then
-  ! grep -q '404  Not Found' "$log" || CI=
+  ! grep -qE '404  Not Found|Unable to locate package' "$log" || CI=
   skip "apt-get cannot fetch the source of $package ($(grep '^E:' "$log" | head -n 1))"
 fi
 for file in ./*.deb; do [ ! -e "$file" ] || dpkg-deb -x "$file" binary || exit 1; done
 archive=$(find . -name '*.orig.tar.*[z2]' -o -path './binary/usr/src/*' -name "${package%%-*}-*.tar.*" | head -n 1)
+[ -n "$archive" ] || { echo "fetch.sh: no archive of sources in $package" && exit 1; }
 tar -xf "$archive" -C source --strip-components=1 --wildcards "$@" && mv source "../$package" && rm -rf "$place/$package.part"

@@ -9,7 +9,6 @@
 #include <takt/clock/counting_stopwatch.hpp>
 #include <takt/clock/perf_clock.hpp>
 #include <takt/clock/rate_sources.hpp>
-#include <takt/kernel/clock_event.hpp>
 #include <takt/kernel/interrupts.hpp>
 #include <takt/kernel/perf_group.hpp>
 #include <takt/kernel/vdso_data.hpp>

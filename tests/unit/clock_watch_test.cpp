@@ -163,7 +163,7 @@ TEST_CASE("clock_watch: the clock source, with the kernel's line where it may be
   }
 }
 
-TEST_CASE("clock_watch: the kernel's line about another switch is not taken for the one of this") {
+TEST_CASE("clock_watch: the kernel's message about another switch is not reported") {
   machine m;
   os::now.log = {"<6>[    9.8] clocksource: Switched to clocksource hpet\n<6>[  9.9] clocksource: Switched to clocksource tsc\n", 0};
   CHECK(m.w.wait(5s, m.ec).empty());

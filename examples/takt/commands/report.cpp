@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <map>
 #include <sys/utsname.h>
-#include <takt/kernel/clock_event.hpp>
 #include <takt/kernel/interrupts.hpp>
 #include <takt/kernel/vdso_data.hpp>
 #include <takt/takt.hpp>

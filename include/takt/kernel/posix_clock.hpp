@@ -13,12 +13,12 @@
 /// steady_clock, as MONOTONIC and tsc_clock do, a deadline of time_point::max() overflows in that sum. Then
 /// condition_variable::wait_until() returns at once, again and again, and the thread that would notify does not get the
 /// mutex: with a predicate it hangs. shared_timed_mutex::try_lock_until() claims a lock that it does not have, and
-/// counting_semaphore::try_acquire_until() throws. A deadline of time_point::min() overflows before, in what is left:
-/// for a clock that shows more than steady_clock, as REALTIME does, and BOOTTIME after a suspend, the wait does not
-/// end. Instead:
+/// counting_semaphore::try_acquire_until() throws. A deadline of time_point::min() overflows earlier, in the
+/// difference to C::now(), which becomes a time of centuries. For a clock that is ahead of steady_clock, as REALTIME
+/// is, and BOOTTIME after a suspend, the wait then does not end. Instead:
 ///   - without a deadline, call wait(), lock() or acquire(); to ask without waiting, try_lock() or wait_for(0s);
 ///   - with one, pass C::to_steady(deadline), which costs nothing and is right for every time point;
-///   - for a clock without to_steady(), pass no deadline further than 24h from C::now(), and repeat if it is ahead.
+///   - for a clock without to_steady(), pass no deadline further than 24h from C::now(), and repeat while it is ahead.
 ///
 /// Sources: clock_gettime(2), vdso(7), time_namespaces(7); [time.clock.req] of C++20; Linux 6.1
 /// lib/vdso/gettimeofday.c.

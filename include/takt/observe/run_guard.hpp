@@ -10,7 +10,7 @@
 /// reported too.
 ///
 /// After fork: the run goes on in the parent. The child's copy of the guard takes no notification from the parent, and
-/// its report says that the run is that of another process (`inherited`).
+/// its report says that the run is that of another process (`inherited`), until it calls restart().
 ///
 /// Does not promise: that nothing else disturbed the run (interrupts, other threads, changing CPU frequencies). A clock
 /// source that was switched and switched back is not seen. A step that was undone or is below `uncertainty` is seen
@@ -170,12 +170,12 @@ public:
   /// Errors: none; the report shows as unknown what cannot be read. In a forked child the guard is made anew.
   void restart() {
     if (Os::forked_since(forks_)) {
-      *this = basic_run_guard();
-      return;
+      *this = basic_run_guard(); // closes the parent's descriptors before the run begins
+    } else {
+      std::error_code seen_by_offsets_alone;
+      if (timer_) static_cast<void>(timer_.take(seen_by_offsets_alone)); // what happened between the runs
+      static_cast<void>(probe_.take());
     }
-    std::error_code seen_by_offsets_alone;
-    if (timer_) static_cast<void>(timer_.take(seen_by_offsets_alone)); // what happened between the runs
-    static_cast<void>(probe_.take());
     begin();
   }
 

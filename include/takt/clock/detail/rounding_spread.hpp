@@ -3,7 +3,7 @@
 /// A clock that shows whole nanoseconds is up to one of them behind. Over readings that are spread evenly over the
 /// nanosecond the mean of that is always the same, half a nanosecond. But many counters advance in steps: 2 ticks of
 /// 2.6 GHz are 10/13 ns, so readings lie at 13 places of the nanosecond, and a loop that reads favours a few of these.
-/// All places drift together as fast as the kernel's multiplier differs from 5/13, some 0.1 ns in a millisecond. The
+/// All places drift together as fast as the kernel's multiplier differs from 5/13, some 0.06 ns in a millisecond. The
 /// mean error drifts with the places that have most of the readings, by up to one nanosecond before it falls back.
 #pragma once
 #include <takt/core/config.hpp>
@@ -16,6 +16,7 @@ namespace takt::inline TAKT_ABI::detail {
 class rounding_spread {
 public:
   /// Effects: counts a reading whose residual is `ns`: the line passed that far below a whole nanosecond.
+  /// Precondition: it is finite.
   void add(double ns) noexcept {
     ++count_[static_cast<std::size_t>((ns - __builtin_floor(ns)) * places) % places], ++n_;
   }
