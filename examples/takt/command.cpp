@@ -1,10 +1,12 @@
 #include "command.hpp"
+#include "output/document.hpp"
 #include "output/terminal.hpp"
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <algorithm>
 #include <cstdio>
 #include <tuple>
+#include <unistd.h>
 
 namespace tool {
 namespace {
@@ -42,7 +44,9 @@ std::string printable(absl::string_view text) {
 }
 void complain(const std::string& what) {
   progress::clear();
-  absl::FPrintF(stderr, "takt: %s\n", printable(what));
+  const std::string line = absl::StrCat("takt: ", printable(what));
+  if (isatty(STDERR_FILENO) != 0) print_hanging(stderr, line, 6, line_width(STDERR_FILENO));
+  else absl::FPrintF(stderr, "%s\n", line);
 }
 } // namespace
 

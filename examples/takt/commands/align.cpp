@@ -647,7 +647,7 @@ const registered entry({
         "sleep through the same windows in four ways, one after the other. The results are compared with each "
         "other and with the fewest wake-ups that serve all windows. The processes do not communicate: they "
         "share only the clock and the rule for round points. --details also calculates what the same windows "
-        "cost on 1 to 16 CPUs. Takes six times --each.",
+        "cost on 1 to 16 CPUs. Takes six times --each and some seconds.",
     .example = "takt align --svg align.svg   # half a minute, and a picture",
     .flags = &flags,
     .run = &run,

@@ -92,7 +92,7 @@ public:
     const auto put = [&](std::size_t at, const std::string& text) {
       line.replace(std::min(at, width() - text.size()), text.size(), text);
     };
-    put(0, "-" + max), put(width() - max.size() - 1, "+" + max);
+    put(0, absl::StrCat("-", max, " ppm")), put(width(), absl::StrCat("+", max, " ppm"));
     put(middle() - 2, "+/-" + min);
     return line;
   }

@@ -102,6 +102,7 @@ document advice_on(const clocksource_facts& facts, const std::string& current) {
     const value why = word(*facts.unstable);
     absl::StrAppend(&d.headline, " It found the TSC unstable: ", why.text, ".");
   }
+  if (!untrusted && current == facts.wanted) absl::StrAppend(&d.headline, " That is what was asked for: nothing has to be done.");
   absl::StrAppend(&d.headline, " takt only prints what follows and writes none of it.");
   if (untrusted) {
     d.sections.push_back(advice_section("untrusted", "What can be done about the TSC", for_untrusted_counter(facts)));
@@ -116,7 +117,7 @@ document advice_on(const clocksource_facts& facts, const std::string& current) {
 
 void print_advice(const document& d, bool at_the_end) {
   if (json_wanted()) return at_the_end ? print_summary(d) : print(d);
-  if (!at_the_end) say(d.headline);
+  if (!at_the_end) print_title(d.headline);
   for (const section& s : d.sections) {
     say("");
     say_advice(s);

@@ -144,7 +144,7 @@ section counter_section(const result& r) {
   if (!user.empty())
     s.remarks.push_back(absl::StrCat("In user space alone, because this user may not count the kernel: ", absl::StrJoin(user, ", "), "."));
   s.remarks.push_back(r.of_cpus() ? "The count is the sum over the CPUs; the rates are means of one CPU."
-                                  : "The rates refer to the time that passed.");
+                                  : "A task's events are counted while it runs; the rates refer to the time that passed.");
   s.remarks.push_back("On Intel's processors cpu-cycles is the raw event CPU_CLK_UNHALTED.THREAD (.CORE on Atom), and "
                       "ref-cycles is CPU_CLK_UNHALTED.REF_TSC.");
   return s;

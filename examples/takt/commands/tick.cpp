@@ -296,7 +296,7 @@ section cpu_section(const watched& w, const std::vector<takt::tick_trace::cpu>& 
                       {"smallest_ns", "smallest distance", true},
                       {"median_ns", "median distance", true, true},
                       {"busy", "busy", true},
-                      {"busy_by_stat", live ? "in /proc/ stat" : "", true}};
+                      {"busy_by_stat", live ? "busy by\n/proc/stat" : "", true}};
   for (const takt::tick_trace::cpu& c : cpus) {
     std::uint64_t idle = 0, all = 0;
     if (const auto found = w.found.find(c.number); found != w.found.end())
@@ -675,8 +675,8 @@ exit_code probe(nanoseconds length, const kernel_facts& kernel, const std::strin
                       : unknown(),
         kernel.period ? "resolution of CLOCK_MONOTONIC_COARSE" : "");
   s.add("seen", "periods with a gap at the tick", tick ? count(tick->seen) : unknown());
-  s.add("periods", "of", tick ? count(tick->periods) : unknown());
-  s.add("chance", "by chance", tick ? value{absl::StrFormat("%.1g", tick->chance), tick->chance} : unknown());
+  s.add("periods", "of so many periods", tick ? count(tick->periods) : unknown());
+  s.add("chance", "probability that it is chance", tick ? value{absl::StrFormat("%.1g", tick->chance), tick->chance} : unknown());
   s.add("gaps", "gaps", count(gaps.size()));
   s.add("watched_s", "watched for", {absl::StrFormat("%.1f s", in_seconds(recorded)), in_seconds(recorded)});
   if (!why.empty()) s.add("why", "because", word(why));

@@ -306,11 +306,31 @@ constexpr unsigned room_for_titles = 72;
 
 } // namespace
 
+namespace {
+/// Returns: whether `word` is a unit, with punctuation after it or without.
+bool is_unit(absl::string_view word) {
+  constexpr absl::string_view units[] = {"%", "ns", "us", "ms", "s", "min", "h", "Hz", "kHz", "MHz", "GHz", "ppm", "x", "CPU", "CPUs"};
+  while (!word.empty() && absl::StrContains(".,;:)", word.back())) word.remove_suffix(1);
+  return std::find(std::begin(units), std::end(units), word) != std::end(units);
+}
+/// Returns: the words of a text; a number and its unit are one.
+std::vector<std::string> words_of(absl::string_view text) {
+  std::vector<std::string> words;
+  for (const absl::string_view word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    if (!words.empty() && absl::ascii_isdigit(static_cast<unsigned char>(words.back().back())) && is_unit(word))
+      absl::StrAppend(&words.back(), " ", word);
+    else words.emplace_back(word);
+  }
+  return words;
+}
+} // namespace
+
 // All texts of the tool are ASCII, so bytes are columns.
 std::vector<std::string> lines_of(absl::string_view text, std::size_t width) {
   width = std::max<std::size_t>(width, 1);
   std::vector<std::string> lines(1);
-  for (absl::string_view word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+  for (const std::string& whole : words_of(text)) {
+    absl::string_view word = whole;
     if (!lines.back().empty() && lines.back().size() + 1 + word.size() > width) lines.emplace_back();
     for (; word.size() > width; word.remove_prefix(width)) lines.back() = std::string(word.substr(0, width)), lines.emplace_back();
     absl::StrAppend(&lines.back(), lines.back().empty() ? "" : " ", word);

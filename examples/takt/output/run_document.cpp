@@ -17,7 +17,7 @@ std::string percent(std::uint32_t ppm) {
   std::string text = decimal(ppm / 10'000.0, 4);
   text.erase(text.find_last_not_of('0') + 1);
   if (text.back() == '.') text.pop_back();
-  return text + "%";
+  return text + " %";
 }
 std::string in_words(const run_plan& plan) {
   return absl::StrCat("by up to ", time_value(plan.wanted.allowed.slack).text, ", and ",
@@ -69,8 +69,8 @@ section counts_section(const preload::counts_file& counts, unsigned long long& w
   s.table->columns = {{"function", "function"},
                       {"waits", "waits", true},
                       {"moved", "moved", true},
-                      {"mean_ns", "by, mean", true},
-                      {"longest_ns", "by, max", true}};
+                      {"mean_ns", "moved by,\nmean", true},
+                      {"longest_ns", "moved by,\nmax", true}};
   for (std::size_t i = 0; i < preload::wait_count; ++i) {
     const preload::wait_counts& c = counts.of[i];
     const auto n = c.waits.load(), m = c.moved.load();
@@ -108,7 +108,7 @@ section comparison(const run_result& without, const run_result& with) {
                              per_second(r->wakeups.from_idle, r->length)});
   s.remarks.push_back(
       "The program ran twice, one run after the other. All processes of the machine are counted but takt "
-      "itself. Differences below 10 % are noise.");
+      "itself. Differences below 10 %, and of a few wake-ups, are noise.");
   return s;
 }
 
@@ -123,8 +123,13 @@ document report_document(const run_plan& plan, const preload::counts_file& count
   s.add("length_ns", "time", brief_time(with.length));
   d.headline = !plan.preloads ? absl::StrCat("Waits were not counted: ", headline_of(plan))
                               : absl::StrCat(plan.name, " made ", count(waits).text,
-                                             " waits with a time-out, of which ", count(moved).text, " were moved.");
-  if (without && with.wakeups.seen)
+                                             waits == 1 ? " wait" : " waits", " with a time-out, of which ",
+                                             count(moved).text, moved == 1 ? " was moved." : " were moved.");
+  constexpr std::uint64_t enough = 100; // of so many, a difference of 10 % is not chance alone
+  if (without && with.wakeups.seen && std::max(without->wakeups.from_idle, with.wakeups.from_idle) < enough)
+    absl::StrAppend(&d.headline, " Too few wake-ups from idle to compare: ", count(without->wakeups.from_idle).text,
+                    " without takt, ", count(with.wakeups.from_idle).text, " with it.");
+  else if (without && with.wakeups.seen)
     absl::StrAppend(&d.headline, " Wake-ups from idle: ", per_second(without->wakeups.from_idle, without->length).text,
                     " a second without takt, ", per_second(with.wakeups.from_idle, with.length).text, " with it.");
   d.sections.push_back(std::move(s));

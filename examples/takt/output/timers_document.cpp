@@ -390,8 +390,8 @@ std::string headline_of(const timer_recording& recording, const std::vector<std:
     const auto& ten = s.table->rows[2];
     const auto& grid = s.table->rows[4];
     if (wakeups != 0)
-      absl::StrAppend(&line, " With 10 ms of slack for ordinary processes it would be ", ten[1].text,
-                      ", on the common grid ", grid[1].text, ".");
+      absl::StrAppend(&line, " Calculated: ", s.table->rows[0][1].text, " as it is, ", ten[1].text,
+                      " with 10 ms of slack, ", grid[1].text, " on the common grid.");
   }
   if (recording.source.lost != 0) absl::StrAppend(&line, " Events were lost: ", count(recording.source.lost).text, ".");
   return line;

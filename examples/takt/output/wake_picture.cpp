@@ -46,30 +46,47 @@ void panel_title(svg_picture& svg, absl::string_view words) {
   svg.text(svg_picture::left, svg.y, words, "bold ink panel");
 }
 
-/// Returns: for each stage that is known, the median of its end, counted from the expiry; medians do not go back, because
-/// in each run the moments do not.
-std::vector<std::pair<const stage*, double>> ends_of(const wake_results& results, const run_class& c) {
+/// Returns: the runs of a class whose stages are compared: those that know every moment, or all where none does.
+std::vector<const wake_run*> compared(const wake_results& results, const run_class& c) {
+  std::vector<const wake_run*> all, complete;
+  for (const wake_run& r : results.runs) {
+    if (!inside(c, r)) continue;
+    all.push_back(&r);
+    if (r.complete()) complete.push_back(&r);
+  }
+  return complete.empty() ? all : complete;
+}
+/// Returns: for each stage that is known in all of these runs, the median of its end, counted from the expiry. As all are of
+/// the same runs, they do not go back, because in each run the moments do not.
+std::vector<std::pair<const stage*, double>> ends_of(const std::vector<const wake_run*>& runs) {
   std::vector<std::pair<const stage*, double>> ends;
   for (const stage& s : stages) {
     std::vector<nanoseconds> values;
-    for (const wake_run& r : results.runs)
-      if (const auto t = r.between(moment::expiry, s.end); t && inside(c, r)) values.push_back(*t);
-    if (!values.empty()) ends.emplace_back(&s, static_cast<double>(takt::wake_summary::median_of(values).middle.count()) / 1e3);
+    for (const wake_run* r : runs)
+      if (const auto t = r->between(moment::expiry, s.end)) values.push_back(*t);
+    if (!values.empty() && values.size() == runs.size())
+      ends.emplace_back(&s, static_cast<double>(takt::wake_summary::median_of(values).middle.count()) / 1e3);
   }
   return ends;
 }
 
 void draw_bars(svg_picture& svg, const wake_results& results) {
   constexpr double head = 24, bar = 22, row = head + bar + 10;
-  std::vector<std::pair<run_class, std::vector<std::pair<const stage*, double>>>> rows;
+  struct drawn {
+    run_class of;
+    std::size_t runs;
+    std::vector<std::pair<const stage*, double>> ends;
+  };
+  std::vector<drawn> rows;
   double most = 0;
   std::set<const stage*> used;
   for (const run_class& c : classes) {
-    auto ends = ends_of(results, c);
+    const auto runs = compared(results, c);
+    auto ends = ends_of(runs);
     if (ends.empty()) continue;
     most = std::max(most, ends.back().second);
     for (const auto& e : ends) used.insert(e.first);
-    rows.emplace_back(c, std::move(ends));
+    rows.push_back({c, runs.size(), std::move(ends)});
   }
   panel_title(svg, "The stages of a wake-up, in the median of each class");
   std::vector<svg_picture::legend_entry> legend;
@@ -81,8 +98,7 @@ void draw_bars(svg_picture& svg, const wake_results& results) {
   svg.y = top + row * static_cast<double>(rows.size());
   svg.x_axis(scale, left, width, top, "time since the expiry (us)");
   double y = top;
-  for (const auto& [c, ends] : rows) {
-    const auto runs = std::count_if(results.runs.begin(), results.runs.end(), [&c = c](const wake_run& r) { return inside(c, r); });
+  for (const auto& [c, runs, ends] : rows) {
     svg.text(left, y + 18, name_of(c), "ink");
     svg.text(svg_picture::right, y + 18,
              absl::StrFormat("%s us, median of %d runs", decimal(ends.back().second, 2), runs), "figure bold ink",
