@@ -50,7 +50,7 @@ section image_section(const takt::vdso::image& image) {
 section symbol_section(const takt::vdso::image& image) {
   section s{"symbols", "Symbols", {}, table{}, {}};
   s.table->columns = {
-      {"name", "name"}, {"version", "version"}, {"kind", "kind"}, {"value", "value", true}, {"size", "size,\nbytes", true}};
+      {"name", "name"}, {"version", "version"}, {"kind", "kind"}, {"value", "value", true}, {"size", "bytes", true}};
   std::vector<takt::vdso::image::symbol> symbols = image.symbols();
   std::sort(symbols.begin(), symbols.end(),
             [](const auto& a, const auto& b) { // several names of one function side by side
