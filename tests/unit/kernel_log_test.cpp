@@ -164,6 +164,7 @@ TEST_CASE("kernel_log: the last switch is the kernel's own, whole and fit to be 
   CHECK(last_clocksource_switch("<6>Switching to clocksource a\n<14>Switching to clocksource b\n") ==
         "Switching to clocksource a");                                                 // b is not the kernel's
   CHECK(last_clocksource_switch("<6>clocksource: Switched to clocksource a").empty()); // cut
+  CHECK(last_clocksource_switch("{\"A\":[\"a\\\n").empty());                          // cut in an escape of JSON
   CHECK(last_clocksource_switch("<6>Switched to clocksource \x1b[2J\n").empty());      // a terminal's command
   for (const std::string& text : test::hostile_texts()) CHECK(last_clocksource_switch(text).empty());
 }
