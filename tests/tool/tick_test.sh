@@ -80,6 +80,15 @@ done_by tick --from "$work/unswitched" --json
 same 'ticks judged without switches' "$(json /threads/judged)" 0
 json /headline | grep -q 'is unknown: 0 of 1 050 ticks judged' || fail "the headline: $(json /headline)"
 
+# ftrace remembers the names of 128 threads, and prints <...> for the others; the scheduler's events name them, too.
+sed -E 's/^.{16}-(200|300|400) /           <...>-\1 /' "$work/recording" >"$work/unnamed"
+grep -q '<\.\.\.>-300 .*tick_nohz_handler' "$work/unnamed" || fail 'no recording without names'
+cp "$out" "$work/named.json"
+done_by tick --from "$work/unnamed" --json
+same 'which thread the ticks found, by the events' "$(json /cpus/rows/0/because_of)" '<script>x</s>'
+same 'hider by the events' "$(row_of hider found follows charged_ns)" '0 true 0'
+cp "$work/named.json" "$out"
+
 picture "$work/tick.svg" 'tick --from '
 axis "$work/tick.svg" '^offset in the period (ms)'
 axis "$work/tick.svg" '^time since the start of the recording (s)$'

@@ -30,6 +30,14 @@ row=/timers/rows/0
 same 'the only sleeper' "$(json $row/name $row/pid $row/armed $row/expired $row/cancelled $row/woke_idle $row/range_max_ns $row/after_softexpires_max_ns $row/clock/0 $row/kind | paste -sd' ')" \
   'sleep 4321 2 1 1 1 1000000 50000 MONOTONIC hrtimer'
 same 'what was passed over' "$(json /timers/other_events /timers/unreadable_lines /timers/lost_events | paste -sd' ')" '1 0 0'
+# ftrace remembers the names of 128 tasks, and prints <...> for the others; perf prints the thread's number.
+for unknown in '<...>' ':4321'; do
+  form="s/ sleep-4321 /$unknown-4321 /"
+  [ "$unknown" = '<...>' ] || form='1d; s/^ *sleep-4321 /:4321 4321 /; s/^ *<idle>-0 /swapper 0 /; s/\] [^ ]*/]/; s/: hrtimer_/: timer:hrtimer_/; s/: sched_/: sched:sched_/'
+  sed "$form" "$recording" >"$work/unnamed"
+  done_by timers --from "$work/unnamed" --comm sleep --json
+  same "the only sleeper, where it is $unknown" "$(json $row/name $row/pid $row/armed $row/expired $row/cancelled | paste -sd' ')" 'sleep 4321 2 1 1'
+done
 "$takt" timers --from - --json <"$recording" >"$work/piped"
 same 'from standard input' "$("$json_value" /timers/events <"$work/piped")" "$(json /timers/events)"
 done_by timers --from "$recording" --pid 4321 --life

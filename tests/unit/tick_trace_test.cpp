@@ -150,7 +150,9 @@ TEST_CASE("ticks, distances and the stopped tick of each CPU") {
   trace.add(switched(92ms, 0, 7));
   trace.add(tick(96ms, 7));
   for (int i = 0; i < 3; ++i) trace.add(stop(97ms, false, tick_dependency::scheduler, 7));
-  trace.add(stop(97ms, false, tick_dependency::rcu, 7));
+  auto unnamed = stop(97ms, false, tick_dependency::rcu, 7);
+  unnamed.task = {}; // the switch to it names it
+  trace.add(unnamed);
   trace.add(tick(100ms, 5, 2));
   const auto cpus = trace.cpus();
   REQUIRE(cpus.size() == 2);
@@ -166,6 +168,7 @@ TEST_CASE("ticks, distances and the stopped tick of each CPU") {
   CHECK(cpus[0].kept[0].count == 3);
   CHECK(cpus[0].kept[0].task == "seven");
   CHECK(cpus[0].kept[1].dependency == tick_dependency::rcu);
+  CHECK(cpus[0].kept[1].task == "seven");
   CHECK(cpus[1].number == 2);
   CHECK(cpus[1].ticks == 1);
 

@@ -175,6 +175,54 @@ TEST_CASE("the owner is who armed it, not who was interrupted") {
   CHECK(r.steps[1].armed_at == 1ms);
 }
 
+TEST_CASE("an owner that the recorder could not name has the name that the scheduler's events give it") {
+  const auto unnamed = [](trace_event e) {
+    e.task = {};
+    return e;
+  };
+  const auto waking = [&](nanoseconds time, std::string_view name) {
+    auto e = at(time, trace_kind::sched_waking, 0, 0, trace_context::hardirq);
+    e.other = 100, e.other_task = name;
+    return e;
+  };
+  const auto leaves = [&](nanoseconds time, std::int32_t thread, std::string_view name) {
+    auto e = unnamed(at(time, trace_kind::sched_switch, 0, thread));
+    e.previous = thread, e.previous_task = name, e.other = 0, e.other_task = "swapper/0";
+    return e;
+  };
+  SUBCASE("by an event before: in its steps, too") {
+    takt::timer_trace trace;
+    std::vector<std::string> names;
+    const auto keep = [&](const takt::timer_trace::step& s) { names.emplace_back(s.task); };
+    trace.add(waking(1ms, "sleeper"), keep);
+    trace.add(unnamed(start(2ms, 7, 5ms, 6ms, "hrtimer_wakeup")), keep);
+    CHECK(names == std::vector<std::string>{"sleeper"});
+    REQUIRE(trace.usages().size() == 1);
+    CHECK(trace.usages()[0].owner.name == "sleeper");
+  }
+  SUBCASE("by an event after, at the end") {
+    recording r;
+    r.add(unnamed(start(2ms, 7, 5ms, 6ms, "hrtimer_wakeup")));
+    CHECK(r.find("sleeper") == nullptr);
+    r.add(leaves(3ms, 100, "sleeper"));
+    r.add(unnamed(start(4ms, 8, 5ms, 6ms, "hrtimer_wakeup", 300))); // no other event shows this one
+    r.trace.finish();
+    REQUIRE(r.find("sleeper") != nullptr);
+    CHECK(r.trace.usages().size() == 2);
+    CHECK(r.trace.usages()[1].owner.name.empty());
+  }
+  SUBCASE("the last one of a process that changed it") {
+    recording r;
+    r.add(leaves(1ms, 100, "child"));
+    r.add(unnamed(start(2ms, 7, 5ms, 6ms, "hrtimer_wakeup")));
+    r.add(leaves(3ms, 100, "program"));
+    r.add(waking(4ms, {})); // says nothing
+    r.add(unnamed(start(5ms, 7, 8ms, 9ms, "hrtimer_wakeup")));
+    REQUIRE(r.trace.usages().size() == 1);
+    CHECK(r.trace.usages()[0].owner.name == "program");
+  }
+}
+
 TEST_CASE("a timer that its handler arms again stays with who armed it first") {
   for (const trace_context context : {trace_context::hardirq, trace_context::unknown}) {
     recording r;

@@ -249,6 +249,31 @@ TEST_CASE("names of tasks hold text in the form of something else") {
   CHECK(e.other_task == "swapper/1");
 }
 
+TEST_CASE("a task whose name the recorder did not know has none") {
+  for (const std::string_view line :
+       {"           <...>-4321    [001] d....   406.570106: hrtimer_cancel: hrtimer=1",
+        "           <...>-4321    ( 4320) [001] d....   406.570106: hrtimer_cancel: hrtimer=1",
+        "           <...>-4321  [001]   406.570106: hrtimer_cancel: hrtimer=1",
+        "           :4321  4321 [001]   406.570106: timer:hrtimer_cancel: hrtimer=1",
+        "           :4321  4320/4321 [001]   406.570106: timer:hrtimer_cancel: hrtimer=1"}) {
+    INFO(std::string(line));
+    const auto e = event_of(line);
+    CHECK(e.task.empty());
+    CHECK(e.thread == 4321);
+  }
+  // The names that programs have themselves.
+  CHECK(event_of("           :4321  4322 [001]   406.570106: timer:hrtimer_cancel: hrtimer=1").task == ":4321");
+  CHECK(event_of("          :4321x  4321 [001]   406.570106: timer:hrtimer_cancel: hrtimer=1").task == ":4321x");
+  CHECK(event_of("               :  4321 [001]   406.570106: timer:hrtimer_cancel: hrtimer=1").task == ":");
+  // It is printed as ftrace prints it.
+  trace_event e;
+  e.kind = takt::trace_kind::hrtimer_cancel, e.thread = 7, e.cpu = 1, e.timer = 1;
+  std::string text;
+  takt::trace_text_writer::append(text, e);
+  CHECK(text.find(" <...>-7 ") != std::string::npos);
+  CHECK(event_of(std::string_view(text).substr(0, text.size() - 1)) == e);
+}
+
 TEST_CASE("what is not an event is counted as what it is") {
   trace_event e;
   CHECK(parse("", e) == line_kind::comment);

@@ -72,7 +72,7 @@ bool is_tick(const trace_event& e) {
 
 /// Names of threads are what they say of themselves; on the screen nothing but printable ASCII.
 std::string printable(std::string_view name) {
-  std::string shown(name);
+  std::string shown(name.empty() ? "?" : name);
   std::replace_if(
       shown.begin(), shown.end(), [](unsigned char c) { return !absl::ascii_isprint(c); }, '?');
   return shown;
@@ -116,12 +116,13 @@ struct watched {
     last = std::max(last, e.time);
     ticks.add(e);
     use.add(e);
+    if (e.other > 0 && !e.other_task.empty()) names[e.other] = e.other_task;
     const bool tick = is_tick(e);
     if (e.cpu < 0 || (!tick && e.kind != trace_kind::tick_stop)) return;
     const auto cpu = static_cast<unsigned>(e.cpu);
     if (tick) {
       history.tick(cpu, e.time - *first);
-      ++found[e.cpu][e.thread > 0 ? std::string(e.task) : std::string()];
+      ++found[e.cpu][e.thread > 0 ? name_of(e) : std::string()];
       if (found[e.cpu].size() > max_names) forget_the_rarest(found[e.cpu]);
     } else if (e.success) {
       history.tick_stopped(cpu, e.time - *first);
@@ -135,6 +136,7 @@ struct watched {
   timer_history history;
   /// Ticks of a CPU by the name of the thread that they interrupted, which is empty where it idled.
   std::map<std::int32_t, std::map<std::string, std::uint64_t>> found;
+  std::map<std::int32_t, std::string> names; ///< of threads, for the recorders that do not know one any more
   std::uint64_t events = 0, lost = 0;
   std::optional<nanoseconds> first;
   nanoseconds last{};
@@ -143,6 +145,11 @@ struct watched {
   std::vector<std::string> missing;
 
 private:
+  [[nodiscard]] std::string name_of(const trace_event& e) const {
+    if (!e.task.empty()) return std::string(e.task);
+    const auto known = names.find(e.thread);
+    return known == names.end() ? "?" : known->second;
+  }
   static constexpr std::size_t max_names = 4096;
   static void forget_the_rarest(std::map<std::string, std::uint64_t>& names) {
     std::vector<std::uint64_t> counts;

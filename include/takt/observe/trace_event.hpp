@@ -114,7 +114,7 @@ struct trace_event {
   std::int32_t thread = unknown;      ///< the thread that ran there, or was interrupted; 0: the idle thread
   std::int32_t process = unknown;     ///< the process (thread group) of `thread`
   nanoseconds time{};                 ///< when it happened, on the recorder's clock
-  std::string_view task;              ///< the name of `thread`
+  std::string_view task;              ///< the name of `thread`; empty: unknown
 
   std::uint64_t timer = 0;            ///< hrtimer_*, timer_*: the address of the timer, or its hash
   std::string_view function;          ///< *_start, *_expire_entry: the kernel function, or its address as text

@@ -7,8 +7,8 @@
 ///
 /// A line is complete only if it ends with a newline. A line that is not understood is counted and skipped; a number
 /// that is cut, too large or missing makes the line unreadable, never a wrong event. The name of a task may contain
-/// blanks, dashes, slashes, brackets and colons. The fields after the event's name are found by name, in any order.
-/// Nothing allocates for an event; texts of an event point into the line.
+/// blanks, dashes, slashes, brackets and colons; it is empty where the recorder did not know it. The fields after the
+/// event's name are found by name, in any order. Nothing allocates for an event; texts of an event point into the line.
 ///
 /// Does not promise: events from lines without a time (perf script -F without time), or with a time without a decimal
 /// point, which has no unit (the trace clocks counter and x86-tsc): both are unreadable. Where the name of a task reads
@@ -198,7 +198,7 @@ private:
     e = trace_event{};
     e.kind = static_cast<trace_kind>(h.kind), e.context = h.context;
     e.cpu = h.cpu, e.thread = h.thread, e.process = h.process;
-    e.time = std::chrono::nanoseconds(h.time), e.task = h.task;
+    e.time = std::chrono::nanoseconds(h.time), e.task = heads::task_of(h);
     return trace_fields<T>::parse(h.fields, e) ? line_kind::event : line_kind::unreadable;
   }
 
@@ -250,7 +250,7 @@ struct trace_text_writer {
   /// Effects: appends `event`: a line with its newline, the time in seconds with nine decimals. Allocates in `text`
   /// alone. trace_text_reader::parse_line() reads an equal event back if the thread, the CPU and the fields of the
   /// event's kind are known, names of tasks have at most 15 bytes without control characters and without a blank at the
-  /// front, and the time is not negative.
+  /// front, the time is not negative, and `task` is not "<...>", which is printed for an empty one.
   static void append(std::string& text, const trace_event& event) { detail::trace_printer<>(text).line(event); }
 };
 

@@ -102,6 +102,10 @@ private:
     thread_record& t = threads_.at(static_cast<std::uint32_t>(number));
     if (t.task == 0 || names_[t.task - 1] != task) t.task = names_.number(task) + 1;
   }
+  [[nodiscard]] std::string_view name_of(std::int32_t number) const noexcept {
+    const thread_record* const t = number > 0 ? threads_.find(static_cast<std::uint32_t>(number)) : nullptr;
+    return t == nullptr || t->task == 0 ? std::string_view() : names_[t->task - 1];
+  }
   void place(nanoseconds time, bool tick) {
     if (period_.count() <= 0) {
       if (early_.size() < max_early) early_.push_back({time, tick});
@@ -245,6 +249,8 @@ template <class T> auto basic_tick_trace<T>::cpus() const -> std::vector<depende
     cpu& t = all.back();
     t.watched = saturating_subtract(last_, first_);
     if (c.stopped) t.stopped = saturating_add(t.stopped, saturating_subtract(last_, c.stopped_since));
+    for (cpu::kept_tick& k : t.kept)
+      if (k.task.empty()) k.task = name_of(k.thread);
     std::sort(t.kept.begin(), t.kept.end(), [](const cpu::kept_tick& a, const cpu::kept_tick& b) {
       if (a.count != b.count) return a.count > b.count;
       return a.thread != b.thread ? a.thread < b.thread : a.dependency < b.dependency;

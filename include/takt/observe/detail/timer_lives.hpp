@@ -56,8 +56,12 @@ public:
   template <class Sink> void add(const trace_event& e, Sink&& sink);
   void add(const trace_event& e) { add(e, no_timer_sink()); }
   /// Effects: ends the recording. A cancellation without a following start or expiry counts as one.
+  /// An owner without a name gets the one that it had in later events.
   template <class Sink> void finish(Sink&& sink) {
     for (cpu_state& c : cpus_) settle(c, sink), end_handlers(c, sink);
+    for (usage& u : usages_)
+      for (const std::int32_t thread : {u.owner.process, u.owner.thread})
+        if (u.owner.name.empty()) u.owner.name = name_of_thread(thread);
   }
   void finish() { finish(no_timer_sink()); }
 
@@ -99,15 +103,6 @@ private:
     bool interval = false; ///< ITIMER_REAL
     bool sleeper = false;  ///< wakes the thread that armed it
   };
-  struct thread_record {
-    std::int32_t process = -1;
-    std::int32_t priority = trace_event::no_priority;
-    // Woken by a timer and not running yet:
-    bool woken = false;
-    std::uint32_t usage = none;
-    std::uint64_t timer = 0;
-    nanoseconds woken_at{};
-  };
   /// The name of a thread; a copy, because the event is gone when it is used.
   struct kept_name {
     std::size_t size = 0;
@@ -117,6 +112,19 @@ private:
       for (std::size_t i = 0; i < size; ++i) text[i] = name[i];
     }
     [[nodiscard]] std::string_view view() const noexcept { return {text, size}; }
+  };
+  struct thread_record {
+    std::int32_t process = -1;
+    std::int32_t priority = trace_event::no_priority;
+    kept_name name{}; ///< as the scheduler's events name it
+    void learn(std::string_view task) noexcept {
+      if (!task.empty() && name.view() != task) name.set(task);
+    }
+    // Woken by a timer and not running yet:
+    bool woken = false;
+    std::uint32_t usage = none;
+    std::uint64_t timer = 0;
+    nanoseconds woken_at{};
   };
   /// The handler that runs on a CPU, or ran last.
   struct expiry {
@@ -284,6 +292,20 @@ private:
     if (++u.alive > u.in_use) u.in_use = u.alive;
   }
 
+  /// Returns: the name that the scheduler's events gave a thread; empty if they did not.
+  [[nodiscard]] std::string_view name_of_thread(std::int32_t thread) const noexcept {
+    const thread_record* const known = thread > 0 ? threads_.find(number(thread)) : nullptr;
+    return known == nullptr ? std::string_view() : known->name.view();
+  }
+  /// Effects: keeps what the scheduler's event says of the thread `e.other`. Returns: its record.
+  thread_record& scheduled(const trace_event& e) {
+    thread_record& t = threads_.at(number(e.other));
+    t.priority = e.other_priority;
+    t.learn(e.other_task);
+    return t;
+  }
+
+  template <class Sink> void take(const trace_event& e, Sink& sink);
   template <class Sink> void set_up(const trace_event& e, cpu_state& c, Sink& sink);
   template <class Sink> void start(const trace_event& e, cpu_state& c, bool interrupt, Sink& sink);
   void cancel(const trace_event& e, cpu_state& c, bool interrupt);

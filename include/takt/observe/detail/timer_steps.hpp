@@ -12,6 +12,19 @@
 namespace takt::inline TAKT_ABI::detail {
 
 template <class T> template <class Sink> void basic_timer_trace<T>::add(const trace_event& e, Sink&& sink) {
+  if (e.task.empty()) {
+    if (const std::string_view known = name_of_thread(e.thread); !known.empty()) {
+      kept_name name;
+      name.set(known);
+      trace_event named = e;
+      named.task = name.view();
+      return take(named, sink);
+    }
+  }
+  take(e, sink);
+}
+
+template <class T> template <class Sink> void basic_timer_trace<T>::take(const trace_event& e, Sink& sink) {
   if (!begun_) begun_ = true, first_ = e.time;
   last_ = e.time;
   cpu_state& c = cpu_of(e);
@@ -304,8 +317,7 @@ void basic_timer_trace<T>::expired(const trace_event& e, cpu_state& c, Sink& sin
 template <class T>
 template <class Sink>
 void basic_timer_trace<T>::waking(const trace_event& e, cpu_state& c, Sink& sink) {
-  thread_record& t = threads_.at(number(e.other));
-  t.priority = e.other_priority;
+  thread_record& t = scheduled(e);
   if (!c.active.running || e.other <= 0) return;
   if (c.active.open) { // a sleep that was armed before the recording began belongs to the thread that it wakes
     const bool wheel = c.active.life.subsystem == subsystem::wheel;
@@ -326,9 +338,9 @@ void basic_timer_trace<T>::switched(const trace_event& e, cpu_state& c, Sink& si
   c.hard = c.soft = false; // neither an interrupt nor a softirq switches threads, so their exit events were lost
   end_handlers(c, sink);
   if (e.previous == 0 && e.other != 0) c.tick_stopped = false;
+  if (e.previous > 0) threads_.at(number(e.previous)).learn(e.previous_task);
   if (e.other <= 0) return;
-  thread_record& t = threads_.at(number(e.other));
-  t.priority = e.other_priority;
+  thread_record& t = scheduled(e);
   if (!t.woken) return;
   t.woken = false;
   const nanoseconds waited = saturating_subtract(e.time, t.woken_at);

@@ -183,6 +183,16 @@ template <class = for_callers> struct trace_heads {
     return text;
   }
 
+  /// Returns: the name of the task; empty where the recorder did not know it. ftrace, which remembers the names of 128
+  /// tasks, and trace-cmd then print "<...>", and perf prints ":" and the number of the thread.
+  static std::string_view task_of(const trace_head& h) noexcept {
+    if (h.task == "<...>") return {};
+    if (h.task.size() < 2 || h.task.front() != ':') return h.task;
+    trace_cursor c(h.task.substr(1));
+    std::int32_t thread = -1;
+    return small(c, thread) && c.done() && thread == h.thread ? std::string_view() : h.task;
+  }
+
   /// Effects: reads a line of ftrace or trace-cmd with the thread in its column. Returns: whether it parses.
   static bool ftrace_in_column(std::string_view line, trace_head& h) noexcept {
     if (line.size() <= trace_task_column || line[trace_task_column] != '-') return false;

@@ -57,7 +57,7 @@ public:
 
 private:
   void head(const trace_event& e) {
-    right(e.task, 16)('-');
+    right(e.task.empty() ? std::string_view("<...>") : e.task, 16)('-');
     const std::size_t from = text_.size();
     (*this)(e.thread);
     while (text_.size() < from + 7) (*this)(' ');
