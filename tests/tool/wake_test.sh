@@ -4,6 +4,16 @@
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/picture.sh"
 with_tracefs "$@"
+
+# Of wake-ups that are known: a bar has the runs that know every moment, or all of its class where none does, so that its
+# stages are medians of the same runs.
+"$(dirname "$json_value")/../takt_wake_picture_check" >"$work/known.svg" || fail 'no picture of known wake-ups'
+same 'the bars of known wake-ups' "$(words "$work/known.svg" figure | paste -sd,)" '11.00 us, median of 3 runs,22.00 us, median of 3 runs'
+sed -n 's/^<rect class="\([a-z]*\)" x="[^"]*" y="[^"]*" width="\([0-9.]*\)" height="22.0".*/\1 \2/p' "$work/known.svg" >"$work/stages"
+same 'their stages' "$(cut -d' ' -f1 "$work/stages" | paste -sd,)" 'grey,green,pink,purple,orange,blue,ink,blue,ink'
+printf '%s\n' 1 1 1 1 1 5 1 20 2 | paste -d' ' "$work/stages" - | cut -d' ' -f2,3 >"$work/bars"
+in_proportion "$work/bars"
+
 "$takt" wake --runs 1 --idle >/dev/null 2>"$err" || ! grep -q 'cannot be measured' "$err" || skip_all 'the counter cannot be read here'
 
 every wake --runs 10 --sleep 1ms
