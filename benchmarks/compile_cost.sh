@@ -3,7 +3,9 @@
 # <chrono> <thread> <system_error> <atomic> <span> <optional> together. Two measures: CPU time, which a busy machine changes
 # less than the time by the clock (the candidates take turns; medians are compared), and the compiler's instructions by
 # valgrind, if that is installed, which a busy machine does not change. With clang 22 or newer, importing takt too: alone, with
-# one use (a compiler reads of a module what is used), with that use and <chrono>; beside the same use with takt.hpp. ROUNDS of 0 counts instructions alone.
+# one use (a compiler reads of a module what is used), with that use and <chrono>; beside the same use with takt.hpp.
+# included_by_takt: the headers of the library and of Linux that takt.hpp includes, without takt. ROUNDS of 0 counts
+# instructions alone.
 set -eu
 compiler=${1:-g++}
 rounds=${2:-15}
@@ -16,6 +18,8 @@ printf '#include <%s>\n' chrono thread system_error atomic span optional >"$work
 for header in takt/takt.hpp takt/cpu/counter.hpp takt/core/ticks.hpp takt/kernel/posix_clock.hpp; do
   printf '#include <%s>\n' $header >"$work/$(echo $header | tr / _).cpp"
 done
+"$compiler" "${flags[@]}" -M "$work/takt_takt.hpp.cpp" | tr ' ' '\n' | grep "^$root/include/takt/" |
+  xargs grep -hoE '^ *# *include <[^>]+>' | grep -v '<takt/' | sort -u >"$work/included_by_takt.cpp"
 use='auto stamp() { return takt::tsc_clock::now().time_since_epoch().count(); }'
 if "$compiler" --version | grep -q clang && [ "$("$compiler" -dumpversion | cut -d. -f1)" -ge 22 ]; then
   "$compiler" -std=c++20 "-I$root/include" -c "$root/include/takt/takt.cppm" "-fmodule-output=$work/takt.pcm" -o "$work/takt.o"
