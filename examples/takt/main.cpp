@@ -39,6 +39,7 @@ exit_code run(std::span<char*> arguments) {
       return wrong_usage(absl::StrCat("what is '", arguments.back(), "'? takt help COMMAND, or takt --help alone"));
     const absl::string_view topic = arguments.front();
     if (topic == "--man") return print_manual(), exit_code::done;
+    if (topic == "help") return print_help(), exit_code::done;
     const command* const found = find_command(topic);
     return found == nullptr ? no_command(topic) : (print_help(*found), exit_code::done);
   }
