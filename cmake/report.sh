@@ -13,7 +13,7 @@ mkdir -p build
 # A user's compiler may be newer than this version of takt, and warn of what it did not know: never an error here.
 build_tool() {
   cmake -S . -B $build -G Ninja -DTAKT_BUILD_TESTS=OFF -DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_BENCHMARKS=OFF -DTAKT_BUILD_TOOL=ON \
-    -DTAKT_WERROR=OFF && cmake --build $build --target takt_tool
+    -DTAKT_WERROR=OFF && cmake --build $build --target takt_tool takt_manual
 }
 say "takt: building the tool ($(about report.build "two minutes the first time"); log: $log)" >&2
 begin=$(date +%s)

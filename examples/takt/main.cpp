@@ -7,10 +7,20 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <exception>
+#include <fcntl.h>
 #include <takt/core/config.hpp>
+#include <unistd.h>
 
 namespace tool {
 namespace {
+
+// Occupies the standard descriptors that the parent closed: otherwise the next file that the tool opens would get such a
+// number, and the text for standard output would go into that file. Writing and reading fail with EBADF, as if they were
+// closed. A command that the tool starts finds them closed.
+void occupy_closed_descriptors() {
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(standard, F_GETFD) < 0) static_cast<void>(open("/", O_PATH | O_CLOEXEC)); // gets the lowest number
+}
 
 exit_code no_command(absl::string_view name) {
   return wrong_usage(absl::StrCat("no command '", name, "'", suggested_command(name), "; takt --help lists them"));
@@ -29,6 +39,7 @@ exit_code run(std::span<char*> arguments) {
       return wrong_usage(absl::StrCat("what is '", arguments.back(), "'? takt help COMMAND, or takt --help alone"));
     const absl::string_view topic = arguments.front();
     if (topic == "--man") return print_manual(), exit_code::done;
+    if (topic == "help") return print_help(), exit_code::done;
     const command* const found = find_command(topic);
     return found == nullptr ? no_command(topic) : (print_help(*found), exit_code::done);
   }
@@ -52,6 +63,7 @@ exit_code run(std::span<char*> arguments) {
 } // namespace tool
 
 int main(int argc, char** argv) {
+  tool::occupy_closed_descriptors();
   tool::ignore_output_signals();
   try {
     const auto status = tool::run(std::span(argv, static_cast<std::size_t>(argc)).subspan(argc > 0 ? 1 : 0));

@@ -19,6 +19,7 @@ struct simulated_machine {
   double late = 0.001;          ///< share of the brackets that something long happens in
   double late_ns = 3000;
   bool reference_from_counter = true; ///< or else it is another, finer clock
+  double tick_ns = 0;           ///< the reference advances by that; 0: by a nanosecond
   double bend_ppm = 0;          ///< the reference's rate changes by that in the middle of the window
 
   /// Returns: samples until `window_ns` of true time have passed.
@@ -31,7 +32,8 @@ struct simulated_machine {
     const auto reference = [&](double t) {
       const double seen = reference_from_counter ? counter(t) / (hertz * 1e-9) : t;
       const double bent = seen - (start + window_ns / 2);
-      return std::floor(seen + (bent > 0 ? bent * bend_ppm * 1e-6 : 0));
+      const double shown = std::floor(seen + (bent > 0 ? bent * bend_ppm * 1e-6 : 0));
+      return tick_ns > 0 ? std::floor(shown / tick_ns) * tick_ns : shown;
     };
     std::vector<takt::detail::bracketed_reading> samples;
     for (double t = start; t < start + window_ns;) {

@@ -24,6 +24,8 @@ for word in NO_COLOR COLUMNS XDG_RUNTIME_DIR SIGTERM "$version"; do grep -q "$wo
 # The page of the build is that of the tool's help.
 built=$(dirname "$takt")/tool/takt.1
 if [ -e "$built" ]; then cmp "$built" "$work/takt.1" || fail 'the page of the build is another one'; fi
+# What report.sh has built, `cmake --install` installs: the page too.
+sed -n 's/.* --target //p' "$(dirname "$0")/../../cmake/report.sh" | grep -qw takt_manual || fail 'report.sh does not build the manual page'
 # No macro, escape or character that roff does not know.
 if command -v groff >/dev/null; then
   LC_ALL=C groff -man -Tascii -ww -z "$work/takt.1" 2>"$err"

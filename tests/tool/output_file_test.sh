@@ -85,6 +85,16 @@ for bad in "$work/pictures" "$work/no/such/directory.json"; do
 done
 wrong_usage timers --from "$work/recording" --perfetto -
 complains '--perfetto wants a file'
+# Closed standard descriptors: the file does not get their numbers, and with these the text for standard output.
+done_by simulate --machine 2x2 --seeds 1 --length 1s --svg "$work/open.svg"
+for closed in 0 1 2; do
+  run $((closed == 1)) sh -c 'number=$1; shift; eval "exec \"\$@\" $number>&-"' sh $closed \
+    "$takt" simulate --machine 2x2 --seeds 1 --length 1s --svg "$work/closed.svg"
+  cmp "$work/open.svg" "$work/closed.svg" || fail "another picture where descriptor $closed is closed"
+done
+run 1 sh -c 'exec "$@" >&-' sh "$takt" watch --for 20ms --log "$work/watched"
+same 'lines of a log where standard output is closed' "$(wc -l <"$work/watched")" 2
+
 run 1 "$takt" timers --from "$work/recording" --perfetto /dev/full
 complains '/dev/full: No space left'
 finish

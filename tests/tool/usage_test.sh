@@ -19,6 +19,8 @@ for form in --version --help -h; do
   complains "what is 'extra'"
   wrong_usage $form --json
 done
+done_by help help
+cmp -s "$out" "$work/help" || fail 'help help is not --help'
 wrong_usage help extra
 complains "no command 'extra'"
 wrong_usage help report cost

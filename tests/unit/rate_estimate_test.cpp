@@ -138,6 +138,16 @@ TEST_CASE("readings that come at few places of the nanosecond: what the drift of
   for (const double window : {1e6, 5e6, 20e6}) CHECK(try_often(machine, window, 100).missed == 0);
 }
 
+TEST_CASE("a reference that the tick keeps: one step shows next to nothing, and that is stated") {
+  simulated_machine machine;
+  machine.tick_ns = 1e6, machine.pause_ns = 500;
+  for (const double window : {1.02e6, 1.3e6, 5e6}) {
+    const auto o = try_often(machine, window, 300);
+    CHECK(o.missed == 0);
+    CHECK(o.median_stated_ppm > 1e6 * machine.tick_ns / window);
+  }
+}
+
 TEST_CASE("rounding_spread: the swing of the mean error of rounding") {
   takt::detail::rounding_spread even, whole, later, opposite; // 16 places are distinguished
   for (int i = 0; i < 160; ++i) even.add(i / 16.0 - 3), whole.add(i), later.add(i - 0.3), opposite.add(i / 2.0);

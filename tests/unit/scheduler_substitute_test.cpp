@@ -157,3 +157,13 @@ TEST_CASE("what a callback throws leaves advance()") {
   CHECK(clock.advance(2s) == 0);
 }
 #endif
+
+TEST_CASE("a job of each minute has run sixty times after an hour and its slack, as the guide says") {
+  manual_clock clock; // its start is not round, so the window of the sixtieth is still open after the hour
+  grid_scheduler timers(clock);
+  int calls = 0;
+  const auto flush = timers.every(1min, takt::slack(5s), [&calls] { ++calls; });
+  CHECK(clock.advance(1h) == 59);
+  CHECK(clock.advance(5s) == 1);
+  CHECK(calls == 60);
+}

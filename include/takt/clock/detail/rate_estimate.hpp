@@ -23,7 +23,8 @@
 ///     long gap, and the votes of the one or two stretches that decide may be small by chance. So the uncertainty is
 ///     not less than what the scatter of all stretches makes, if all of them are equally good.
 ///  5. Rounding: the reference is cut to whole nanoseconds. The line may have followed that, which no residual shows;
-///     what it could have done is added (rounding_spread.hpp).
+///     what it could have done is added (rounding_spread.hpp). A clock that the tick keeps shows few values, each for
+///     many samples: there the most by which a step can turn the line is added.
 ///
 /// Its limits: a clock that changes its rate in the middle bends the line, which step 4 sees as resemblance and
 /// states as a larger uncertainty; a clock that steps leaves readings outside their brackets, which is an error; a
@@ -262,12 +263,14 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
   // A reference that is coarser than the distance of two samples advances in steps, which are no sign of a jump.
   double granule = std::numeric_limits<double>::infinity();
   double previous = -1, first = -1, last = -1;
+  std::size_t steps = 0;
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (!narrow(i)) continue;
     if (previous < 0) first = points.y(i);
-    else if (const double step = points.y(i) - previous; step > 0 && step < granule) granule = step;
+    else if (const double step = points.y(i) - previous; step > 0) ++steps, granule = step < granule ? step : granule;
     previous = last = points.y(i);
   }
+  const bool few_steps = steps < stretches && steps * 4 <= line.n;
   if (!(last > first)) return ec = errc::reference_stands_still, rate_estimate{};
   if (!(line.sxx > 0)) return ec = errc::counter_stands_still, rate_estimate{};
   if (!(line.slope > 0)) return ec = errc::clocks_disagree, rate_estimate{};
@@ -307,7 +310,7 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
   double votes[stretches]{}, sum[stretches]{}, lever[stretches]{};
   rounding_spread rounding;
   std::size_t count[stretches]{}, rank = 0;
-  double begin = 0, end = 0;
+  double begin = 0, end = 0, arms = 0;
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (!used(i, basis, group)) continue;
     const double x = points.x(i), r = line.residual(x, points.y(i));
@@ -315,7 +318,7 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
     end = x;
     const std::size_t k = rank++ * stretches / line.n;
     votes[k] += (x - line.x0) * r, lever[k] += (x - line.x0) * (x - line.x0);
-    sum[k] += r, ++count[k], rounding.add(r);
+    sum[k] += r, ++count[k], rounding.add(r), arms += magnitude(x - line.x0);
   }
   double variance = 0, between = 0;
   for (std::size_t k = 0; k < stretches; ++k) {
@@ -332,8 +335,11 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
   const double scatter = between / (stretches - 2) * line.sxx;
   if (scatter > variance) variance = scatter;
   const double span = (end - begin) * line.slope;
-  const double uncertainty = coverage_factor * __builtin_sqrt(variance) / (line.sxx * line.slope) +
-                             turn_by_swing * rounding.swing() / span;
+  // The errors of the readings lie within one step. They turn the line most if they change between the ends of the step
+  // at its centre of gravity.
+  const double turn =
+      few_steps ? granule * arms / (2 * line.sxx * line.slope) : turn_by_swing * rounding.swing() / span;
+  const double uncertainty = coverage_factor * __builtin_sqrt(variance) / (line.sxx * line.slope) + turn;
 
   rate_estimate result;
   result.rate = tick_rate(frequency(1e9 / line.slope));
