@@ -5,6 +5,9 @@
 #include <absl/strings/str_format.h>
 #include <algorithm>
 #include <cstdio>
+#include <takt/kernel/cpuinfo.hpp>
+#include <takt/kernel/os.hpp>
+#include <thread>
 #include <tuple>
 #include <unistd.h>
 
@@ -61,6 +64,19 @@ exit_code could_not(absl::string_view what, std::error_code why) {
 exit_code wrong_usage(absl::string_view what) {
   complain(std::string(what));
   return exit_code::wrong_usage;
+}
+
+std::string why_unusable(const std::vector<unsigned>& cpus) {
+  std::error_code ec;
+  const std::vector<unsigned> online = takt::online_cpus(ec);
+  for (const unsigned cpu : cpus) {
+    if (!ec && !std::binary_search(online.begin(), online.end(), cpu))
+      return absl::StrCat("CPU ", cpu, " is not online; those that are: ", cpu_list(online));
+    int refused = 0;
+    std::thread([&] { refused = takt::linux_os::pin_thread(cpu); }).join();
+    if (refused != 0) return absl::StrCat("CPU ", cpu, " may not be used by this process (cpuset)");
+  }
+  return {};
 }
 
 } // namespace tool

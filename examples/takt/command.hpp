@@ -6,6 +6,7 @@
 #include "flag.hpp"
 #include <absl/strings/string_view.h>
 #include <span>
+#include <string>
 #include <system_error>
 #include <vector>
 
@@ -47,5 +48,8 @@ exit_code could_not(absl::string_view what);
 exit_code could_not(absl::string_view what, std::error_code why);
 /// Says on standard error what is wrong with the command line; returns exit_code::wrong_usage.
 exit_code wrong_usage(absl::string_view what);
+
+/// Returns: why the first of these CPUs that cannot run this program does not; empty where all can.
+[[nodiscard]] std::string why_unusable(const std::vector<unsigned>& cpus);
 
 } // namespace tool

@@ -87,6 +87,8 @@ json /meaning/elapsed_ns | awk '$1 > 50e9 { exit 1 }' || fail 'it counts on afte
 wrong_usage counters --for 0s
 wrong_usage counters --pid 0
 wrong_usage counters --cpu 99999
+could_not counters --cpu 1023
+complains 'CPU 1023 is not online; those that are: 0'
 wrong_usage counters --cpu 1-0
 wrong_usage counters --cpu 0 --pid 1
 wrong_usage counters --cpu 0 -- true

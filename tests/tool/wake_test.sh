@@ -96,6 +96,7 @@ wrong_usage wake --idle --load
 wrong_usage wake --idle --load-cpus 0
 wrong_usage wake --priority 100
 could_not wake --runs 1 --load-cpus 1023
+complains 'CPU 1023 is not online; those that are: 0'
 
 # A real-time thread has no timer slack to be set; both series are taken all the same.
 if [ "$(id -u)" = 0 ]; then

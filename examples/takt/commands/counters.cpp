@@ -324,7 +324,7 @@ exit_code run() {
     else if (!parse_cpus(list, r.cpus)) return wrong_usage("--cpu wants a list of CPUs in ascending order, as 0-3,8");
     for (const unsigned cpu : r.cpus) {
       if (!std::binary_search(online.begin(), online.end(), cpu))
-        return wrong_usage(absl::StrCat("--cpu: CPU ", cpu, " is not online; those that are: ", cpu_list(online)));
+        return could_not(absl::StrCat("CPU ", cpu, " is not online; those that are: ", cpu_list(online)));
       perf_event::target t;
       t.thread = -1, t.cpu = static_cast<int>(cpu);
       targets.push_back(t);

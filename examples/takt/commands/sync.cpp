@@ -10,7 +10,6 @@
 #include <takt/clock/counter_offset.hpp>
 #include <takt/clock/verdict.hpp>
 #include <takt/kernel/cpuinfo.hpp>
-#include <thread>
 
 namespace tool {
 namespace {
@@ -32,20 +31,6 @@ value offset_value(nanoseconds ns) {
   return {absl::StrCat(ns.count() > 0 ? "+" : "", ns.count(), " ns"), ns.count()};
 }
 
-/// Why the first of these CPUs that cannot run this program does not; nothing where all can.
-std::string unusable(const std::vector<unsigned>& cpus) {
-  std::error_code ec;
-  const std::vector<unsigned> online = takt::online_cpus(ec);
-  for (const unsigned cpu : cpus) {
-    if (!ec && !std::binary_search(online.begin(), online.end(), cpu))
-      return absl::StrCat("CPU ", cpu, " is not online; those that are: ", cpu_list(online));
-    int refused = 0;
-    std::thread([&] { refused = takt::linux_os::pin_thread(cpu); }).join();
-    if (refused != 0) return absl::StrCat("CPU ", cpu, " may not be used by this process (cpuset)");
-  }
-  return {};
-}
-
 exit_code run() {
   const int rounds = *flags.rounds;
   if (rounds < 1) return wrong_usage("--rounds wants a number above zero");
@@ -56,7 +41,7 @@ exit_code run() {
   else if (!parse_cpus(list, cpus)) return wrong_usage("--cpus wants a list of CPUs in ascending order, as 0-3,8");
   if (ec) return could_not("the CPUs that are online", ec);
   if (cpus.size() < 2 && !list.empty()) return wrong_usage("--cpus wants two CPUs at least");
-  if (const std::string why = list.empty() ? "" : unusable(cpus); !why.empty()) return could_not(why);
+  if (const std::string why = list.empty() ? "" : why_unusable(cpus); !why.empty()) return could_not(why);
 
   // The verdict is asked first: calibrating a counter that may not be read would end the tool.
   takt::verdict::facts facts = takt::verdict::facts::gather();
@@ -111,7 +96,7 @@ exit_code run() {
   }
 
   if (measured.empty() && !pairs.empty()) {
-    const std::string why = unusable(cpus);
+    const std::string why = why_unusable(cpus);
     return could_not(absl::StrCat("no pair of CPUs could be compared: ", why.empty() ? pairs.front().error.message() : why));
   }
   facts.cpus_agree = takt::counter_offset::all_agree(measured);

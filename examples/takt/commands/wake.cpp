@@ -50,6 +50,7 @@ exit_code run() {
   if (flags.load_cpus->empty()) setting.load_cpus = usable_cpus();
   else if (!parse_cpus(*flags.load_cpus, setting.load_cpus))
     return wrong_usage("--load-cpus wants a list of CPUs in ascending order, as 0-2,5");
+  if (const std::string why = why_unusable(setting.load_cpus); !why.empty()) return could_not(why);
   output_file svg, html;
   if (const exit_code c = svg.open(*flags.svg); c != exit_code::done) return c;
   if (const exit_code c = html.open(*flags.html, "--html"); c != exit_code::done) return c;
@@ -61,7 +62,7 @@ exit_code run() {
     if ((loaded && *flags.idle) || (!loaded && *flags.load) || stop_wanted()) continue;
     // Workers first: threads inherit a real-time policy.
     const auto workers = loaded ? std::make_unique<load_workers>(setting.load_cpus, ec) : nullptr;
-    if (ec) return could_not("pinning a worker to one of the CPUs of --load-cpus", ec);
+    if (ec) return could_not("pinning a worker to a CPU", ec);
     std::optional<takt::scoped_realtime<>> realtime;
     if (*flags.priority != 0) realtime.emplace(takt::realtime_policy::fifo, *flags.priority, ec);
     if (ec) return could_not("SCHED_FIFO needs CAP_SYS_NICE or a limit that allows it (ulimit -r)", ec);

@@ -15,7 +15,8 @@
 /// Does not promise: that nothing else disturbed the run (interrupts, other threads, changing CPU frequencies). A clock
 /// source that was switched and switched back is not seen. A step that was undone or is below `uncertainty` is seen
 /// only where the kernel notifies of it, a thread that was moved and came back only where the kernel counts migrations
-/// (CONFIG_SCHED_DEBUG). A restore without a sign is not inferred from the clocks, as clock_watch does.
+/// (CONFIG_SCHED_DEBUG). A restore without a sign is not inferred from the clocks, as clock_watch does. A program that
+/// closes descriptors which it did not open closes those of its guards, and these then read what has their numbers.
 /// Sources: timerfd_create(2) TFD_TIMER_CANCEL_ON_SET; proc(5); Linux 6.12 kernel/sched/debug.c proc_sched_show_task;
 /// kernel/time/timekeeping.c: BOOTTIME and REALTIME are MONOTONIC plus offsets that only suspend, steps and leap
 /// seconds change.
