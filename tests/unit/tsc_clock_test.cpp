@@ -723,6 +723,37 @@ TEST_CASE("the writer's lock: taken from a process that is not this one, waited 
   word = 0;
 }
 
+TEST_CASE("a process of one thread starts its clock without counting forks, and wakes no thread") {
+  static int counted, woken;
+  struct counting_os : takt::testing::fake_os<struct of_one_thread> {
+    static unsigned fork_count() { return ++counted, fake_os::fork_count(); }
+    static void wake_all(const std::atomic<std::uint32_t>& word) { ++woken, fake_os::wake_all(word); }
+  };
+  bench<> b;
+  using clock = takt::basic_tsc_clock<decltype(b)::reference, decltype(b)::counter, counting_os>;
+  std::error_code ec;
+  for (const bool alone : {true, false}) {
+    CAPTURE(alone);
+    counting_os::now.single_threaded = alone;
+    counted = woken = 0;
+    clock::calibrate(1ms, ec);
+    CHECK(!ec);
+    CHECK((counted == 0) == alone);
+    CHECK((woken == 0) == alone);
+  }
+  // The lock of such a process is not taken twice in it, and taken over in a child.
+  counting_os::now.single_threaded = true;
+  std::atomic<std::uint32_t> word{0};
+  const takt::detail::writer_lock<counting_os> held(word, ec);
+  REQUIRE(held);
+  counting_os::now.clocks[CLOCK_MONOTONIC] = {{100, 0}, 0};
+  const takt::detail::writer_lock<counting_os> again(word, ec);
+  CHECK(!again);
+  counting_os::now.process = 4711;
+  const takt::detail::writer_lock<counting_os> inherited(word, ec);
+  CHECK(inherited);
+}
+
 TEST_CASE("the word of a held lock is never that of a free one") {
   using os = takt::testing::fake_os<struct numbered>;
   for (const unsigned forks : {0U, 1U, 1022U, 1023U, 1024U, ~0U - 1}) {

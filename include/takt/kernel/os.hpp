@@ -16,7 +16,7 @@
 /// os.hpp, os_files.hpp, os_machine.hpp and os_perf.hpp are the only headers of takt that include more than the C++
 /// standard library and <time.h>.
 /// Sources: syscalls(2), prctl(2), getauxval(3), seccomp(2), vdso(7), clock_nanosleep(2), futex(2), sched_setattr(2),
-/// adjtimex(2), times(2), timerfd_create(2), ppoll(2), madvise(2) MADV_WIPEONFORK.
+/// adjtimex(2), times(2), timerfd_create(2), ppoll(2), madvise(2) MADV_WIPEONFORK; glibc manual, Single-Threaded.
 #pragma once
 #include <takt/core/config.hpp>
 #include <takt/cpu/arch.hpp>
@@ -46,6 +46,9 @@
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#endif
 
 namespace takt::inline TAKT_ABI {
 
@@ -208,6 +211,15 @@ struct [[gnu::visibility("default")]] linux_os : detail::os_files, detail::os_ma
   /// that process.
   [[nodiscard]] static bool forked_since(unsigned count) noexcept {
     return fork_mark() != count && fork_count() != count; // an image that has not asked yet shows 0 in any process
+  }
+  /// Returns: whether libc knows that this process has one thread; false where it may have more, and with a libc that
+  /// does not say. Threads that were made by clone(2) without libc do not count. Costs one load. Async-signal-safe.
+  [[nodiscard]] static bool single_threaded() noexcept {
+#if __has_include(<sys/single_threaded.h>)
+    return __libc_single_threaded != 0;
+#else
+    return false;
+#endif
   }
   /// Returns: the effective user id.
   [[nodiscard]] static unsigned user_id() noexcept { return ::geteuid(); }

@@ -105,6 +105,7 @@ template <class Tag> struct fake_os {
     answer<bool> user_space_clock{true, 0};               ///< what without_system_call() answers
     int process = 1;                                      ///< this process's number
     answer<unsigned> forks{0, 0};                         ///< the number of forks from the first process to this one
+    bool single_threaded = false;                         ///< whether libc knows of no other thread
     unsigned user = 1000;                                 ///< the number of the user who runs this process
     std::map<std::string, std::string> environment;       ///< the environment variables, by name
     const void* vdso = nullptr;                           ///< the vDSO's ELF header; null: there is none
@@ -231,6 +232,7 @@ template <class Tag> struct fake_os {
   [[nodiscard]] static unsigned fork_count() noexcept { return now.forks.value + 1; }
   [[nodiscard]] static unsigned fork_mark() noexcept { return fork_count(); }
   [[nodiscard]] static bool forked_since(unsigned count) noexcept { return fork_count() != count; }
+  [[nodiscard]] static bool single_threaded() noexcept { return now.single_threaded; }
   [[nodiscard]] static unsigned user_id() noexcept { return now.user; }
   [[nodiscard]] static std::string environment(const char* name) {
     const auto found = now.environment.find(name);

@@ -159,8 +159,8 @@ public:
   }
 
   /// Effects: makes `line` the newest, if the newest is `after`; its start becomes what the decision raises it to.
-  /// Takes no lock and waits for no thread; safe in signal handlers. `process` is the fork_count() of this process
-  /// (os.hpp): not 0, and not that of a process which this one was forked from.
+  /// Takes no lock and waits for no thread; safe in signal handlers. `process` is the number of this process
+  /// (writing_process()): not 0, and not that of a process whose claim this one may have inherited.
   /// Returns: whether it did; false if another segment is the newest, or if max_skipped publishers were stopped.
   /// Preconditions: the start of `after` is decided, for the decision rests on it; line.base is a reading of the
   /// counter from before this call, and line.start not less than `after` shows there.

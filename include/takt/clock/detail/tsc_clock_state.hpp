@@ -39,7 +39,6 @@ struct tsc_clock_state {
   /// thread that finds the counter trusted clears `untrusted` alone.
   static constexpr std::uint32_t untrusted = 1, forbidden = 2;
 
-  line_register lines;
   std::atomic<std::uint32_t> by_system_call{0}; ///< `untrusted` and `forbidden`; no thread clears `forbidden`
   std::atomic<std::uint32_t> writer{0};         ///< the word of writer_lock, 0 if no thread holds the lock
 
@@ -58,6 +57,9 @@ struct tsc_clock_state {
 private:
   tsc_writer_state copies_[2]{}; ///< the writer's lock guards both
   std::atomic<unsigned> active_{0};
+
+public:
+  line_register lines; ///< last: with its first records, the rest is on one page or two that a start touches
 };
 
 // Default visibility, with any -fvisibility, as the types that are its keys: a program and its shared objects share it.

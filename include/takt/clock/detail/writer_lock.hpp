@@ -17,11 +17,21 @@
 
 namespace takt::inline TAKT_ABI::detail {
 
+/// Returns: the number of this process for a claim or a lock that a child may inherit while it is held; not 0. It is
+/// the fork_count() (os.hpp), except where the process has one thread: then no other thread can fork meanwhile, and the
+/// result is a number that no fork_count() has. So a process of one thread starts its clocks without the system calls
+/// and the page that counting forks takes. A child that a signal handler makes meanwhile goes on with the claim, as the
+/// interrupted thread does.
+template <class Os> [[nodiscard]] std::uint32_t writing_process() noexcept {
+  constexpr std::uint32_t of_one_thread = ~std::uint32_t{0};
+  return Os::single_threaded() ? of_one_thread : Os::fork_count();
+}
+
 /// Exclusive use of what writers of the time line change. A thread holds it for about a microsecond. A child that was
 /// forked meanwhile takes the lock over, because the thread that holds it does not exist in the child. The word tells
-/// parent and child apart by fork_count() (os.hpp), of which it holds the lowest 10 bits. Where the kernel cannot wipe
-/// pages, a child of _Fork(3) or clone(2) has the number of its parent (count_forks()). Therefore the word also holds
-/// the process id, which differs unless the two are in different pid namespaces.
+/// parent and child apart by writing_process(), of which it holds the lowest 10 bits. Where the kernel cannot wipe
+/// pages, a child of _Fork(3) or clone(2) has the number of its parent (os.hpp, count_forks()). Therefore the word also
+/// holds the process id, which differs unless the two are in different pid namespaces.
 template <class Os> class writer_lock {
 public:
   /// How long a thread waits for another one to release the lock.
@@ -36,9 +46,8 @@ public:
   /// Errors: EAGAIN if another thread held the lock all that time. Signals that interrupt the wait, and a sandbox that
   /// denies system calls, change that time by no more than `nap`.
   writer_lock(std::atomic<std::uint32_t>& word, std::error_code& ec) noexcept : word_(word) {
-    static_cast<void>(Os::count_forks()); // on error parent and child differ in the process id alone
     constexpr unsigned id_bits = 22; // PID_MAX_LIMIT of Linux
-    const std::uint32_t own = std::uint32_t{Os::fork_count()} << id_bits | static_cast<std::uint32_t>(Os::process_id());
+    const std::uint32_t own = writing_process<Os>() << id_bits | static_cast<std::uint32_t>(Os::process_id());
     std::chrono::nanoseconds give_up{};
     for (int attempt = 0; attempt < max_unclocked || give_up.count() != 0; ++attempt) {
       std::uint32_t holder = 0;
@@ -69,7 +78,7 @@ public:
   ~writer_lock() {
     if (!held_) return;
     word_.store(0, std::memory_order_release);
-    Os::wake_all(word_);
+    if (!Os::single_threaded()) Os::wake_all(word_);
   }
   /// Returns: whether the constructor took the lock.
   [[nodiscard]] explicit operator bool() const noexcept { return held_; }
