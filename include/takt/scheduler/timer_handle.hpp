@@ -196,11 +196,11 @@ public:
   /// that cancelled it. What the callback arms while another thread waits in cancel() is cancelled too.
   bool cancel() noexcept {
     const std::uint64_t word = state_word.load(std::memory_order_acquire);
-    if constexpr (!Scheduler::dispatch::shared) {
-      if (scheduled::only_armed(word) && Scheduler::dispatch::own(word)) [[likely]]
-        return scheduler().loop_.dispatch.cancel_armed(*this, word);
+    if (scheduled::only_armed(word) && Scheduler::dispatch::own(word)) [[likely]] {
+      if constexpr (!Scheduler::dispatch::shared) return scheduler().loop_.dispatch.cancel_armed(*this, word);
+      else if (guessed_scheduler().loop_.dispatch.cancel_if_unchanged(*this, word)) [[likely]] return true;
     }
-    return Scheduler::dispatch::alive(word) && guessed_scheduler().loop_.dispatch.cancel(*this);
+    return cancel_otherwise();
   }
 
   /// Returns: the state of the timer, which other threads may have changed meanwhile.
@@ -241,6 +241,8 @@ private:
     return *reinterpret_cast<Scheduler*>(guess);
   }
   [[nodiscard]] bool alive() const noexcept { return Scheduler::dispatch::alive(*this); }
+  /// Effects and returns: as cancel(), for a timer in any state.
+  [[gnu::noinline]] bool cancel_otherwise() noexcept { return alive() && scheduler().loop_.dispatch.cancel(*this); }
   template <class F> static void invoke(scheduled& t, const detail::occasion* why) {
     // Called as a copy, because the callback may destroy the timer, and itself with it.
     F f = *std::launder(reinterpret_cast<const F*>(static_cast<basic_grid_timer&>(t).callback_));

@@ -141,6 +141,11 @@ public:
     t.state_word.store(word ^ (scheduled::armed | scheduled::cancelled), std::memory_order_release);
     return true;
   }
+  /// Effects: takes the lock; cancels `t`, if its word is still `word`, which is only_armed(). Returns: whether it was.
+  [[nodiscard]] bool cancel_if_unchanged(scheduled& t, std::uint64_t word) {
+    const std::lock_guard hold(mutex_);
+    return t.load() == word && cancel_armed(t, word);
+  }
   /// Effects: cancels `t`, which is about to be destroyed, as cancel() does.
   void bury(scheduled& t);
 
@@ -170,7 +175,6 @@ private:
     return is_of(word, Os::fork_count());
   }
   [[gnu::cold]] void set_back(time now);
-  [[gnu::noinline]] bool cancel_slowly(scheduled& t);
   void wait_for_callback(lock& hold) noexcept;
   /// Returns: whether a callback has forked, and this is the child: then the rest of the pass is the parent's.
   bool leave_after_fork(pass_frame& frame) noexcept {
@@ -222,17 +226,12 @@ template <class Mutex, class Os> bool timer_dispatch<Mutex, Os>::arm(scheduled& 
 
 
 template <class Mutex, class Os> bool timer_dispatch<Mutex, Os>::cancel(scheduled& t) {
-  {
-    const lock hold = locked();
-    const std::uint64_t word = t.load();
-    if (scheduled::only_armed(word)) [[likely]] return cancel_armed(t, word);
-  }
-  return cancel_slowly(t);
-}
-
-/// Effects: as cancel(), for a timer in any state.
-template <class Mutex, class Os> bool timer_dispatch<Mutex, Os>::cancel_slowly(scheduled& t) {
   lock hold = locked();
+  if (const std::uint64_t word = t.load(); scheduled::only_armed(word & ~timer_wheel::node::front)) {
+    wheel.remove(t, word);
+    t.change(scheduled::armed, scheduled::cancelled, std::memory_order_release);
+    return true;
+  }
   bool prevented = false;
   std::uint32_t shares = 0; // the shares of ownership that the wheel had
   const bool on_heap = t.has(scheduled::is_counted);
