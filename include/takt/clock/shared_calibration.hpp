@@ -72,9 +72,9 @@ public:
   explicit basic_shared_calibration(std::string path) { paths_.push_back(static_cast<std::string&&>(path)); }
 
   /// Returns: the calibration that follows from the first usable anchor and one bracketed reading of the clocks now; an
-  /// empty one where there is none, and attempts() says why. Takes no long measurement and changes nothing. Costs some
-  /// 25 us, most of it for three small files; the first call of a process, with cold code and files, 60 to 110 us, more
-  /// than half of it in the same system calls.
+  /// empty one where there is none, and attempts() says why. Takes no long measurement and changes nothing. Costs 10
+  /// to 25 us, most of it for three small files; the first call of a process, with cold code and files, 40 to 100 us,
+  /// half of it in the same system calls.
   template <class Reference, class Counter> [[nodiscard]] tsc_calibration load();
 
   /// Effects: publishes an anchor, made from a calibration against CLOCK_MONOTONIC that was just measured: as root in

@@ -159,7 +159,7 @@ public:
 
   /// Effects: as calibrate(budget), but without measuring where another process has published an anchor that is usable
   /// (shared_calibration.hpp); otherwise measures and publishes one, if it can. shared.why() says what was found. Costs
-  /// some 25 us with an anchor, the first call of a process 60 to 110 us. A budget that is not positive means: an
+  /// 10 to 25 us with an anchor, the first call of a process 40 to 100 us. A budget that is not positive means: an
   /// anchor or nothing (EINVAL).
   template <class Rep, class Period>
   TAKT_UNWINDS static tsc_calibration calibrate(basic_shared_calibration<Os>& shared,
