@@ -257,7 +257,8 @@ TEST_CASE("it is read in a signal handler that interrupts a discipline()") {
       std::this_thread::sleep_for(20us);
     }
   });
-  for (const auto end = kernel::now() + 300ms; kernel::now() < end;) {
+  // On a busy machine the other thread seldom runs.
+  for (const auto begin = kernel::now(); kernel::now() < begin + (handler::calls > 100 ? 300ms : 60s);) {
     const auto before = clock::now();
     static_cast<void>(clock::discipline(1s, ec));
     CHECK(!ec);
