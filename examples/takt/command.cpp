@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <takt/kernel/cpuinfo.hpp>
 #include <takt/kernel/os.hpp>
@@ -74,7 +75,8 @@ std::string why_unusable(const std::vector<unsigned>& cpus) {
       return absl::StrCat("CPU ", cpu, " is not online; those that are: ", cpu_list(online));
     int refused = 0;
     std::thread([&] { refused = takt::linux_os::pin_thread(cpu); }).join();
-    if (refused != 0) return absl::StrCat("CPU ", cpu, " may not be used by this process (cpuset)");
+    if (refused == EINVAL) return absl::StrCat("CPU ", cpu, " may not be used by this process (cpuset)");
+    if (refused != 0) return absl::StrCat("CPU ", cpu, ": ", std::generic_category().message(refused));
   }
   return {};
 }

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <memory>
@@ -66,6 +67,46 @@ TEST_CASE_FIXTURE(fixture, "a timer is called back at the roundest point of its 
   CHECK_FALSE(timers.next_wakeup());
   CHECK_FALSE(h.cancel());
   CHECK_FALSE(h.move(1s, takt::slack(0s)));
+}
+
+/// A mutex of one thread, in which `meanwhile` happens where another thread would have had it before.
+struct contended_mutex {
+  static inline std::function<void()> meanwhile;
+  void lock() {
+    if (const auto other = std::exchange(meanwhile, nullptr)) other();
+  }
+  bool try_lock() { return lock(), true; }
+  void unlock() {}
+};
+
+TEST_CASE("a node that another thread changes while cancel() waits for the lock is cancelled as it then is") {
+  using contended = takt::basic_grid_scheduler<manual_clock, takt::wake_at_roundest<>, contended_mutex>;
+  manual_clock clock{at(1'000'000s)};
+  contended timers(clock);
+  int calls = 0;
+  takt::basic_grid_timer<contended> timer(timers, [&calls] { ++calls; });
+  for (int bounds = 0; bounds < 2; ++bounds) { // a node that is a bound of others is cancelled in another way
+    auto neighbour = timers.after(1s, takt::slack(0s), [] {});
+    timer.arm(bounds ? 1ms : 1s, takt::slack(0s));
+    contended_mutex::meanwhile = [&] { CHECK(timer.arm(2s, takt::slack(0s))); };
+    CHECK(timer.cancel());
+    CHECK(timer.status() == timer_status::cancelled);
+    clock.advance(10s);
+    CHECK(calls == 0);
+
+    timer.arm(1s, takt::slack(0s));
+    contended_mutex::meanwhile = [&] { clock.advance(2s); };
+    CHECK_FALSE(timer.cancel());
+    CHECK(timer.status() == timer_status::ran);
+    CHECK(std::exchange(calls, 0) == 1);
+
+    timer.arm(1s, takt::slack(0s));
+    contended_mutex::meanwhile = [&] { CHECK(timer.cancel()); };
+    CHECK_FALSE(timer.cancel());
+    CHECK(timer.status() == timer_status::cancelled);
+    clock.advance(10s);
+    CHECK(calls == 0);
+  }
 }
 
 TEST_CASE_FIXTURE(fixture, "whatever is open at a wake-up is called back in it, both ends of a window included") {

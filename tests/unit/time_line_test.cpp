@@ -707,6 +707,22 @@ TEST_CASE("a publisher that was stopped keeps its record: others leave the recor
   CHECK(w.lines.newest() == numbers.back() + 100); // and is used again
 }
 
+TEST_CASE("a process takes over the claim that it inherited, and none that may be of another of its threads") {
+  constexpr auto uncounted = takt::detail::line_record::uncounted;
+  const auto taken = [](std::uint32_t holder, std::uint32_t process) {
+    takt::detail::line_record r;
+    r.claimed = holder;
+    return r.claim(process) && r.claimed == process;
+  };
+  CHECK(taken(0, 1));
+  CHECK(taken(0, uncounted));
+  CHECK(taken(1, 2));
+  CHECK(taken(1, uncounted)); // a child that has not counted yet, of a process that has
+  CHECK_FALSE(taken(1, 1));
+  CHECK_FALSE(taken(uncounted, uncounted));
+  CHECK_FALSE(taken(uncounted, 1)); // a thread of this process counted while another had the claim
+}
+
 TEST_CASE("a child that was forked in the middle of a publication: nothing stays claimed or slow") {
   constexpr std::uint32_t parent = 1, child = 2;
   // Checks the claims in the child. Returns: the number of the first claim that does not, 0 if all do.

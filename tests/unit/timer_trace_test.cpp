@@ -211,6 +211,19 @@ TEST_CASE("an owner that the recorder could not name has the name that the sched
     CHECK(r.trace.usages().size() == 2);
     CHECK(r.trace.usages()[1].owner.name.empty());
   }
+  SUBCASE("a thread that is an owner by itself has its own, not that of its process") {
+    takt::timer_trace::options options;
+    options.by_thread = true;
+    recording r(options);
+    r.trace.know_process(300, 100);
+    r.add(unnamed(start(2ms, 7, 5ms, 6ms, "hrtimer_wakeup", 300)));
+    r.add(leaves(3ms, 100, "main"));
+    r.add(leaves(4ms, 300, "worker"));
+    r.trace.finish();
+    REQUIRE(r.trace.usages().size() == 1);
+    CHECK(r.trace.usages()[0].owner.process == 100);
+    CHECK(r.trace.usages()[0].owner.name == "worker");
+  }
   SUBCASE("the last one of a process that changed it") {
     recording r;
     r.add(leaves(1ms, 100, "child"));

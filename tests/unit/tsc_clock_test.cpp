@@ -727,6 +727,7 @@ TEST_CASE("a process of one thread starts its clock without counting forks, and 
   static int counted, woken;
   struct counting_os : takt::testing::fake_os<struct of_one_thread> {
     static unsigned fork_count() { return ++counted, fake_os::fork_count(); }
+    static unsigned fork_mark() { return 0; } // nothing has counted
     static void wake_all(const std::atomic<std::uint32_t>& word) { ++woken, fake_os::wake_all(word); }
   };
   bench<> b;
@@ -741,6 +742,13 @@ TEST_CASE("a process of one thread starts its clock without counting forks, and 
     CHECK((counted == 0) == alone);
     CHECK((woken == 0) == alone);
   }
+  // Nor does a reader, who may be a signal handler, once the process has threads.
+  counted = 0;
+  b.machine.advance(takt::detail::steering_parameters::untended_life + 1s);
+  CHECK(clock::source() == takt::clock_path::vdso);
+  static_cast<void>(clock::now());
+  CHECK(clock::source() == takt::clock_path::counter); // that read renewed it
+  CHECK(counted == 0);
   // The lock of such a process is not taken twice in it, and taken over in a child.
   counting_os::now.single_threaded = true;
   std::atomic<std::uint32_t> word{0};

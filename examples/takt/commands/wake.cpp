@@ -50,7 +50,7 @@ exit_code run() {
   if (flags.load_cpus->empty()) setting.load_cpus = usable_cpus();
   else if (!parse_cpus(*flags.load_cpus, setting.load_cpus))
     return wrong_usage("--load-cpus wants a list of CPUs in ascending order, as 0-2,5");
-  if (const std::string why = why_unusable(setting.load_cpus); !why.empty()) return could_not(why);
+  else if (const std::string why = why_unusable(setting.load_cpus); !why.empty()) return could_not(why);
   output_file svg, html;
   if (const exit_code c = svg.open(*flags.svg); c != exit_code::done) return c;
   if (const exit_code c = html.open(*flags.html, "--html"); c != exit_code::done) return c;

@@ -35,7 +35,7 @@ void timer_outputs::step(const takt::timer_trace::step& step, const std::vector<
   if (usage != nullptr) {
     using kind = takt::timer_trace::owner::kind_type;
     const bool of_process = usage->owner.kind == kind::process || usage->owner.kind == kind::thread;
-    owner = usage->owner.name;
+    owner = usage->owner.name.empty() ? "?" : usage->owner.name;
     if (of_process) absl::StrAppend(&owner, " (", usage->owner.process, ")");
     if (usage->owner.kind == kind::tick) {
       owner = "the tick";

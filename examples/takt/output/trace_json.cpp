@@ -192,7 +192,7 @@ void trace_json::life(const takt::timer_trace::step& e, const takt::timer_trace:
     cpu(e.cpu).handlers.push_back({e.timer, std::string(as_absl(e.function))});
     put(e.time, "B", {cpus_process, e.cpu + 1}, as_absl(e.function),
         absl::StrFormat(",\"args\":{\"owner\":%s,\"woke_idle\":%s}",
-                        json_text(usage == nullptr ? absl::string_view("unknown") : as_absl(usage->owner.name)),
+                        json_text(usage == nullptr || usage->owner.name.empty() ? absl::string_view("unknown") : as_absl(usage->owner.name)),
                         e.woke_idle ? "true" : "false"));
     return;
   }

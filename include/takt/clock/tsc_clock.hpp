@@ -303,8 +303,8 @@ private:
     detail::ended_line ended;
     const std::int64_t ns = state().lines.template read<steady_reference>(c, &read_counter, &read_reference, &ended);
     if (ended.number != 0) renew(ended);
-    else if (state().lines.has_turned(c)) state().lines.publish_turned(c, detail::writing_process<Os>());
-    else if (state().lines.is_unfinished()) state().lines.finish_inherited(detail::writing_process<Os>());
+    else if (state().lines.has_turned(c)) state().lines.publish_turned(c, detail::claiming_process<Os>());
+    else if (state().lines.is_unfinished()) state().lines.finish_inherited(detail::claiming_process<Os>());
     return ns;
   }
   static void renew(const detail::ended_line& ended) noexcept;

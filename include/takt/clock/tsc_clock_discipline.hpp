@@ -58,7 +58,7 @@ void basic_tsc_clock<Reference, Counter, Os>::renew(const detail::ended_line& en
   // If it returns false, another thread was first, and its segment serves as well.
   static_cast<void>(
       state().lines.template publish<steady_reference>(next, ended.number, &read_counter, &read_reference,
-                                                       detail::writing_process<Os>()));
+                                                       detail::claiming_process<Os>()));
 }
 
 /// Whether this thread may read the counter and the machine's counter is a clock; if not, the kernel's path is chosen.
@@ -117,7 +117,7 @@ bool basic_tsc_clock<Reference, Counter, Os>::draw(const detail::clock_estimate&
         detail::draw_line(first ? nullptr : &old, b, read_counter(), renewed_every, steady_reference);
     if (!valid) line.life = 0;
     if (lines.template publish<steady_reference>(line, number, &read_counter, &read_reference,
-                                                 detail::writing_process<Os>()))
+                                                 detail::claiming_process<Os>()))
       return true;
   }
   return false;

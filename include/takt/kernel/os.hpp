@@ -213,7 +213,8 @@ struct [[gnu::visibility("default")]] linux_os : detail::os_files, detail::os_ma
     return fork_mark() != count && fork_count() != count; // an image that has not asked yet shows 0 in any process
   }
   /// Returns: whether libc knows that this process has one thread; false where it may have more, and with a libc that
-  /// does not say. Threads that were made by clone(2) without libc do not count. Costs one load. Async-signal-safe.
+  /// does not say. Threads that were made by clone(2) without libc do not count; threads that have ended may. Costs one
+  /// load. Async-signal-safe.
   [[nodiscard]] static bool single_threaded() noexcept {
 #if __has_include(<sys/single_threaded.h>)
     return __libc_single_threaded != 0;

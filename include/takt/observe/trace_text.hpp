@@ -250,7 +250,8 @@ struct trace_text_writer {
   /// Effects: appends `event`: a line with its newline, the time in seconds with nine decimals. Allocates in `text`
   /// alone. trace_text_reader::parse_line() reads an equal event back if the thread, the CPU and the fields of the
   /// event's kind are known, names of tasks have at most 15 bytes without control characters and without a blank at the
-  /// front, the time is not negative, and `task` is not "<...>", which is printed for an empty one.
+  /// front, the time is not negative, and `task` is not "<...>", which is printed for an empty one, nor
+  /// ":" and the number of the thread.
   static void append(std::string& text, const trace_event& event) { detail::trace_printer<>(text).line(event); }
 };
 

@@ -29,12 +29,19 @@ struct alignas(64) line_record {
   /// 1-byte compare-exchange on riscv64.
   std::atomic<std::uint32_t> claimed{0};
 
-  /// Returns: whether the caller may publish here now. A claim of another process is one that this process inherited.
+  /// The number of a process that does not count forks. A claim with it may be that of another thread of this process,
+  /// also where this one has counted since; so no process takes it over.
+  static constexpr std::uint32_t uncounted = ~std::uint32_t{0};
+  /// Returns: whether `process` inherited the claim of `holder`.
+  [[nodiscard]] static constexpr bool inherited(std::uint32_t holder, std::uint32_t process) noexcept {
+    return holder != 0 && holder != process && holder != uncounted;
+  }
+  /// Returns: whether the caller may publish here now.
   [[nodiscard]] bool claim(std::uint32_t process) noexcept {
     constexpr auto taken = std::memory_order_acquire, refused = std::memory_order_relaxed;
     std::uint32_t holder = 0;
     return claimed.compare_exchange_strong(holder, process, taken, refused) ||
-           (holder != process && claimed.compare_exchange_strong(holder, process, taken, refused));
+           (inherited(holder, process) && claimed.compare_exchange_strong(holder, process, taken, refused));
   }
 
   /// Effects: stores `line`, whose predecessor is segment `before`. The fast path serves the part that begins `from`

@@ -43,7 +43,9 @@
 ///   is one more thread in this respect. The stopped publisher may also be a thread of the parent: in a child that was
 ///   forked during the publication, that thread does not exist. A claim bears the number of the process that made it,
 ///   so the child sees that. It takes the claim over when it publishes, and finishes step 4 when it reads
-///   (finish_inherited).
+///   (finish_inherited). Where the process did not count forks (line_record::uncounted), the child leaves the record
+///   alone, as that of a publisher which stopped: its readers take the slow path until one of them, or a writer,
+///   publishes the next segment.
 ///
 /// Renewal by readers. A reader past the life has read both clocks, so it knows what a new segment needs, and it
 /// publishes one as above (basic_tsc_clock::renew; steering.hpp, renewed_line, chooses it). Its own stamp was computed
@@ -160,7 +162,8 @@ public:
 
   /// Effects: makes `line` the newest, if the newest is `after`; its start becomes what the decision raises it to.
   /// Takes no lock and waits for no thread; safe in signal handlers. `process` is the number of this process
-  /// (writing_process()): not 0, and not that of a process whose claim this one may have inherited.
+  /// (claiming_process()): not 0; line_record::uncounted, or not that of a process whose claim this one may have
+  /// inherited.
   /// Returns: whether it did; false if another segment is the newest, or if max_skipped publishers were stopped.
   /// Preconditions: the start of `after` is decided, for the decision rests on it; line.base is a reading of the
   /// counter from before this call, and line.start not less than `after` shows there.
@@ -345,7 +348,7 @@ inline void line_register::finish_inherited(std::uint32_t process) noexcept {
   const std::uint32_t holder = r.claimed.load(std::memory_order_relaxed);
   time_line line;
   bool decided = false;
-  if (holder == 0 || holder == process || !get(number, line, decided) || !decided || !r.claim(process)) return;
+  if (!line_record::inherited(holder, process) || !get(number, line, decided) || !decided || !r.claim(process)) return;
   // While the newest segment is this one, no thread fills the record, and with the claim none begins to.
   if (newest() == number)
     r.reach.store(line.turn < line.life ? line.turn : line.life, std::memory_order_release);

@@ -24,7 +24,8 @@
 ///     not less than what the scatter of all stretches makes, if all of them are equally good.
 ///  5. Rounding: the reference is cut to whole nanoseconds. The line may have followed that, which no residual shows;
 ///     what it could have done is added (rounding_spread.hpp). A clock that the tick keeps shows few values, each for
-///     many samples: there the most by which a step can turn the line is added.
+///     many samples: if it makes fewer steps than there are stretches, the most by which a step can turn the line is
+///     added.
 ///
 /// Its limits: a clock that changes its rate in the middle bends the line, which step 4 sees as resemblance and
 /// states as a larger uncertainty; a clock that steps leaves readings outside their brackets, which is an error; a
@@ -262,12 +263,15 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
 
   // A reference that is coarser than the distance of two samples advances in steps, which are no sign of a jump.
   double granule = std::numeric_limits<double>::infinity();
-  double previous = -1, first = -1, last = -1;
+  double largest_step = 0, previous = -1, first = -1, last = -1;
   std::size_t steps = 0;
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (!narrow(i)) continue;
     if (previous < 0) first = points.y(i);
-    else if (const double step = points.y(i) - previous; step > 0) ++steps, granule = step < granule ? step : granule;
+    else if (const double step = points.y(i) - previous; step > 0) {
+      ++steps, granule = step < granule ? step : granule;
+      if (step > largest_step) largest_step = step;
+    }
     previous = last = points.y(i);
   }
   const bool few_steps = steps < stretches && steps * 4 <= line.n;
@@ -338,7 +342,7 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
   // The errors of the readings lie within one step. They turn the line most if they change between the ends of the step
   // at its centre of gravity.
   const double turn =
-      few_steps ? granule * arms / (2 * line.sxx * line.slope) : turn_by_swing * rounding.swing() / span;
+      few_steps ? largest_step * arms / (2 * line.sxx * line.slope) : turn_by_swing * rounding.swing() / span;
   const double uncertainty = coverage_factor * __builtin_sqrt(variance) / (line.sxx * line.slope) + turn;
 
   rate_estimate result;

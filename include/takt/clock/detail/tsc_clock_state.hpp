@@ -59,7 +59,7 @@ private:
   std::atomic<unsigned> active_{0};
 
 public:
-  line_register lines; ///< last: with its first records, the rest is on one page or two that a start touches
+  line_register lines; ///< last, so that a start touches one page or two: what is above, and the first records
 };
 
 // Default visibility, with any -fvisibility, as the types that are its keys: a program and its shared objects share it.

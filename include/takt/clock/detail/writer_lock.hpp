@@ -3,6 +3,7 @@
 /// Does not promise: fairness; use in a signal handler that may have interrupted the holder; nor that a child which
 /// shares its parent's memory (vfork(2), CLONE_VM) keeps out.
 #pragma once
+#include <takt/clock/detail/line_record.hpp>
 #include <takt/core/config.hpp>
 #include <takt/core/error.hpp>
 #include <takt/core/timespec.hpp>
@@ -17,21 +18,20 @@
 
 namespace takt::inline TAKT_ABI::detail {
 
-/// Returns: the number of this process for a claim or a lock that a child may inherit while it is held; not 0. It is
-/// the fork_count() (os.hpp), except where the process has one thread: then no other thread can fork meanwhile, and the
-/// result is a number that no fork_count() has. So a process of one thread starts its clocks without the system calls
-/// and the page that counting forks takes. A child that a signal handler makes meanwhile goes on with the claim, as the
-/// interrupted thread does.
-template <class Os> [[nodiscard]] std::uint32_t writing_process() noexcept {
-  constexpr std::uint32_t of_one_thread = ~std::uint32_t{0};
-  return Os::single_threaded() ? of_one_thread : Os::fork_count();
+/// Returns: the number of this process for a claim on a record of the time line: its fork_count() (os.hpp), if it has
+/// asked for that, else line_record::uncounted. Readers claim too, in signal handlers and under any sandbox, so that
+/// they must not be the first who ask.
+template <class Os> [[nodiscard]] std::uint32_t claiming_process() noexcept {
+  const std::uint32_t counted = Os::fork_mark();
+  return counted != 0 ? counted : line_record::uncounted;
 }
 
 /// Exclusive use of what writers of the time line change. A thread holds it for about a microsecond. A child that was
 /// forked meanwhile takes the lock over, because the thread that holds it does not exist in the child. The word tells
-/// parent and child apart by writing_process(), of which it holds the lowest 10 bits. Where the kernel cannot wipe
-/// pages, a child of _Fork(3) or clone(2) has the number of its parent (os.hpp, count_forks()). Therefore the word also
-/// holds the process id, which differs unless the two are in different pid namespaces.
+/// parent and child apart by fork_count() (os.hpp), of which it holds the lowest 10 bits. In a process of one thread no
+/// other thread can fork meanwhile, so that it starts its clocks without counting, which takes system calls and a page.
+/// Where the kernel cannot wipe pages, a child of _Fork(3) or clone(2) has the number of its parent (count_forks()).
+/// Therefore the word also holds the process id, which differs unless the two are in different pid namespaces.
 template <class Os> class writer_lock {
 public:
   /// How long a thread waits for another one to release the lock.
@@ -47,7 +47,8 @@ public:
   /// denies system calls, change that time by no more than `nap`.
   writer_lock(std::atomic<std::uint32_t>& word, std::error_code& ec) noexcept : word_(word) {
     constexpr unsigned id_bits = 22; // PID_MAX_LIMIT of Linux
-    const std::uint32_t own = writing_process<Os>() << id_bits | static_cast<std::uint32_t>(Os::process_id());
+    const std::uint32_t process = Os::single_threaded() ? line_record::uncounted : Os::fork_count();
+    const std::uint32_t own = process << id_bits | static_cast<std::uint32_t>(Os::process_id());
     std::chrono::nanoseconds give_up{};
     for (int attempt = 0; attempt < max_unclocked || give_up.count() != 0; ++attempt) {
       std::uint32_t holder = 0;

@@ -60,7 +60,7 @@ public:
   template <class Sink> void finish(Sink&& sink) {
     for (cpu_state& c : cpus_) settle(c, sink), end_handlers(c, sink);
     for (usage& u : usages_)
-      for (const std::int32_t thread : {u.owner.process, u.owner.thread})
+      for (const std::int32_t thread : {options_.by_thread ? -1 : u.owner.process, u.owner.thread})
         if (u.owner.name.empty()) u.owner.name = name_of_thread(thread);
   }
   void finish() { finish(no_timer_sink()); }

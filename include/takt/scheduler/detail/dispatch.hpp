@@ -224,9 +224,9 @@ template <class Mutex, class Os> bool timer_dispatch<Mutex, Os>::arm(scheduled& 
   return false;
 }
 
-
 template <class Mutex, class Os> bool timer_dispatch<Mutex, Os>::cancel(scheduled& t) {
   lock hold = locked();
+  // Most of those that are not as they were seen before the lock: a node that bounds others, or was moved meanwhile.
   if (const std::uint64_t word = t.load(); scheduled::only_armed(word & ~timer_wheel::node::front)) {
     wheel.remove(t, word);
     t.change(scheduled::armed, scheduled::cancelled, std::memory_order_release);
