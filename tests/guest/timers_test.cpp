@@ -7,12 +7,16 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <string>
 #include <string_view>
 #include <sys/mount.h>
+#include <sys/types.h>
 #include <unistd.h>
 #include <vector>
 
@@ -32,6 +36,27 @@ void mount_tracefs() {
 }
 
 } // namespace
+
+// The kernel writes a page at each read(2). On virtual time the cost of both is that of their instructions, which repeats.
+TEST_CASE("timers: the list of the kernel's symbols costs hardly more than the kernel takes to write it") {
+  constexpr char path[] = "/proc/kallsyms";
+  nanoseconds begin = guest::read(CLOCK_MONOTONIC);
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  REQUIRE(file >= 0);
+  std::vector<char> pages(1 << 16);
+  std::size_t length = 0, calls = 0;
+  for (ssize_t got = 0; (got = ::read(file, pages.data(), pages.size())) > 0; ++calls) length += static_cast<std::size_t>(got);
+  ::close(file);
+  const nanoseconds kernels = guest::read(CLOCK_MONOTONIC) - begin;
+  std::string text;
+  begin = guest::read(CLOCK_MONOTONIC);
+  REQUIRE(takt::linux_os::read_file(path, text, std::size_t{1} << 28) == 0);
+  const nanoseconds whole = guest::read(CLOCK_MONOTONIC) - begin;
+  MESSAGE(length, " bytes in ", calls, " pieces: ", kernels.count(), " ns; by read_file ", whole.count(), " ns");
+  CHECK(text.size() == length);
+  CHECK(calls > 500);
+  CHECK(whole < 2 * kernels);
+}
 
 TEST_CASE("timers: the script is found with exactly its numbers") {
   if (::access("/takt", X_OK) != 0) return;

@@ -1,14 +1,16 @@
 // os.hpp: threads that the library starts take no signal that is meant for the program's, but those that they bring upon
 // themselves; a thread that is cancelled while the library waits for it is not torn out of what is noexcept; and what fails
-// leaves lengths and facts as they were.
+// leaves lengths and facts as they were. A file is read whole, in whatever pieces the kernel gives it.
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <string>
 #include <support/cancelled.hpp>
 #include <takt/kernel/os.hpp>
+#include <unistd.h>
 
 namespace {
 
@@ -99,4 +101,30 @@ TEST_CASE("what fails leaves its outputs alone, but for a buffer") {
   CHECK(os::read_guarded("/proc/self", few, sizeof(few), length, facts) == ELOOP);
   CHECK(length == 77);
   CHECK(facts.size == 78);
+}
+
+// A pipe of packets gives one of them with each read(2), as files of /proc give a page.
+TEST_CASE("a file that comes in pieces of any size is read as a whole, or not at all") {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{100}, std::size_t{511}, std::size_t{512}}) {
+    CAPTURE(piece);
+    for (const bool too_long : {false, true}) {
+      int ends[2];
+      REQUIRE(::pipe2(ends, O_DIRECT | O_CLOEXEC) == 0);
+      const int pieces = ::fcntl(ends[1], F_SETPIPE_SZ, 1 << 20) > 0 ? 200 : 10; // each takes a page
+      std::string all;
+      for (int i = 0; i < pieces; ++i) {
+        const std::string one(piece, static_cast<char>('a' + i % 23));
+        REQUIRE(::write(ends[1], one.data(), piece) == static_cast<ssize_t>(piece));
+        all += one;
+      }
+      ::close(ends[1]);
+      std::string text = "before";
+      const int error = os::read_file(("/proc/self/fd/" + std::to_string(ends[0])).c_str(), text, all.size() - too_long);
+      ::close(ends[0]);
+      CHECK(error == (too_long ? EFBIG : 0));
+      CHECK(text.size() == (too_long ? 6 : all.size()));
+      const bool same = text == (too_long ? "before" : all);
+      CHECK(same);
+    }
+  }
 }

@@ -120,20 +120,22 @@ private:
 template <class T> int basic_os_files<T>::read_file(const char* path, std::string& out, std::size_t limit) {
   const input file(path);
   if (!file.open()) return errno;
-  // Most files of /proc and /sys hold a few words. For these no large buffer is allocated and set to zero.
+  // Most files of /proc and /sys hold a few words. For these no large buffer is allocated and set to zero. A large one
+  // gives a page with each read(2): only room that is added is set to zero, or a list of all symbols would take a second.
+  constexpr std::size_t page = 4096;
   char few[512];
   std::string content;
-  for (std::size_t got = 1; got != 0;) {
-    const std::size_t before = content.size();
-    const bool large = before >= sizeof(few);
-    if (large) content.resize(before + (before < 4096 ? 4096 : before)); // st_size means nothing in /proc
-    char* const to = large ? content.data() + before : few;
-    const std::size_t room = large ? content.size() - before : sizeof(few);
+  std::size_t length = 0;
+  for (std::size_t got = 1; got != 0; length += got) {
+    const bool large = length >= sizeof(few);
+    if (large && content.size() - length < page) content.resize(2 * length + page); // st_size means nothing in /proc
+    char* const to = large ? content.data() + length : few;
+    const std::size_t room = large ? content.size() - length : sizeof(few);
     if (const int error = file.read(to, room, got); error != 0) return error;
-    if (large) content.resize(before + got);
-    else content.append(to, got);
-    if (content.size() > limit) return EFBIG;
+    if (!large) content.append(to, got);
+    if (length + got > limit) return EFBIG;
   }
+  content.resize(length);
   out = std::move(content);
   return 0;
 }
