@@ -106,9 +106,9 @@ else
     --output-junit "$PWD/$logs/gcc.foreign.xml" -V
   step gcc.systems "testing with a newer compiler, in a bare system of its suite" "2 minutes" \
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -L systems --output-junit "$PWD/$logs/gcc.systems.xml" -V
-  # The boots come one by one: several at a time would starve each other.
+  # An emulated processor on each of this machine's: more would starve each other.
   step gcc.guest "booting guests in which clocks jump, stop and lie" "" \
-    ctest --test-dir build/gcc --output-on-failure --no-tests=error -L guest --output-junit "$PWD/$logs/gcc.guest.xml" -V
+    ctest --test-dir build/gcc --output-on-failure --no-tests=error -j "$jobs" -L guest --output-junit "$PWD/$logs/gcc.guest.xml" -V
   # What clang 14 makes of the tests runs below, under its sanitizers.
   suite clang-14 compile $(cxx clang++-14) $brisk -DTAKT_TEST_PROGRAMS=OFF -DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_TOOL=OFF -DTAKT_BUILD_BENCHMARKS=OFF
   # The tool's tests wait more than they calculate, so that a second compiler's tool is built and not tested.
@@ -147,8 +147,9 @@ count() {
   shift
   cat "$@" 2>/dev/null | sed -n "s/.*[[:space:]]$what=\"\([0-9]*\)\".*/\1/p" | awk '{ n += $1 } END { print n + 0 }'
 }
-# A machine that checks submissions must be able to boot a guest: what is skipped there was not checked.
-if [ -n "${CI:-}" ] && grep -q 'SKIPPED:.*guest' $logs/gcc.guest.log 2>/dev/null; then
+# A machine that checks submissions must be able to boot a guest: what is skipped there was not checked. But an archive need not
+# have the suites of newer kernels ("SKIPPED: guests with ...", tests/support/suite.sh).
+if [ -n "${CI:-}" ] && grep -q 'SKIPPED: guest[.]' $logs/gcc.guest.log 2>/dev/null; then
   printf '%-34s FAILED\n' 'guest: skipped under CI' | tee -a $summary
 fi
 failed_steps=$(grep -c FAILED $summary)

@@ -1,27 +1,41 @@
 #!/bin/sh
-# boot.sh TREE PROGRAM TOOL NAME CPU CPUS TIMEOUT TESTS QEMU-ARGUMENTS KERNEL-ARGUMENTS
+# boot.sh TREE PROGRAM TOOL SUITE NAME CPU CPUS TIMEOUT TESTS QEMU-ARGUMENTS KERNEL-ARGUMENTS
 #
 # Boots a throw-away machine whose init is PROGRAM, the static test binary, and ends as its tests did: 0 passed, 1 not,
 # 77 skipped because there is no emulator or no kernel to boot. Nothing of it touches the machine it runs on: the kernel
 # is downloaded and unpacked into TREE, never installed, and the disk is an initrd.
 #   TOOL               the command-line tool, laid beside PROGRAM with its shared objects; may be empty
+#   SUITE              the suite of the distribution that the kernel is of; empty: that of this machine
+#   NAME               what stands behind `guest.` in the name of the test
 #   CPU CPUS           as qemu takes them for -cpu and -smp
 #   TIMEOUT            seconds until the whole of it counts as failed; takt.seconds= among the kernel's arguments is the
 #                      guest's own limit, where its time is not the host's
-#   TESTS              doctest's filter of test cases
+#   TESTS              the first words of the test cases to run, with commas between them; each in a process of its own
 # The last two are lists of words. TAKT_GUEST_SELFTESTS in the environment, PLACE COMPILER as tests/foreign/run.sh takes them, lays
-# the kernel's selftests into the guest. With TAKT_GUEST_SUITE in the environment the kernel is that of another suite of the
-# distribution: for example TAKT_GUEST_SUITE=trixie ctest --test-dir build/gcc -L guest.
+# the kernel's selftests into the guest.
 set -u
-tree=$1 program=$2 tool=$3 name=$4 cpu=$5 cpus=$6 timeout=$7 tests=$8 qemu_arguments=$9
+tree=$1 program=$2 tool=$3 suite=$4 name=$5 cpu=$6 cpus=$7 timeout=$8 tests=$9
 shift 9
-kernel_arguments=$1
-suite=${TAKT_GUEST_SUITE:-}
+qemu_arguments=$1 kernel_arguments=$2
 kernel=$tree/kernel${suite:+.$suite}
 
 skip() {
   printf 'SKIPPED: guest.%s: %s\n' "$name" "$*"
   exit 77
+}
+
+# read_lists: makes apt read the package lists of $suite. A suite that is out of reach is asked for once in half an hour, not by
+# each boot.
+read_lists() {
+  away=$kernel.away
+  if [ -z "$(find "$away" -mmin -30 2>/dev/null)" ]; then
+    sh "$(dirname "$0")/../support/suite.sh" "$kernel/apt" "$suite" "guests with the kernel of $suite" >"$away.new"
+    status=$?
+    [ $status != 0 ] || { rm -f "$away" "$away.new" && return; }
+    echo "$status" >>"$away.new" && mv "$away.new" "$away"
+  fi
+  sed '$d' "$away"
+  exit "$(tail -n 1 "$away")"
 }
 
 # fetch_kernel: leaves the image that linux-image-cloud-amd64 stands for in $kernel/vmlinuz. That package is empty; those that
@@ -30,10 +44,7 @@ fetch_kernel() {
   [ -e "$kernel/vmlinuz" ] && return 0
   rm -rf "$kernel" && mkdir -p "$kernel" || return 1
   apt=
-  if [ -n "$suite" ]; then
-    sh "$(dirname "$0")/../support/suite.sh" "$kernel/apt" "$suite" "guest.$name" || exit
-    apt="-c $kernel/apt/configuration"
-  fi
+  [ -z "$suite" ] || { read_lists && apt="-c $kernel/apt/configuration"; }
   package=linux-image-cloud-amd64
   until [ -e "$kernel/vmlinuz" ]; do
     # shellcheck disable=SC2086 # a list of words, here and below
@@ -51,7 +62,7 @@ fetch_kernel() {
 command -v qemu-system-x86_64 >/dev/null 2>&1 || skip "no qemu-system-x86_64 (package qemu-system-x86)"
 command -v cpio >/dev/null 2>&1 || skip "no cpio"
 mkdir -p "$tree"
-exec 9>"$tree/lock"
+exec 9>"$kernel.lock"
 flock 9
 fetch_kernel || skip "no kernel image: apt-get cannot download what linux-image-cloud-amd64${suite:+ of $suite} depends on"
 exec 9>&-

@@ -7,12 +7,14 @@
 
 #include <takt/clock/tsc_clock.hpp>
 #include <takt/kernel/posix_clock.hpp>
+#include <takt/kernel/vdso.hpp>
 
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <unistd.h>
 
 namespace {
 
@@ -46,6 +48,19 @@ TEST_CASE("clocks: both paths to each clock of the kernel meet") {
   check_paths<CLOCK_BOOTTIME>();
   check_paths<CLOCK_REALTIME>();
   check_paths<CLOCK_TAI>();
+}
+
+// Linux 6.17 has auxiliary clocks where it was built with them, which the kernels of Debian up to 7.2 are not.
+TEST_CASE("clocks: an auxiliary clock that there is not, or that is not enabled, is an error with its reason") {
+  const bool built = ::access("/sys/kernel/time/aux_clocks", F_OK) == 0;
+  const auto reason = built ? std::errc::no_such_device : std::errc::invalid_argument;
+  std::error_code ec;
+  CHECK(posix_clock<takt::aux_clock<0>>::now(ec).time_since_epoch() == 0ns);
+  CHECK(ec == reason);
+  CHECK(posix_clock<takt::aux_clock<7>, access::syscall>::now(ec).time_since_epoch() == 0ns);
+  CHECK(ec == reason);
+  CHECK_FALSE(takt::vdso::answers(takt::aux_clock<0>, ec));
+  CHECK(ec == reason);
 }
 
 TEST_CASE("clocks: tsc_clock takes the counter where it is trusted, the kernel's clock elsewhere") {

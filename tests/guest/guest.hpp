@@ -1,6 +1,7 @@
 /// guest.hpp - what a test knows about the throw-away machine it runs in, and the only path to changing its clocks.
 ///
-/// A machine is a guest when its kernel's command line says so: takt.guest=SITUATION. What changes a clock asks again.
+/// A machine is a guest when its kernel's command line says so: takt.guest=NAME, where NAME is [SUITE.]SITUATION. What changes a
+/// clock asks again.
 #pragma once
 #include <takt/core/timespec.hpp>
 #include <takt/kernel/clocksource.hpp>
@@ -35,14 +36,21 @@ inline std::optional<std::string> argument(std::string_view name) {
   return std::nullopt;
 }
 
-/// Returns: which of the situations of CMakeLists.txt this is.
-inline std::string situation() { return argument("takt.guest").value_or(std::string()); }
+/// Returns: what stands behind `guest.` in the name of the test that booted this machine.
+inline std::string name() { return argument("takt.guest").value_or(std::string()); }
 
-/// Returns: the first number of the kernel's version; boot.sh boots different kernels.
-inline int kernel_major() {
-  utsname names{};
-  return ::uname(&names) == 0 ? std::atoi(names.release) : 0;
+/// Returns: which of the situations of CMakeLists.txt this is, whatever suite the kernel is from.
+inline std::string situation() {
+  const std::string all = name();
+  return all.substr(all.rfind('.') + 1);
 }
+
+/// Returns: the version of the running kernel; boot.sh boots different ones.
+inline std::string kernel_release() {
+  utsname names{};
+  return ::uname(&names) == 0 ? names.release : std::string();
+}
+inline int kernel_major() { return std::atoi(kernel_release().c_str()); }
 
 /// Ends the program where no guest is: nothing that follows may happen on a real machine.
 inline void insist() {
