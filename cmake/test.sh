@@ -106,7 +106,7 @@ else
     --output-junit "$PWD/$logs/gcc.foreign.xml" -V
   step gcc.systems "testing with a newer compiler, in a bare system of its suite" "2 minutes" \
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -L systems --output-junit "$PWD/$logs/gcc.systems.xml" -V
-  # An emulated processor on each of this machine's: more would starve each other.
+  # One on each of this machine's processors: more would starve each other.
   step gcc.guest "booting guests in which clocks jump, stop and lie" "" \
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -j "$jobs" -L guest --output-junit "$PWD/$logs/gcc.guest.xml" -V
   # What clang 14 makes of the tests runs below, under its sanitizers.

@@ -40,6 +40,14 @@ nanoseconds off() {
   return best;
 }
 
+/// Sleeps until the middle between two checks of a keeper. What changes during a check is in one half of its readings: that
+/// is another situation, which depends on a millisecond of virtual time.
+template <class Keeper> void between_checks(const Keeper& keeper, nanoseconds every) {
+  const auto before = keeper.report().checks;
+  while (keeper.report().checks == before) std::this_thread::sleep_for(1ms);
+  std::this_thread::sleep_for(every / 2);
+}
+
 /// Counts how often the clock went backwards, and how often a stamp was older than one handed over before.
 class backwards {
 public:
@@ -91,6 +99,7 @@ int keeps_through_leaps() {
   const nanoseconds stood = 4 * seldom + 1s;
   for (const test& t : {test{3600s, 2 * stood + 100ms * 2000 + 2 * seldom + 50ms}, test{-3600s, 0s}, test{-5ms, seldom + 50ms},
                         test{5ms, 5ms * 2000 + 2 * seldom + 50ms}}) {
+    between_checks(keeper, seldom);
     guest::leap += static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<double>(t.by.count()) * 1e-9 * hertz));
     std::this_thread::sleep_for(t.back_after);
     const nanoseconds early = off();
@@ -155,6 +164,7 @@ TEST_CASE("keeper: the clock follows the frequency to its limits and back, by it
   REQUIRE_FALSE(ec);
   guest::watcher watcher;
   for (const double ppm : {500.0, -500.0, 11.574, 0.0}) {
+    between_checks(keeper, period);
     guest::steer(ppm);
     // The rate is measured over half a second, in which a change of d ppm brings d * 0.6 s: ahead by that, it takes that
     // divided by 500 ppm.
