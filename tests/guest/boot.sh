@@ -84,10 +84,11 @@ fi
 [ -z "${TAKT_GUEST_SELFTESTS:-}" ] || sh "$(dirname "$0")/../foreign/run.sh" "linux:$place/root" $TAKT_GUEST_SELFTESTS || exit
 (cd "$place/root" && find . | cpio --quiet -o -H newc -R 0:0) >"$place/initrd" || exit 1
 
-# Software emulation alone: whether the host may virtualise must not decide what is tested. The kernel's tests of its own
-# cryptography, a fifth of its start, are left out.
+# Software emulation alone: whether the host may virtualise must not decide what is tested. In one thread: with a thread for each
+# emulated CPU, one of them was seen to run a breakpoint that Linux 7.2 had already removed, when it patches its code for another
+# clock source ("Oops: int3"). The kernel's tests of its own cryptography, a fifth of its start, are left out.
 # shellcheck disable=SC2086 # lists of words
-timeout -k 2 "$timeout" qemu-system-x86_64 -accel tcg -M q35 -cpu "$cpu" -smp "$cpus" -m 128 \
+timeout -k 2 "$timeout" qemu-system-x86_64 -accel tcg,thread=single -M q35 -cpu "$cpu" -smp "$cpus" -m 128 \
   -kernel "$kernel/vmlinuz" -initrd "$place/initrd" \
   -append "console=ttyS0,115200 quiet panic=-1 cryptomgr.notests=1 \
 takt.guest=$name takt.tests=$tests $kernel_arguments takt.seconds=$timeout" \
