@@ -65,7 +65,11 @@ command -v cpio >/dev/null 2>&1 || skip "no cpio"
 mkdir -p "$tree"
 exec 9>"$kernel.lock"
 flock 9
-fetch_kernel || skip "no kernel image: apt-get cannot download what linux-image-cloud-amd64${suite:+ of $suite} depends on"
+if ! fetch_kernel; then
+  why="no kernel image: apt-get cannot download what linux-image-cloud-amd64 depends on"
+  [ -z "$suite" ] || { echo "SKIPPED: guests with the kernel of $suite: $why" && exit 77; }
+  skip "$why"
+fi
 exec 9>&-
 
 place=$tree/$name

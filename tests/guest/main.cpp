@@ -99,8 +99,8 @@ int run_parts(int argc, char** argv) {
       std::_Exit(status);
     }
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    while (::waitpid(child, &status, 0) < 0)
+      if (errno != EINTR) return 1;
     if (WIFSIGNALED(status)) std::printf("%s: ended by signal %d\n", part.c_str(), WTERMSIG(status));
     else if (WEXITSTATUS(status) != 0) std::printf("%s: failed\n", part.c_str());
     if (WIFSIGNALED(status)) result = 128 + WTERMSIG(status);

@@ -1,5 +1,6 @@
-// Protects: that the tool finds on an older kernel exactly what a known script of timers did, with its names of events and
-// fields, and that its advice is true: what it prints is done to running processes, and wake-ups drop as predicted.
+// Protects: that the tool finds on each kernel exactly what a known script of timers did, with that kernel's names of events
+// and fields; that its advice is true: what it prints is done to running processes, and wake-ups drop as predicted; and that
+// reading a large file of /proc costs what its size says.
 #include "guest.hpp"
 #include "tool.hpp"
 
