@@ -121,7 +121,8 @@ template <class T> int basic_os_files<T>::read_file(const char* path, std::strin
   const input file(path);
   if (!file.open()) return errno;
   // Most files of /proc and /sys hold a few words. For these no large buffer is allocated and set to zero. A large one
-  // gives a page with each read(2): only room that is added is set to zero, or a list of all symbols would take a second.
+  // gives a page with each read(2): only room that is added is set to zero, or a list of all symbols would take a
+  // second.
   constexpr std::size_t page = 4096;
   char few[512];
   std::string content;
