@@ -190,6 +190,41 @@ TEST_CASE("without a keeper, for hours: the fast path but for a second in ten mi
   CHECK(lines.newest() > 10 * 6); // some segments slewed
 }
 
+TEST_CASE("a clock that jumps in the middle of a discipline() is followed as one that jumps between two") {
+  using here = bench<>;
+  here b;
+  static int reads, when;
+  static void (*jump)() = nullptr;
+  SUBCASE("the counter leaps") {
+    jump = [] { here::machine.bend_counter(2.596145832, 2.596145832 * 3600e9); };
+  }
+  SUBCASE("the machine is suspended: the counter goes on, the reference does not") {
+    jump = [] { here::machine.bend_counter(2.596145832, 2.596145832 * 50e9); };
+  }
+  std::error_code ec;
+  for (when = 1; when < 1000; when += 1 + when / 3) {
+    CAPTURE(when);
+    std::construct_at(&takt::detail::tsc_state<here::reference, here::counter::family, here::os>);
+    b.last = nanoseconds::min();
+    here::clock::calibrate(1ms, ec);
+    REQUIRE(!ec);
+    b.discipline();
+    b.machine.advance(1s);
+    reads = 0;
+    b.machine.now.on_read = [] {
+      here::machine.now.cost = 20;
+      if (++reads == when) jump();
+    };
+    b.discipline();
+    b.discipline();
+    b.machine.now.on_read = [] { here::machine.now.cost = 20; };
+    CHECK(std::abs(b.off()) < 5.1e9); // a life of a clock that is disciplined each second, in which readers cannot see it
+    b.machine.advance(12s);
+    b.discipline();
+    CHECK(std::abs(b.off()) < 1000);
+  }
+}
+
 TEST_CASE("interleaved readers that meet the end of a segment: one renews, no stamp is below an earlier one") {
   using here = bench<>;
   here b;

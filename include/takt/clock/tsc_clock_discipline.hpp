@@ -178,8 +178,12 @@ auto basic_tsc_clock<Reference, Counter, Os>::discipline_by(const duration* rene
   if (!known.known()) return ec = errc::not_calibrated, report{};
   if (forbidden()) return ec = errc::counter_forbidden, report{};
   detail::bracketed_reading samples[burst];
-  for (detail::bracketed_reading& s : samples) s = detail::take_sample<Reference, measuring>();
-  const clock_point point = detail::locate(samples, known, ec);
+  clock_point point;
+  // A clock that jumps in the middle has done so when the readings are taken again.
+  for (int attempt = 0; attempt == 0 || (ec == errc::clocks_disagree && attempt < 3); ++attempt) {
+    for (detail::bracketed_reading& s : samples) s = detail::take_sample<Reference, measuring>();
+    point = detail::locate(samples, known, ec);
+  }
 
   std::error_code busy;
   const detail::writer_lock<Os> lock(state().writer, busy);

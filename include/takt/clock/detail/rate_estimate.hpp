@@ -360,11 +360,16 @@ template <class Samples> rate_estimate estimate_rate(const Samples& samples, std
   return result;
 }
 
+/// How far the clocks may move against each other within a burst: more than a tick, the step of a coarse reference, and
+/// than an error of the rate makes in a burst that was preempted.
+inline constexpr std::chrono::nanoseconds largest_move = std::chrono::milliseconds(20);
+
 /// Returns: what the two clocks show at one moment, as the mean over the narrow samples of a burst that is too short to
 /// show a rate.
 /// Precondition: the rate is known.
 /// Errors: those of estimate_rate(), except that a single sample is enough and that the reference may stand still.
-/// Allocates nothing.
+/// clocks_disagree: one of the clocks jumped in the middle; a mean of before and after would be a time that neither
+/// showed. Allocates nothing.
 template <class Samples>
 clock_point locate(const Samples& samples, tick_rate rate, std::error_code& ec) noexcept {
   ec.clear();
@@ -375,10 +380,18 @@ clock_point locate(const Samples& samples, tick_rate rate, std::error_code& ec) 
   const sample_points points(samples);
   const std::uint64_t limit = narrow_limit(points);
   const straight_line line = points.fit([&](std::size_t i) { return points.width(i) <= limit; });
+  const double ns_per_tick = 1e9 / rate.hertz();
+  double least = std::numeric_limits<double>::infinity(), most = -least;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (points.width(i) > limit) continue;
+    const double offset = points.y(i) - points.x(i) * ns_per_tick;
+    least = offset < least ? offset : least, most = offset > most ? offset : most;
+  }
+  if (!(most - least <= static_cast<double>(largest_move.count()))) return ec = errc::clocks_disagree, clock_point{};
   const double x = __builtin_floor(line.x0);
   clock_point result;
   result.at = samples[0].before + ticks(static_cast<std::uint64_t>(x));
-  result.reference = samples[0].reference + rounded(line.y0 - (line.x0 - x) * 1e9 / rate.hertz());
+  result.reference = samples[0].reference + rounded(line.y0 - (line.x0 - x) * ns_per_tick);
   result.half_width = rate.to<std::chrono::nanoseconds>(ticks(limit / 2)) + std::chrono::nanoseconds(1);
   return result;
 }
