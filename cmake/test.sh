@@ -66,7 +66,7 @@ what_failed() {
 }
 
 # suite NAME CTEST-LABELS CMAKE-ARGUMENT...: configures, builds and tests one build tree. A tree that does not build fails
-# its test step too, so that the summary never shows less than was asked for. One test more than there are CPUs at a time,
+# its test step too, so that the summary never shows less than was asked for. Two tests for each CPU at a time,
 # because many wait.
 jobs=$(nproc)
 build_time= test_time= target=all
@@ -77,7 +77,7 @@ suite() {
     sh -c 'tree=$1; jobs=$2; target=$3; shift 3; cmake -S . -B "build/$tree" -G Ninja "$@" && cmake --build "build/$tree" -j "$jobs" -t "$target"' \
     sh "$tree" "$jobs" $target -DTAKT_WERROR=$werror "$@"
   step "$tree.test" "testing it: $(say "$labels" | tr '|' ' ')" "$test_time" \
-    ctest --test-dir "build/$tree" --output-on-failure --no-tests=error -j $((jobs + 1)) -L "$labels" \
+    ctest --test-dir "build/$tree" --output-on-failure --no-tests=error -j $((2 * jobs)) -L "$labels" \
     --output-junit "$PWD/$logs/$tree.test.xml" -V
 }
 
@@ -111,7 +111,7 @@ else
     ctest --test-dir build/gcc --output-on-failure --no-tests=error -j $((jobs + 1)) --repeat until-pass:2 -L guest --output-junit "$PWD/$logs/gcc.guest.xml" -V
   # What clang 14 makes of the tests runs below, under its sanitizers.
   suite clang-14 compile $(cxx clang++-14) $brisk -DTAKT_TEST_PROGRAMS=OFF -DTAKT_BUILD_EXAMPLES=OFF -DTAKT_BUILD_TOOL=OFF -DTAKT_BUILD_BENCHMARKS=OFF
-  # The tool's tests wait more than they calculate, so that a second compiler's tool is built and not tested.
+  # Not optimised: what clang makes of optimised code shows below, under the sanitizers. The tool is built, and tested above alone.
   [ -z "$newest" ] || suite clang-newest 'unit|live|interop|compile|example' $(cxx "clang++-$newest") $plain $precompiled -DTAKT_BUILD_BENCHMARKS=OFF
   suite address 'unit|live|interop' $(cxx clang++-14) -DCMAKE_C_COMPILER=clang-14 -DTAKT_SANITIZE=address,undefined $brisk $precompiled $only_tests
   # Thread sanitizer runtimes of this age cannot map their shadow where the address space is randomised widely.
