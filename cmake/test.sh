@@ -66,8 +66,8 @@ what_failed() {
 }
 
 # suite NAME CTEST-LABELS CMAKE-ARGUMENT...: configures, builds and tests one build tree. A tree that does not build fails
-# its test step too, so that the summary never shows less than was asked for. Two tests for each CPU at a time,
-# because many wait.
+# its test step too, so that the summary never shows less than was asked for. Two tests for each CPU at a time, because many
+# wait.
 jobs=$(nproc)
 build_time= test_time= target=all
 suite() {

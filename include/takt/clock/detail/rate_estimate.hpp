@@ -381,13 +381,13 @@ clock_point locate(const Samples& samples, tick_rate rate, std::error_code& ec) 
   const std::uint64_t limit = narrow_limit(points);
   const straight_line line = points.fit([&](std::size_t i) { return points.width(i) <= limit; });
   const double ns_per_tick = 1e9 / rate.hertz();
-  double least = std::numeric_limits<double>::infinity(), most = -least;
+  double min = std::numeric_limits<double>::infinity(), max = -min;
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (points.width(i) > limit) continue;
     const double offset = points.y(i) - points.x(i) * ns_per_tick;
-    least = offset < least ? offset : least, most = offset > most ? offset : most;
+    min = offset < min ? offset : min, max = offset > max ? offset : max;
   }
-  if (!(most - least <= static_cast<double>(largest_move.count()))) return ec = errc::clocks_disagree, clock_point{};
+  if (!(max - min <= static_cast<double>(largest_move.count()))) return ec = errc::clocks_disagree, clock_point{};
   const double x = __builtin_floor(line.x0);
   clock_point result;
   result.at = samples[0].before + ticks(static_cast<std::uint64_t>(x));
